@@ -1,0 +1,36 @@
+/** The rules of a chain at a block: which forks are active, from a genesis `config` in geth's format. */
+
+/** Forks that change execution, oldest first. Blob-parameter forks (EIP-7892) are values, not forks. */
+export const FORKS = [
+  'frontier', 'homestead', 'dao', 'tangerine', 'spuriousDragon', 'byzantium', 'constantinople', 'petersburg', 'istanbul',
+  'muirGlacier', 'berlin', 'london', 'arrowGlacier', 'grayGlacier', 'merge', 'shanghai', 'cancun', 'prague', 'osaka', 'amsterdam',
+] as const // biome-ignore format: one table
+export type Fork = (typeof FORKS)[number]
+
+/** EIP-4844, EIP-7840, EIP-7892. */
+export interface BlobParameters {
+  readonly target: number
+  readonly max: number
+  readonly baseFeeUpdateFraction: bigint
+}
+
+/** What holds for one block. */
+export interface Rules {
+  readonly chainId: bigint
+  readonly fork: Fork
+  /** From Cancun on. */
+  readonly blob?: BlobParameters
+  /** EIP-6110. */
+  readonly depositContract?: Uint8Array
+}
+
+export interface ChainConfig {
+  readonly chainId: bigint
+  /** The rules of the block of this number and timestamp (seconds). */
+  rulesAt(number: number, timestamp: number): Rules
+}
+
+/** True where `rules` are those of `fork` or later. */
+export function isActive(rules: Rules, fork: Fork): boolean {
+  return FORKS.indexOf(rules.fork) >= FORKS.indexOf(fork)
+}

@@ -1,0 +1,53 @@
+/**
+ * An ordered, transactional, synchronous key-value store with a fixed set of tables: LMDB in production, memory in tests and the
+ * simulation. One writer; readers on stable snapshots. Keys are at most 480 bytes and never empty, values at most 1.9 KB (the store splits larger ones).
+ */
+export interface KeyValue {
+  /** A stable snapshot of the last committed transaction. Release it within a second. */
+  read(): ReadTx
+  /** Runs `change` in one transaction: all of it or, where it throws, nothing. */
+  write<T>(change: (tx: WriteTx) => T): T
+  /** Makes committed transactions survive a power loss; kill -9 needs no flush. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Table =
+  | 'accounts'
+  | 'storage'
+  | 'code'
+  | 'history'
+  | 'changes'
+  | 'headers'
+  | 'bodies'
+  | 'receipts'
+  | 'blockHashes'
+  | 'hashes'
+  | 'transactions'
+  | 'logs'
+  | 'side'
+  | 'meta'
+
+export interface ReadTx {
+  /** The value, valid until the next call on this transaction: copy what is kept. */
+  get(table: Table, key: Uint8Array): Uint8Array | undefined
+  /** The first row whose key is at or after `key`; both arrays valid until the next call. */
+  seek(table: Table, key: Uint8Array): Row | undefined
+  /** The last row whose key is before `key`. */
+  seekBefore(table: Table, key: Uint8Array): Row | undefined
+  /** The row after the one that the last seek or next of this table gave. */
+  next(table: Table): Row | undefined
+  release(): void
+}
+
+export interface Row {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** Reads see this transaction's own writes. `seek` and `next` must not be interleaved with writes to the same table. */
+export interface WriteTx extends Omit<ReadTx, 'release'> {
+  put(table: Table, key: Uint8Array, value: Uint8Array): void
+  /** True where there was such a row. */
+  remove(table: Table, key: Uint8Array): boolean
+}

@@ -1,0 +1,28 @@
+/** What answering one body of JSON-RPC gives, before anybody turns it into HTTP or a link response. */
+import type { BlockRef } from '#chain/block-ref.ts'
+
+/** One call's outcome: the JSON text of its response object, or a wish that a master's forward port answers it. */
+export type AnswerItem =
+  | { readonly kind: 'answered'; readonly json: string }
+  /** The request is a notification: nothing is sent back. */
+  | { readonly kind: 'silent' }
+  /** This store cannot know (pending, a transaction not in a block, below the horizon); `request` is the call's own JSON text. */
+  | { readonly kind: 'forward'; readonly request: string; readonly otherwise: string }
+  /** Announced but not here yet: the JSON text of a -32005 response. If every item is so, the HTTP status is 503. */
+  | { readonly kind: 'retry'; readonly json: string }
+
+export interface Answer {
+  readonly batch: boolean
+  readonly items: readonly AnswerItem[]
+  /** The head at which it was read; absent where nothing depended on it. */
+  readonly block?: BlockRef
+  readonly verifiedNumber?: number
+}
+
+/** The three tags as one decided state of the feed; `position` is the feed position that decided it. */
+export interface HeadContext {
+  readonly position: number
+  readonly head: BlockRef
+  readonly safe: BlockRef
+  readonly finalized: BlockRef
+}

@@ -1,0 +1,61 @@
+/** A stable snapshot of the store: any block's state within the horizon, and the canonical chain, read together. */
+import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
+import type { Withdrawal } from '#chain/frame.ts'
+import type { Header } from '#chain/header.ts'
+import type { Log, Receipt } from '#chain/receipt.ts'
+import type { StateView } from '#chain/state-view.ts'
+import type { Transaction } from '#chain/transaction.ts'
+import type { Heads } from './store.ts'
+
+export interface Snapshot {
+  /** Of the commit that this snapshot shows; grows by one from commit to commit, stored in the same transaction. */
+  readonly sequence: number
+  readonly heads: Heads
+  /** Feed position consumed (the next to read), and the machine's state at it. */
+  readonly position: number
+  machine(): Uint8Array | undefined
+  /** The oldest block whose state can be read. */
+  readonly historyFrom: number
+  /** The oldest block whose header, body and receipts are here (the base). */
+  readonly chainFrom: number
+  /** State after block `number`, which is within historyFrom..head. Valid until release. */
+  stateAt(number: number): StateView
+  /** Of the canonical chain; undefined above the head or below chainFrom. */
+  hashAt(number: number): BlockHash | undefined
+  header(number: number): Header | undefined
+  /** The number of a canonical block. */
+  numberOf(hash: BlockHash): number | undefined
+  block(number: number): StoredBlock | undefined
+  receipts(number: number): readonly StoredReceipt[] | undefined
+  /** Where a transaction stands on the canonical chain. */
+  transaction(hash: Hash32): { readonly number: number; readonly index: number } | undefined
+  /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. */
+  logs(number: number, visit: (log: StoredLog) => boolean): void
+  /** Encoded side frame, see StoreWriter.putSide. */
+  side(key: Uint8Array): Uint8Array | undefined
+  release(): void
+}
+
+export interface StoredBlock {
+  readonly header: Header
+  readonly transactions: readonly Transaction[]
+  readonly senders: readonly Address[]
+  readonly ommers: readonly Header[]
+  readonly withdrawals?: readonly Withdrawal[]
+  /** Bytes of the block's RLP, as eth_getBlock's `size` tells. */
+  readonly size: number
+}
+
+export interface StoredReceipt extends Receipt {
+  readonly gasUsed: bigint
+  /** Address that the transaction created. */
+  readonly contractAddress?: Address
+  /** Block-wide index of its first log. */
+  readonly firstLogIndex: number
+}
+
+export interface StoredLog extends Log {
+  /** Block-wide. */
+  readonly logIndex: number
+  readonly transactionIndex: number
+}

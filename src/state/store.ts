@@ -1,0 +1,58 @@
+/**
+ * The versioned store over KeyValue: latest state, history of changes within the horizon, the canonical chain, side frames, and the
+ * state of the feed machine. One writer applies whole blocks in one transaction each; readers bind snapshots.
+ */
+import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { Frame } from '#chain/frame.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** What a store belongs to; stores of different clusters, chains, generations or schemas never mix. */
+export interface StoreIdentity {
+  readonly cluster: string
+  readonly chainId: bigint
+  readonly genesisHash: BlockHash
+  readonly generation: number
+  /** Identity of the log (see RecordLog.identity). */
+  readonly feed: string
+}
+
+export interface Heads {
+  readonly head: BlockRef
+  readonly safe: BlockRef
+  readonly finalized: BlockRef
+  /** The highest N with every block since the base proven at the cluster's level or above. */
+  readonly verified: BlockRef
+}
+
+export interface Store {
+  /** Undefined until `initialise`. */
+  identity(): StoreIdentity | undefined
+  /** Writes the genesis state and identity in one transaction.
+   *  @throws Fault store/foreign where the store belongs to another cluster, chain, generation, feed or schema */
+  initialise(identity: StoreIdentity, genesis: Genesis): void
+  /** The last committed snapshot. Release within a second. */
+  snapshot(): Snapshot
+  /** Everything that `change` does is one transaction; a throw undoes it. Returns the new commit sequence. */
+  commit(change: (writer: StoreWriter) => void): number
+}
+
+export interface StoreWriter {
+  /** The head within this transaction. */
+  head(): BlockRef
+  /** Applies a frame whose parent is the head: state, history, chain, logs; head := the block. */
+  apply(frame: Frame): void
+  /** Undoes the head block from history and returns it as the frame it was; head := its parent.
+   *  @throws Fault replica/too-deep below the horizon */
+  undo(): Frame
+  /** Safe, finalized and verified; head follows from apply and undo. */
+  setMarks(marks: Omit<Heads, 'head'>): void
+  /** The feed machine's state and the position it has consumed, of any size (split into rows). */
+  setMachine(position: number, state: Uint8Array): void
+  /** Encoded frames off the canonical chain, and parts of unfinished ones, by a key of the caller's (≤ 64 bytes). */
+  putSide(key: Uint8Array, bytes: Uint8Array): void
+  removeSide(key: Uint8Array): void
+  side(key: Uint8Array): Uint8Array | undefined
+  /** Drops history, changes and nothing else of blocks below `number`: `historyFrom` := number. At most `rowsMax` rows a call; true when done. */
+  pruneHistory(number: number, rowsMax: number): boolean
+}
