@@ -5,7 +5,7 @@ import type { Header } from '#chain/header.ts'
 import type { Log, Receipt } from '#chain/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
-import type { Heads } from './store.ts'
+import type { Heads } from './identity.ts'
 
 export interface Snapshot {
   /** Of the commit that this snapshot shows; grows by one from commit to commit, stored in the same transaction. */

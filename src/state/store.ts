@@ -2,28 +2,11 @@
  * The versioned store over KeyValue: latest state, history of changes within the horizon, the canonical chain, side frames, and the
  * state of the feed machine. One writer applies whole blocks in one transaction each; readers bind snapshots.
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block-ref.ts'
 import type { Frame } from '#chain/frame.ts'
 import type { Genesis } from '#chain/genesis.ts'
+import type { Heads, StoreIdentity } from './identity.ts'
 import type { Snapshot } from './snapshot.ts'
-
-/** What a store belongs to; stores of different clusters, chains, generations or schemas never mix. */
-export interface StoreIdentity {
-  readonly cluster: string
-  readonly chainId: bigint
-  readonly genesisHash: BlockHash
-  readonly generation: number
-  /** Identity of the log (see RecordLog.identity). */
-  readonly feed: string
-}
-
-export interface Heads {
-  readonly head: BlockRef
-  readonly safe: BlockRef
-  readonly finalized: BlockRef
-  /** The highest N with every block since the base proven at the cluster's level or above. */
-  readonly verified: BlockRef
-}
 
 export interface Store {
   /** Undefined until `initialise`. */
