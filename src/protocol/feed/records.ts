@@ -27,6 +27,10 @@ export interface Generation {
   readonly generation: number
   /** What the first frame builds on: genesis, or a snapshot's block. */
   readonly base: BlockRef
+  /** RLP of the base's header. Not always what a genesis file computes to: anvil's block 0 names the empty state root and its own gas limit. */
+  readonly baseHeader: Uint8Array
+  /** The true state root of the base state, computed from the genesis file: a replica with another file is refused by it. */
+  readonly baseStateRoot: Hex
   readonly settings: ClusterSettings
 }
 
