@@ -32,7 +32,9 @@ export function renderHelp(command: CommandHelp): string {
   const lines = rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}${right}`)
   const example = Object.values(command.options)[0]
   const variables =
-    example === undefined ? '' : `\nEvery option is also an environment variable: --${example.flag} is ${environmentName(example.flag)}.\n`
+    example === undefined
+      ? ''
+      : `\nEvery option is also an environment variable: --${example.flag} is ${environmentName(example.flag)}.\n`
   return `drover ${command.name}: ${command.summary}\n\n${command.text.trim()}\n\nOptions\n${lines.join('\n')}\n${variables}`
 }
 

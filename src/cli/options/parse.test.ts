@@ -9,7 +9,13 @@ const table = {
   blockTimeMs: { flag: 'block-time', type: 'duration', default: '1s', help: 'time between blocks' },
   data: { flag: 'data', type: 'text', help: 'a folder' },
   masters: { flag: 'masters', type: 'list', help: 'addresses' },
-  verify: { flag: 'verify', type: 'choice', choices: ['digest', 'strict'], default: 'digest', help: 'how much to check' },
+  verify: {
+    flag: 'verify',
+    type: 'choice',
+    choices: ['digest', 'strict'],
+    default: 'digest',
+    help: 'how much to check',
+  },
   quiet: { flag: 'quiet', type: 'switch', help: 'say less' },
   cacheBytes: { flag: 'cache', type: 'bytes', default: '64MiB', help: 'memory for answers' },
 } as const satisfies OptionTable
@@ -68,7 +74,9 @@ test('a value that does not fit says what would', () => {
 })
 
 test('what is needed and not given says how to give it', () => {
-  const needed = { client: { flag: 'client', type: 'text', required: true, help: 'the execution client' } } as const
+  const needed = {
+    client: { flag: 'client', type: 'text', required: true, help: 'the execution client' },
+  } as const
   const fault = faultOf(() => parseOptions(needed, { args: [], environment: {} }))
   assert.equal(fault.code, 'options/missing')
   assert.match(fault.message, /--client .*DROVER_CLIENT/)

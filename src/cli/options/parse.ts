@@ -117,7 +117,10 @@ function lookUp(
 
 function valueOf(spec: OptionSpec, text: string, origin: Origin): unknown {
   const invalid = (want: string): Fault =>
-    new Fault('options/invalid', `--${spec.flag} (from ${origin}) is "${text}", but it must be ${want}: ${spec.help}`)
+    new Fault(
+      'options/invalid',
+      `--${spec.flag} (from ${origin}) is "${text}", but it must be ${want}: ${spec.help}`,
+    )
   const bounded = (value: number | undefined, want: string): number => {
     if (value === undefined || !Number.isSafeInteger(value)) throw invalid(want)
     if (spec.min !== undefined && value < spec.min) throw invalid(`at least ${spec.min}`)

@@ -1,6 +1,14 @@
 /** Durations and sizes as people write them. */
 const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const BYTES: Record<string, number> = { B: 1, KB: 1_000, MB: 1e6, GB: 1e9, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
+const BYTES: Record<string, number> = {
+  B: 1,
+  KB: 1_000,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1_024,
+  MiB: 1_048_576,
+  GiB: 1_073_741_824,
+}
 
 /** `250ms`, `2s`, `1.5m` → milliseconds; undefined where it is not a duration. */
 export function parseDuration(text: string): number | undefined {
@@ -9,7 +17,10 @@ export function parseDuration(text: string): number | undefined {
 
 /** `900KB`, `64MiB` → bytes; a bare number is bytes; undefined where it is not a size. */
 export function parseBytes(text: string): number | undefined {
-  return scaled(/^(\d+(?:\.\d+)?)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(/^\d+$/.test(text) ? `${text}B` : text), BYTES)
+  return scaled(
+    /^(\d+(?:\.\d+)?)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(/^\d+$/.test(text) ? `${text}B` : text),
+    BYTES,
+  )
 }
 
 function scaled(match: RegExpExecArray | null, units: Record<string, number>): number | undefined {

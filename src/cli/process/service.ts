@@ -1,0 +1,39 @@
+/**
+ * How a long-running command lives: it starts in a scope, says when it is ready, and stops in order on ctrl-C, SIGTERM, or when the
+ * channel to its supervisor closes. A second signal ends it at once.
+ */
+import type { Logger } from '#ports/logger.ts'
+import { openScope, type Scope } from '#ports/scope.ts'
+
+/** What a service gets to stop in order before the process exits anyway. */
+const STOP_MS = 8_000
+
+/** Runs until told to stop. @throws what made the service fail */
+export async function runService(
+  name: string,
+  log: Logger,
+  start: (scope: Scope) => Promise<Readonly<Record<string, unknown>>>,
+): Promise<void> {
+  const scope = openScope(name)
+  const stop = Promise.withResolvers<string>()
+  const onSignal = (signal: string): void => {
+    if (scope.signal.aborted) process.exit(130)
+    stop.resolve(signal)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  if (process.connected) process.on('disconnect', () => stop.resolve('supervisor gone'))
+
+  try {
+    const facts = await Promise.race([start(scope), scope.failed.then(() => ({}))])
+    process.send?.({ kind: 'ready', ...facts })
+    const reason = await Promise.race([stop.promise, scope.failed.then(() => 'closed')])
+    log.info('stopping', { reason })
+  } finally {
+    setTimeout(() => {
+      log.error('did not stop in time; ending anyway')
+      process.exit(1)
+    }, STOP_MS).unref()
+    await scope.close()
+  }
+}
