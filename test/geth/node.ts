@@ -1,0 +1,138 @@
+/** One unmodified geth that never peers: it knows a block only when the test gives it one through the Engine API. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export type Json = Record<string, unknown>
+
+export interface NodeSettings {
+  readonly geth: string
+  readonly dir: string
+  readonly genesisFile: string
+  readonly jwtSecret: string
+  readonly jwtFile: string
+  readonly gasLimit: number
+  readonly args: readonly string[]
+}
+
+const API = 'eth,net,web3,debug,txpool,admin,testing'
+const START_MS = 30_000
+
+export class GethNode {
+  readonly settings: NodeSettings
+  readonly ports = { http: 0, ws: 0, auth: 0 }
+  #process: ChildProcess | undefined
+  #id = 0
+
+  constructor(settings: NodeSettings) {
+    this.settings = settings
+  }
+
+  get http(): string {
+    return `http://127.0.0.1:${this.ports.http}`
+  }
+  get webSocket(): string {
+    return `ws://127.0.0.1:${this.ports.ws}`
+  }
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  async init(): Promise<void> {
+    mkdirSync(this.settings.dir, { recursive: true })
+    const log = openSync(join(this.settings.dir, 'geth.log'), 'a')
+    const args = ['init', '--state.scheme', 'hash', '--datadir', this.settings.dir, this.settings.genesisFile]
+    const child = spawn(this.settings.geth, args, { stdio: ['ignore', log, log] })
+    const code = await new Promise((resolve) => child.once('exit', resolve))
+    closeSync(log)
+    if (code !== 0) throw new Error(`geth init failed: ${this.logTail()}`)
+  }
+
+  /** Ports are kept over restarts. */
+  async start(): Promise<void> {
+    for (const name of ['http', 'ws', 'auth'] as const) this.ports[name] ||= await freePort()
+    const { settings, ports } = this
+    const log = openSync(join(settings.dir, 'geth.log'), 'a')
+    const args = [
+      ...['--datadir', settings.dir, '--networkid', '1337', '--syncmode', 'full', '--gcmode', 'archive'],
+      ...['--state.scheme', 'hash', '--port', '0', '--nodiscover', '--maxpeers', '0', '--ipcdisable'],
+      ...['--http', '--http.port', String(ports.http), '--http.api', API],
+      ...['--ws', '--ws.port', String(ports.ws), '--ws.api', API],
+      ...['--authrpc.port', String(ports.auth), '--authrpc.jwtsecret', settings.jwtFile],
+      ...['--miner.gaslimit', String(settings.gasLimit), '--cache', '256', ...settings.args],
+    ]
+    const child = spawn(settings.geth, args, { stdio: ['ignore', log, log] })
+    closeSync(log)
+    this.#process = child
+    process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no geth behind
+    for (const end = Date.now() + START_MS; ; ) {
+      if (child.exitCode !== null || Date.now() > end)
+        throw new Error(`geth did not start: ${this.logTail()}`)
+      if (await this.rpc('eth_chainId').catch(() => undefined)) return
+      await sleep(50)
+    }
+  }
+
+  /** SIGINT is a clean stop. After SIGKILL a young geth has lost its recent state: reset it and replay. */
+  async stop(signal: 'SIGINT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+    const child = this.#process
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await gone
+  }
+
+  async reset(): Promise<void> {
+    await this.stop('SIGKILL')
+    rmSync(this.settings.dir, { recursive: true, force: true })
+    await this.init()
+    await this.start()
+  }
+
+  logTail(lines = 15): string {
+    return readFileSync(join(this.settings.dir, 'geth.log'), 'utf8').split('\n').slice(-lines).join('\n')
+  }
+
+  rpc(method: string, ...params: unknown[]): Promise<unknown> {
+    return this.#post(this.http, method, params, {})
+  }
+
+  /** The authenticated port (JWT, HS256). */
+  engine(method: string, ...params: unknown[]): Promise<unknown> {
+    const text = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const head = `${text({ alg: 'HS256', typ: 'JWT' })}.${text({ iat: Math.floor(Date.now() / 1_000) })}`
+    const key = Buffer.from(this.settings.jwtSecret, 'hex')
+    const signature = createHmac('sha256', key).update(head).digest('base64url')
+    const url = `http://127.0.0.1:${this.ports.auth}`
+    return this.#post(url, method, params, { authorization: `Bearer ${head}.${signature}` })
+  }
+
+  async #post(
+    url: string,
+    method: string,
+    params: unknown[],
+    headers: Record<string, string>,
+  ): Promise<unknown> {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: ++this.#id, method, params })
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
+    if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`)
+    return answer.result
+  }
+}
+
+export function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+  })
+  return promise
+}
