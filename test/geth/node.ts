@@ -44,7 +44,15 @@ export class GethNode {
   async init(): Promise<void> {
     mkdirSync(this.settings.dir, { recursive: true })
     const log = openSync(join(this.settings.dir, 'geth.log'), 'a')
-    const args = ['init', '--state.scheme', 'hash', '--datadir', this.settings.dir, this.settings.genesisFile]
+    const args = [
+      'init',
+      '--state.scheme',
+      'hash',
+      '--cache.preimages',
+      '--datadir',
+      this.settings.dir,
+      this.settings.genesisFile,
+    ]
     const child = spawn(this.settings.geth, args, { stdio: ['ignore', log, log] })
     const code = await new Promise((resolve) => child.once('exit', resolve))
     closeSync(log)
@@ -57,7 +65,17 @@ export class GethNode {
     const { settings, ports } = this
     const log = openSync(join(settings.dir, 'geth.log'), 'a')
     const args = [
-      ...['--datadir', settings.dir, '--networkid', '1337', '--syncmode', 'full', '--gcmode', 'archive'],
+      ...[
+        '--datadir',
+        settings.dir,
+        '--networkid',
+        '1337',
+        '--syncmode',
+        'full',
+        '--gcmode',
+        'archive',
+        '--cache.preimages',
+      ],
       ...['--state.scheme', 'hash', '--port', '0', '--nodiscover', '--maxpeers', '0', '--ipcdisable'],
       ...['--http', '--http.port', String(ports.http), '--http.api', API],
       ...['--ws', '--ws.port', String(ports.ws), '--ws.api', API],
