@@ -2,6 +2,9 @@
  * An ordered, transactional, synchronous key-value store with a fixed set of tables: LMDB in production, memory in tests and the
  * simulation. One writer; readers on stable snapshots. Keys are at most 480 bytes and never empty, values at most 1.9 KB (the store splits larger ones).
  */
+export const KEY_BYTES_MAX = 480
+export const VALUE_BYTES_MAX = 1_900
+
 export interface KeyValue {
   /** A stable snapshot of the last committed transaction. Release it within a second. */
   read(): ReadTx
@@ -12,30 +15,20 @@ export interface KeyValue {
   close(): Promise<void>
 }
 
-export type Table =
-  | 'accounts'
-  | 'storage'
-  | 'code'
-  | 'history'
-  | 'changes'
-  | 'headers'
-  | 'bodies'
-  | 'receipts'
-  | 'blockHashes'
-  | 'hashes'
-  | 'transactions'
-  | 'logs'
-  | 'side'
-  | 'meta'
+export const TABLES = [
+  'accounts', 'storage', 'code', 'history', 'changes', 'headers', 'bodies', 'receipts', 'blockHashes', 'hashes', 'transactions',
+  'logs', 'side', 'meta',
+] as const // biome-ignore format: one table
+export type Table = (typeof TABLES)[number]
 
 export interface ReadTx {
-  /** The value, valid until the next call on this transaction: copy what is kept. */
+  /** The value, valid until the next call on any transaction of this thread (and as that call's argument): copy what is kept. */
   get(table: Table, key: Uint8Array): Uint8Array | undefined
   /** The first row whose key is at or after `key`; both arrays valid until the next call. */
   seek(table: Table, key: Uint8Array): Row | undefined
-  /** The last row whose key is before `key`. */
+  /** The last row whose key is before `key`; does not move `next`. */
   seekBefore(table: Table, key: Uint8Array): Row | undefined
-  /** The row after the one that the last seek or next of this table gave. */
+  /** The row after the one that the last seek or next of this table gave; none where that gave none. */
   next(table: Table): Row | undefined
   release(): void
 }

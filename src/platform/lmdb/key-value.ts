@@ -1,0 +1,201 @@
+/**
+ * KeyValue on LMDB: a memory-mapped file, one writer, readers in any thread or process on stable snapshots. kill -9 loses nothing;
+ * what a power loss may cost depends on `durable`. In one process the writer is opened before any reader: threads share its map.
+ */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { open, type RootDatabase } from 'lmdb'
+import { assert } from '#kernel/assert.ts'
+import { Fault, messageOf } from '#kernel/fault.ts'
+import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
+import { Buffers, type NativeTable } from './native.ts'
+import { diskLow, openReserve, type Reserve } from './reserve.ts'
+import { Transaction, type Tables } from './transaction.ts'
+import { lockWriter } from './writer-lock.ts'
+
+export interface LmdbOptions {
+  readonly path: string
+  readonly mode: 'writer' | 'reader'
+  /** True: every commit is on disk when it returns. False: much faster; a power loss may damage the store, kill -9 does not. */
+  readonly durable: boolean
+}
+
+export interface LmdbKeyValue extends KeyValue {
+  /** Frees the slots of readers that died, which would keep old pages for ever. To be called every minute; returns how many. */
+  maintain(): number
+}
+
+const PAGE_BYTES = 4_096
+/** Address space, not disk: the file is sparse, and a map of another size than the writer's would have to be renewed. */
+const MAP_BYTES = 2 ** 40
+const TABLES_MAX = 24
+/** One for each live read transaction of every thread and process. */
+const READERS_MAX = 512
+const TABLE_OPTIONS = {
+  encoding: 'binary',
+  keyEncoding: 'binary',
+  cache: false,
+  compression: false,
+} as const
+const DATA_FILE = 'data.mdb'
+/** lmdb: commit before returning. A throw of the callback aborts. */
+const SYNCHRONOUS_COMMIT = 2
+const DAMAGED: ReadonlySet<unknown> = new Set([-30_797, -30_796, -30_795, -30_794, -30_793])
+
+/** @throws Fault store/not-a-directory, store/not-writable, store/absent, store/held, store/disk-low, store/damaged */
+export function openLmdb(options: LmdbOptions): LmdbKeyValue {
+  const unlock = options.mode === 'writer' ? prepareWriter(options.path) : prepareReader(options.path)
+  try {
+    return openTables(options, unlock)
+  } catch (cause) {
+    unlock()
+    throw describe(options.path, cause)
+  }
+}
+
+function prepareWriter(path: string): () => void {
+  try {
+    mkdirSync(path, { recursive: true })
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    if (existsSync(join(path, DATA_FILE))) accessSync(join(path, DATA_FILE), constants.R_OK | constants.W_OK)
+    return lockWriter(path)
+  } catch (cause) {
+    throw describe(path, cause)
+  }
+}
+
+function prepareReader(path: string): () => void {
+  if (existsSync(path) && !statSync(path).isDirectory()) throw notADirectory(path)
+  if (existsSync(join(path, DATA_FILE))) return () => {}
+  throw new Fault('store/absent', `there is no store in ${path}: its writer makes it`, { path })
+}
+
+function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
+  const { path, durable } = options
+  const isWriter = options.mode === 'writer'
+  const root = open({
+    path,
+    ...TABLE_OPTIONS,
+    noSubdir: false,
+    readOnly: !isWriter,
+    noSync: !durable,
+    useWritemap: !durable,
+    overlappingSync: false,
+    pageSize: PAGE_BYTES,
+    mapSize: MAP_BYTES,
+    maxDbs: TABLES_MAX,
+    maxReaders: READERS_MAX,
+  })
+  const tables = Object.fromEntries(TABLES.map((name) => [name, openTable(root, name, path)])) as Tables
+  root.readerCheck()
+  const reserve = isWriter && !durable ? openReserve(join(path, DATA_FILE)) : undefined
+  return keyValue({ root, tables, path, isWriter, reserve, unlock })
+}
+
+function openTable(root: RootDatabase, name: Table, path: string): NativeTable {
+  const table = root.openDB({ name, ...TABLE_OPTIONS }) as NativeTable | undefined
+  if (table !== undefined) return table
+  throw new Fault('store/damaged', `the store in ${path} has no table ${name}: remove it and start again`, {
+    path,
+    table: name,
+  })
+}
+
+interface Opened {
+  readonly root: RootDatabase
+  readonly tables: Tables
+  readonly path: string
+  readonly isWriter: boolean
+  readonly reserve: Reserve | undefined
+  readonly unlock: () => void
+}
+
+function keyValue({ root, tables, path, isWriter, reserve, unlock }: Opened): LmdbKeyValue {
+  const buffers = new Buffers(tables.meta)
+  const environment = (root as unknown as { env: { info(): { lastPageNumber: number } } }).env
+  return {
+    read: () => bindReader(root, tables, buffers),
+    write(change) {
+      assert(isWriter, 'a reader does not write')
+      reserve?.ensure((environment.info().lastPageNumber + 1) * PAGE_BYTES)
+      try {
+        return writeOnce(root, new Transaction(tables, buffers, 0), change)
+      } catch (cause) {
+        throw describe(path, cause)
+      }
+    },
+    flush: () =>
+      new Promise((resolve, reject) => {
+        const settle = (cause?: unknown): void => (cause ? reject(describe(path, cause)) : resolve())
+        ;(root as unknown as { sync(done: (cause?: unknown) => void): void }).sync(settle)
+      }),
+    async close() {
+      await root.close()
+      reserve?.close()
+      unlock()
+    },
+    maintain: () => root.readerCheck(),
+  }
+}
+
+function writeOnce<T>(root: RootDatabase, tx: Transaction, change: (tx: WriteTx) => T): T {
+  let outcome: { readonly value: T } | undefined
+  root.transactionSync(() => {
+    try {
+      outcome = { value: change(tx) } // not returned: lmdb would wait for a promise
+    } finally {
+      tx.end()
+    }
+  }, SYNCHRONOUS_COMMIT)
+  assert(outcome !== undefined, 'a transaction that returns has run')
+  return outcome.value
+}
+
+function bindReader(root: RootDatabase, tables: Tables, buffers: Buffers): ReadTx {
+  root.resetReadTxn() // else the snapshot may be up to one turn of the event loop old
+  const bound = root.useReadTransaction() as unknown as { readonly address: number; done(): void }
+  const tx = new Transaction(tables, buffers, bound.address)
+  return {
+    get: (table, key) => tx.get(table, key),
+    seek: (table, key) => tx.seek(table, key),
+    seekBefore: (table, key) => tx.seekBefore(table, key),
+    next: (table) => tx.next(table),
+    release() {
+      tx.end()
+      bound.done()
+    },
+  }
+}
+
+/** A fault for the operator where the cause is of the disk or the file; else the cause. */
+function describe(path: string, cause: unknown): unknown {
+  if (cause instanceof Fault) return cause
+  const { code } = cause as { code?: unknown }
+  if (code === 'ENOTDIR' || code === 'EEXIST') return notADirectory(path, cause)
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 13 || code === 30) {
+    return new Fault(
+      'store/not-writable',
+      `the store's directory ${path} cannot be written: check its owner, its mode and its mount`,
+      { path },
+      { cause },
+    )
+  }
+  if (DAMAGED.has(code)) {
+    return new Fault(
+      'store/damaged',
+      `the store in ${path} is damaged (${messageOf(cause)}): remove it and start again, it is filled from the feed`,
+      { path },
+      { cause },
+    )
+  }
+  return diskLow(path, cause)
+}
+
+function notADirectory(path: string, cause?: unknown): Fault {
+  return new Fault(
+    'store/not-a-directory',
+    `${path} is not a directory: the store needs one of its own`,
+    { path },
+    { cause },
+  )
+}

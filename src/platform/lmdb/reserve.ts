@@ -1,0 +1,48 @@
+/**
+ * Keeps room on the disk ahead of a store that is written through its memory map, where a full disk is no error but SIGBUS, which ends
+ * the process. Zeros are put behind the last page through the file instead, where a full disk is an ordinary ENOSPC.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { Fault } from '#kernel/fault.ts'
+
+/** More than one block writes. */
+const RESERVE_BYTES = 8 << 20
+const STEP_BYTES = 1 << 20
+
+export interface Reserve {
+  /** To be called before each transaction, with the bytes that the store uses.
+   *  @throws Fault store/disk-low */
+  ensure(usedBytes: number): void
+  close(): void
+}
+
+export function openReserve(path: string): Reserve {
+  const file = openSync(path, 'r+')
+  const zeros = new Uint8Array(STEP_BYTES)
+  let reservedBytes = 0
+  return {
+    ensure(usedBytes) {
+      // Never below what is used: a transaction may have grown past the reserve, and zeros there would be damage.
+      if (reservedBytes < usedBytes) reservedBytes = usedBytes
+      try {
+        while (reservedBytes < usedBytes + RESERVE_BYTES)
+          reservedBytes += writeSync(file, zeros, 0, zeros.length, reservedBytes)
+      } catch (cause) {
+        throw diskLow(path, cause)
+      }
+    },
+    close: () => closeSync(file),
+  }
+}
+
+/** Where the cause is a full disk or quota, a fault that says so; else the cause. */
+export function diskLow(path: string, cause: unknown): unknown {
+  const { code } = cause as NodeJS.ErrnoException
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && (code as unknown) !== 28) return cause
+  return new Fault(
+    'store/disk-low',
+    `no room for 8 MB more beside ${path}: free space; blocks are applied again when there is some`,
+    { path },
+    { cause },
+  )
+}

@@ -1,0 +1,111 @@
+/** One transaction over all tables: a reader's snapshot (its address), or the writer's own (address 0, which sees its own writes). */
+import { assert } from '#kernel/assert.ts'
+import { KEY_BYTES_MAX, type Row, type Table, VALUE_BYTES_MAX, type WriteTx } from '#ports/key-value.ts'
+import {
+  type Buffers,
+  type Cursor,
+  type NativeTable,
+  native,
+  NOT_FOUND,
+  STRICTLY_BEFORE,
+  WITH_VALUE,
+} from './native.ts'
+
+export type Tables = Readonly<Record<Table, NativeTable>>
+
+export class Transaction implements WriteTx {
+  readonly #tables: Tables
+  readonly #buffers: Buffers
+  readonly #address: number
+  /** Kept until the end: a collected cursor whose address is used is a segfault. */
+  readonly #cursors = new Map<Table, Cursor>()
+  readonly #backwards = new Map<Table, Cursor>()
+  /** Tables whose cursor stands on a row. */
+  readonly #standing = new Set<Table>()
+  #open = true
+
+  constructor(tables: Tables, buffers: Buffers, address: number) {
+    this.#tables = tables
+    this.#buffers = buffers
+    this.#address = address
+  }
+
+  get(table: Table, key: Uint8Array): Uint8Array | undefined {
+    this.#setKey(key)
+    const length = native.getByBinary(this.#tables[table].dbAddress, key.length, 0, this.#address)
+    if (length === NOT_FOUND) return undefined
+    assert(length >= 0, `a read of ${table} succeeds (lmdb ${length})`)
+    return this.#buffers.value(length)
+  }
+
+  seek(table: Table, key: Uint8Array): Row | undefined {
+    const cursor = this.#cursor(this.#cursors, table)
+    this.#setKey(key)
+    return this.#stand(table, native.position(cursor.address, WITH_VALUE, 0, key.length, 0))
+  }
+
+  seekBefore(table: Table, key: Uint8Array): Row | undefined {
+    const cursor = this.#cursor(this.#backwards, table)
+    this.#setKey(key)
+    return this.#row(table, native.position(cursor.address, STRICTLY_BEFORE, 0, key.length, 0))
+  }
+
+  next(table: Table): Row | undefined {
+    assert(this.#open, 'a transaction that has ended is not used')
+    const cursor = this.#standing.has(table) ? this.#cursors.get(table) : undefined
+    return cursor && this.#stand(table, native.iterate(cursor.address))
+  }
+
+  put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    checkKey(key)
+    assert(this.#open && value.length <= VALUE_BYTES_MAX, 'a value has at most 1.9 KB')
+    this.#tables[table].putSync(key, this.#buffers.writable(value))
+  }
+
+  remove(table: Table, key: Uint8Array): boolean {
+    checkKey(key)
+    assert(this.#open, 'a transaction that has ended is not used')
+    return this.#tables[table].removeSync(key)
+  }
+
+  /** Closes the cursors, which must not outlive lmdb's transaction. */
+  end(): void {
+    assert(this.#open, 'a transaction ends once')
+    this.#open = false
+    for (const cursor of this.#cursors.values()) cursor.close()
+    for (const cursor of this.#backwards.values()) cursor.close()
+  }
+
+  #setKey(key: Uint8Array): void {
+    checkKey(key)
+    assert(this.#open, 'a transaction that has ended is not used')
+    this.#buffers.setKey(key)
+  }
+
+  #cursor(cursors: Map<Table, Cursor>, table: Table): Cursor {
+    assert(this.#open, 'a transaction that has ended is not used')
+    let cursor = cursors.get(table)
+    if (cursor === undefined) {
+      cursor = new native.Cursor(this.#tables[table].db, this.#address)
+      cursors.set(table, cursor)
+    }
+    return cursor
+  }
+
+  #stand(table: Table, keyLength: number): Row | undefined {
+    const row = this.#row(table, keyLength)
+    if (row === undefined) this.#standing.delete(table)
+    else this.#standing.add(table)
+    return row
+  }
+
+  #row(table: Table, keyLength: number): Row | undefined {
+    assert(keyLength >= 0, `a cursor of ${table} moves (lmdb ${keyLength})`)
+    if (keyLength === 0) return undefined
+    return { key: this.#buffers.foundKey(keyLength), value: this.#buffers.foundValue() }
+  }
+}
+
+function checkKey(key: Uint8Array): void {
+  assert(key.length > 0 && key.length <= KEY_BYTES_MAX, 'a key has 1 to 480 bytes')
+}
