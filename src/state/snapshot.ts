@@ -26,10 +26,12 @@ export interface Snapshot {
   /** The number of a canonical block. */
   numberOf(hash: BlockHash): number | undefined
   block(number: number): StoredBlock | undefined
+  /** In order; cheaper than the block where nothing else of its transactions is wanted. */
+  transactionHashes(number: number): readonly Hash32[] | undefined
   receipts(number: number): readonly StoredReceipt[] | undefined
   /** Where a transaction stands on the canonical chain. */
   transaction(hash: Hash32): { readonly number: number; readonly index: number } | undefined
-  /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. */
+  /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. `visit` reads no other logs meanwhile. */
   logs(number: number, visit: (log: StoredLog) => boolean): void
   /** Encoded side frame, see StoreWriter.putSide. */
   side(key: Uint8Array): Uint8Array | undefined

@@ -1,0 +1,201 @@
+/**
+ * The canonical chain in rows: header, body, receipts and logs under the block's number, and the ways back from hashes to numbers.
+ * `blockHashes` holds the block's own hash, then those of its transactions: what BLOCKHASH and blocks without full transactions need.
+ */
+import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
+import { createdAddress } from '#chain/address.ts'
+import { LEVELS, SOURCES, type Frame } from '#chain/frame.ts'
+import { decodeHeader, type Header } from '#chain/header.ts'
+import type { Receipt } from '#chain/receipt.ts'
+import { assert } from '#kernel/assert.ts'
+import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { ReadTx, WriteTx } from '#ports/key-value.ts'
+import { type Body, decodeBody, encodeBody } from './codec/body.ts'
+import { ByteReader, ByteWriter, getU32, u32 } from './codec/bytes.ts'
+import { decodeLog, decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
+import { getPart, getParts, PART_BYTES, putParts, removeParts } from './parts.ts'
+import type { StoredLog } from './snapshot.ts'
+
+type Gets = Pick<ReadTx, 'get'>
+type Seeks = Pick<ReadTx, 'seek' | 'next'>
+
+const CODECS = ['stored', 'zstd'] as const
+const PLACE_BYTES = 8
+const PREFIX_BYTES = 8
+
+/** What a frame says about itself, kept so that undoing a block gives back the frame that it was. */
+export type Provenance = Pick<Frame, 'senders' | 'source' | 'level' | 'deltaHash'>
+
+export function putBlock(tx: WriteTx, frame: Omit<Frame, 'delta'>, compress: Compress): void {
+  const { header, transactions, senders } = frame.block
+  const block = u32(header.number)
+  putHeader(
+    tx,
+    header,
+    transactions.map((transaction) => transaction.hash),
+  )
+  putParts(tx, 'bodies', block, encodeProvenance(frame, pack(encodeBody(frame.block), compress)))
+  const created = transactions.map((transaction, i) =>
+    transaction.to === undefined ? createdAddress(senders[i] as Address, transaction.nonce) : undefined,
+  )
+  putParts(tx, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
+  let logIndex = 0
+  frame.receipts.forEach((receipt, index) => {
+    for (const log of receipt.logs) {
+      putParts(tx, 'logs', logPrefix(header.number, logIndex++), encodeLog(log, index))
+    }
+  })
+  transactions.forEach((transaction, index) => addPlace(tx, transaction.hash, header.number, index))
+}
+
+function putHeader(tx: WriteTx, header: Header, transactionHashes: readonly Hash32[]): void {
+  const block = u32(header.number)
+  const hash = fromHex(header.hash)
+  putParts(tx, 'headers', block, header.rlp)
+  putParts(tx, 'blockHashes', block, concatBytes(hash, ...transactionHashes))
+  tx.put('hashes', hash, block)
+}
+
+/** Removes every row of a block whose header, body and receipts were read before. */
+export function removeBlock(tx: WriteTx, header: Header, receipts: readonly Receipt[]): void {
+  const block = u32(header.number)
+  readTransactionHashes(tx, header.number)?.forEach((hash, index) => {
+    removePlace(tx, hash, header.number, index)
+  })
+  const logCount = receipts.reduce((sum, receipt) => sum + receipt.logs.length, 0)
+  for (let i = 0; i < logCount; i++) removeParts(tx, 'logs', logPrefix(header.number, i))
+  for (const table of ['headers', 'bodies', 'receipts', 'blockHashes'] as const) {
+    removeParts(tx, table, block)
+  }
+  tx.remove('hashes', fromHex(header.hash))
+}
+
+export function readHeader(tx: Gets, number: number): Header | undefined {
+  const rlp = getParts(tx, 'headers', u32(number))
+  return rlp && decodeHeader(rlp)
+}
+
+/** 32 bytes, a copy. */
+export function readBlockHash(tx: Gets, number: number): Uint8Array | undefined {
+  return getPart(tx, 'blockHashes', u32(number), 0)?.subarray(0, 32)
+}
+
+export function readTransactionHashes(tx: Gets, number: number): Hash32[] | undefined {
+  const bytes = getParts(tx, 'blockHashes', u32(number))
+  if (bytes === undefined) return undefined
+  const hashes: Hash32[] = []
+  for (let at = 32; at < bytes.length; at += 32) hashes.push(bytes.subarray(at, at + 32))
+  return hashes
+}
+
+export function readNumber(tx: Gets, hash: BlockHash): number | undefined {
+  const row = tx.get('hashes', fromHex(hash))
+  return row && getU32(row, 0)
+}
+
+export function readBody(
+  tx: Gets,
+  number: number,
+  compress: Compress,
+): { readonly body: Body; readonly provenance: Provenance } | undefined {
+  const bytes = getParts(tx, 'bodies', u32(number))
+  if (bytes === undefined) return undefined
+  const { provenance, packed } = decodeProvenance(bytes)
+  return { body: decodeBody(unpack(packed, compress)), provenance }
+}
+
+export function readReceiptRows(tx: Gets, number: number, compress: Compress): ReceiptRow[] | undefined {
+  const bytes = getParts(tx, 'receipts', u32(number))
+  return bytes && decodeReceipts(unpack(bytes, compress))
+}
+
+/** Calls `visit` for each log of the block in order until it returns false. `visit` must not read logs of the same transaction. */
+export function visitLogs(tx: Seeks, number: number, visit: (log: StoredLog) => boolean): void {
+  const block = u32(number)
+  let row = tx.seek('logs', block)
+  for (let logIndex = 0; row !== undefined && compareBytes(row.key.subarray(0, 4), block) === 0; logIndex++) {
+    const parts = [row.value.slice()]
+    while ((parts.at(-1) as Uint8Array).length === PART_BYTES) {
+      const more = tx.next('logs')
+      assert(more !== undefined, 'all parts of a log are stored')
+      parts.push(more.value.slice())
+    }
+    if (!visit({ ...decodeLog(concatBytes(...parts)), logIndex })) return
+    row = tx.next('logs')
+  }
+}
+
+export function findTransaction(tx: Gets, hash: Hash32): { number: number; index: number } | undefined {
+  const places = tx.get('transactions', hash.subarray(0, PREFIX_BYTES))?.slice()
+  if (places === undefined) return undefined
+  for (let at = 0; at < places.length; at += PLACE_BYTES) {
+    const place = { number: getU32(places, at), index: getU32(places, at + 4) }
+    const offset = 32 * (place.index + 1)
+    const hashes = getPart(tx, 'blockHashes', u32(place.number), Math.floor(offset / PART_BYTES))
+    assert(hashes !== undefined, 'an indexed transaction is in a stored block')
+    const from = offset % PART_BYTES
+    if (equalBytes(hashes.subarray(from, from + 32), hash)) return place
+  }
+  return undefined
+}
+
+/** Of several transactions with one prefix the row is a list. */
+function addPlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
+  const key = hash.subarray(0, PREFIX_BYTES)
+  const others = tx.get('transactions', key)?.slice() ?? new Uint8Array()
+  tx.put('transactions', key, concatBytes(others, u32(number), u32(index)))
+}
+
+function removePlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
+  const key = hash.subarray(0, PREFIX_BYTES)
+  const places = tx.get('transactions', key)?.slice() ?? new Uint8Array()
+  const place = concatBytes(u32(number), u32(index))
+  const kept: Uint8Array[] = []
+  for (let at = 0; at < places.length; at += PLACE_BYTES) {
+    const other = places.subarray(at, at + PLACE_BYTES)
+    if (!equalBytes(other, place)) kept.push(other)
+  }
+  if (kept.length === 0) tx.remove('transactions', key)
+  else tx.put('transactions', key, concatBytes(...kept))
+}
+
+function logPrefix(number: number, logIndex: number): Uint8Array {
+  return concatBytes(u32(number), u32(logIndex))
+}
+
+function encodeProvenance(frame: Provenance, packed: Uint8Array): Uint8Array {
+  const out = new ByteWriter(packed.length + 35)
+  out.u8(frame.senders === 'claimed' ? 1 : 0)
+  out.u8(SOURCES.indexOf(frame.source))
+  out.u8(LEVELS.indexOf(frame.level))
+  out.raw(frame.deltaHash)
+  out.raw(packed)
+  return out.done()
+}
+
+function decodeProvenance(bytes: Uint8Array): { provenance: Provenance; packed: Uint8Array } {
+  const from = new ByteReader(bytes)
+  const senders = from.u8() === 1 ? 'claimed' : 'recovered'
+  const source = SOURCES[from.u8()]
+  const level = LEVELS[from.u8()]
+  assert(source !== undefined && level !== undefined, 'a stored block names a known source and level')
+  return { provenance: { senders, source, level, deltaHash: from.raw(32) }, packed: bytes.subarray(35) }
+}
+
+/** `codec 1 ‖ raw length 4 ‖ bytes`. */
+function pack(raw: Uint8Array, compress: Compress): Uint8Array {
+  const bytes = compress.compress(raw)
+  return concatBytes(Uint8Array.of(CODECS.indexOf(compress.codec)), u32(raw.length), bytes)
+}
+
+function unpack(packed: Uint8Array, compress: Compress): Uint8Array {
+  const codec = CODECS[packed[0] as number]
+  assert(codec !== undefined, 'a packed row names a known codec')
+  return compress.expand(codec, packed.subarray(5), getU32(packed, 1))
+}
+
+/** As JSON-RPC and block refs write it. */
+export function hashText(bytes: Uint8Array): BlockHash {
+  return toHex(bytes) as BlockHash
+}

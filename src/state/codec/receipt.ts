@@ -1,0 +1,88 @@
+/**
+ * Receipts without their logs, which have rows of their own (so they are stored once, and a query for logs reads no receipts), and
+ * those rows: `topic count 1 ‖ transaction index 4 ‖ address 20 ‖ topics ‖ data`.
+ */
+import type { Address } from '#chain/block-ref.ts'
+import type { Log, Receipt } from '#chain/receipt.ts'
+import { assert } from '#kernel/assert.ts'
+import { ByteReader, ByteWriter, getU32, putU32 } from './bytes.ts'
+
+const STATE_ROOT = 2
+const LOG_FIXED_BYTES = 25
+
+export interface ReceiptRow {
+  readonly type: number
+  readonly outcome: Receipt['outcome']
+  readonly cumulativeGasUsed: bigint
+  readonly logCount: number
+  readonly contractAddress?: Address
+}
+
+export function encodeReceipts(
+  receipts: readonly Receipt[],
+  created: readonly (Address | undefined)[],
+): Uint8Array {
+  const out = new ByteWriter(32 * receipts.length + 4)
+  out.u32(receipts.length)
+  receipts.forEach((receipt, i) => {
+    out.u8(receipt.type)
+    writeOutcome(out, receipt.outcome)
+    out.u64(receipt.cumulativeGasUsed)
+    out.u32(receipt.logs.length)
+    const address = created[i]
+    out.u8(address === undefined ? 0 : 1)
+    if (address !== undefined) out.raw(address)
+  })
+  return out.done()
+}
+
+export function decodeReceipts(bytes: Uint8Array): ReceiptRow[] {
+  const from = new ByteReader(bytes)
+  const rows: ReceiptRow[] = []
+  for (let left = from.u32(); left > 0; left--) {
+    const type = from.u8()
+    const outcome = readOutcome(from)
+    const row = { type, outcome, cumulativeGasUsed: from.u64(), logCount: from.u32() }
+    rows.push(from.u8() === 0 ? row : { ...row, contractAddress: from.raw(20) })
+  }
+  assert(from.ended, 'a receipts row is as long as its layout says')
+  return rows
+}
+
+function writeOutcome(out: ByteWriter, outcome: Receipt['outcome']): void {
+  if ('status' in outcome) return out.u8(outcome.status)
+  out.u8(STATE_ROOT)
+  out.raw(outcome.stateRoot)
+}
+
+function readOutcome(from: ByteReader): Receipt['outcome'] {
+  const kind = from.u8()
+  if (kind === STATE_ROOT) return { stateRoot: from.raw(32) }
+  assert(kind === 0 || kind === 1, 'an outcome is a status or a root')
+  return { status: kind }
+}
+
+export function encodeLog(log: Log, transactionIndex: number): Uint8Array {
+  const topicsEnd = LOG_FIXED_BYTES + 32 * log.topics.length
+  const out = new Uint8Array(topicsEnd + log.data.length)
+  out[0] = log.topics.length
+  putU32(out, 1, transactionIndex)
+  out.set(log.address, 5)
+  log.topics.forEach((topic, i) => out.set(topic, LOG_FIXED_BYTES + 32 * i))
+  out.set(log.data, topicsEnd)
+  return out
+}
+
+/** The log's bytes are views of `row`. */
+export function decodeLog(row: Uint8Array): Log & { readonly transactionIndex: number } {
+  const topics: Uint8Array[] = []
+  let at = LOG_FIXED_BYTES
+  for (let left = row[0] as number; left > 0; left--) topics.push(row.subarray(at, (at += 32)))
+  assert(at <= row.length, 'a log row is as long as its layout says')
+  return {
+    transactionIndex: getU32(row, 1),
+    address: row.subarray(5, LOG_FIXED_BYTES),
+    topics,
+    data: row.subarray(at),
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The store over any KeyValue. One commit is one transaction with a sequence one higher than the last, stored in it, so whoever binds a
+ * snapshot can tell which commit it shows.
+ */
+import type { Hash32 } from '#chain/block-ref.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import { assert } from '#kernel/assert.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { KeyValue, ReadTx } from '#ports/key-value.ts'
+import {
+  findTransaction,
+  hashText,
+  readBlockHash,
+  readHeader,
+  readNumber,
+  readTransactionHashes,
+  visitLogs,
+} from './chain-rows.ts'
+import { flatState } from './flat-state.ts'
+import type { StoreIdentity } from './identity.ts'
+import { initialiseStore } from './initialise.ts'
+import { putStatus, readIdentity, readMachine, readStatus } from './meta.ts'
+import { getParts } from './parts.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { Store } from './store.ts'
+import { readStoredBlock, readStoredReceipts } from './stored-block.ts'
+import { sidePrefix, storeWriter } from './writer.ts'
+
+/** @throws Fault store/schema where `kv` holds a store of another version's layout */
+export function openStore(kv: KeyValue, { compress }: { readonly compress: Compress }): Store {
+  const identity = (): StoreIdentity | undefined => reading(kv, readIdentity)
+  identity()
+  return {
+    identity,
+    initialise(wanted, genesis) {
+      const stored = identity()
+      if (stored === undefined) initialiseStore(kv, wanted, checked(wanted, genesis), compress)
+      else refuseForeign(stored, wanted)
+    },
+    snapshot: () => bindSnapshot(kv.read(), compress),
+    commit: (change) =>
+      kv.write((tx) => {
+        const status = readStatus(tx)
+        status.sequence += 1
+        change(storeWriter(tx, status, compress))
+        putStatus(tx, status)
+        return status.sequence
+      }),
+  }
+}
+
+function reading<T>(kv: KeyValue, read: (tx: ReadTx) => T): T {
+  const tx = kv.read()
+  try {
+    return read(tx)
+  } finally {
+    tx.release()
+  }
+}
+
+function checked(identity: StoreIdentity, genesis: Genesis): Genesis {
+  assert(identity.genesisHash === genesis.header.hash, 'the identity names the genesis that is written')
+  return genesis
+}
+
+function refuseForeign(stored: StoreIdentity, wanted: StoreIdentity): void {
+  for (const field of ['cluster', 'chainId', 'genesisHash', 'generation', 'feed'] as const) {
+    if (stored[field] === wanted[field]) continue
+    throw new Fault(
+      'store/foreign',
+      `the store belongs to ${field} ${stored[field]} and not to ${wanted[field]}: give another directory, or remove this one to fill it again`,
+      { field, stored: String(stored[field]), wanted: String(wanted[field]) },
+    )
+  }
+}
+
+function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
+  const status = readStatus(tx)
+  const { head } = status.heads
+  const isHere = (number: number): boolean => number >= status.chainFrom && number <= head.number
+  return {
+    sequence: status.sequence,
+    heads: status.heads,
+    position: status.position,
+    historyFrom: status.historyFrom,
+    chainFrom: status.chainFrom,
+    machine: () => readMachine(tx),
+    stateAt(number) {
+      assert(number >= status.historyFrom && number <= head.number, 'state is read within the horizon')
+      return flatState(tx, number, head.number)
+    },
+    hashAt(number) {
+      const hash = isHere(number) ? readBlockHash(tx, number) : undefined
+      return hash && hashText(hash)
+    },
+    header: (number) => (isHere(number) ? readHeader(tx, number) : undefined),
+    numberOf: (hash) => readNumber(tx, hash),
+    block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
+    transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
+    receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),
+    transaction: (hash: Hash32) => findTransaction(tx, hash),
+    logs(number, visit) {
+      if (isHere(number)) visitLogs(tx, number, visit)
+    },
+    side: (key) => getParts(tx, 'side', sidePrefix(key)),
+    release: () => tx.release(),
+  }
+}

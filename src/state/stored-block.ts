@@ -1,0 +1,84 @@
+/** Blocks, receipts and frames put together again from the chain's rows. Hashes are not stored where bytes to hash are. */
+import { blockSize } from '#chain/block-size.ts'
+import type { Delta } from '#chain/delta.ts'
+import type { Block, Frame } from '#chain/frame.ts'
+import { decodeHeader } from '#chain/header.ts'
+import type { Log, Receipt } from '#chain/receipt.ts'
+import { decodeTransaction } from '#chain/transaction.ts'
+import { assert } from '#kernel/assert.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { ReadTx } from '#ports/key-value.ts'
+import { type Provenance, readBody, readHeader, readReceiptRows, visitLogs } from './chain-rows.ts'
+import type { StoredBlock, StoredReceipt } from './snapshot.ts'
+
+type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
+
+/** Undefined for a block that is not stored; a genesis or base has no transactions. */
+export function readStoredBlock(tx: Reads, number: number, compress: Compress): StoredBlock | undefined {
+  const found = readBlock(tx, number, compress)
+  return found && { ...found.block, size: blockSize(found.block) }
+}
+
+export function readStoredReceipts(
+  tx: Reads,
+  number: number,
+  compress: Compress,
+): readonly StoredReceipt[] | undefined {
+  const rows = readReceiptRows(tx, number, compress)
+  if (rows === undefined) return undefined
+  const logs = readLogs(tx, number)
+  let firstLogIndex = 0
+  let gasBefore = 0n
+  return rows.map(({ logCount, ...row }) => {
+    const receipt = {
+      ...row,
+      logs: logs.slice(firstLogIndex, firstLogIndex + logCount),
+      gasUsed: row.cumulativeGasUsed - gasBefore,
+      firstLogIndex,
+    }
+    firstLogIndex += logCount
+    gasBefore = row.cumulativeGasUsed
+    return receipt
+  })
+}
+
+/** The frame of a stored block; `delta` is read last. */
+export function readFrame(tx: Reads, number: number, compress: Compress, delta: () => Delta): Frame {
+  const found = readBlock(tx, number, compress)
+  const stored = readStoredReceipts(tx, number, compress)
+  assert(found !== undefined && stored !== undefined, 'a block above the base is stored whole')
+  const receipts = stored.map(
+    ({ type, outcome, cumulativeGasUsed, logs }): Receipt => ({ type, outcome, cumulativeGasUsed, logs }),
+  )
+  return { block: found.block, receipts, delta: delta(), ...found.provenance }
+}
+
+function readBlock(
+  tx: Reads,
+  number: number,
+  compress: Compress,
+): { block: Block; provenance: Provenance } | undefined {
+  const header = readHeader(tx, number)
+  const stored = header && readBody(tx, number, compress)
+  if (header === undefined || stored === undefined) return undefined
+  const { senders, transactions, ommers, withdrawals } = stored.body
+  const block = {
+    header,
+    transactions: transactions.map((raw) => decodeTransaction(raw)),
+    senders,
+    ommers: ommers.map((rlp) => decodeHeader(rlp)),
+  }
+  return {
+    block: withdrawals === undefined ? block : { ...block, withdrawals },
+    provenance: stored.provenance,
+  }
+}
+
+function readLogs(tx: Reads, number: number): Log[] {
+  const logs: Log[] = []
+  visitLogs(tx, number, ({ address, topics, data }) => {
+    logs.push({ address, topics, data })
+    return true
+  })
+  return logs
+}

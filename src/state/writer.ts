@@ -1,0 +1,82 @@
+/**
+ * One transaction of the store. Applying a block writes each value before it into history, then the new one; undoing takes the values
+ * back from there and rebuilds the frame from what the block left: keys from `changes`, values from the tables, the rest from the
+ * chain's rows. So a store after undo is, row by row, the store before apply (code apart, which is kept by hash for ever).
+ */
+import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
+import { refOf } from '#chain/frame.ts'
+import { assert } from '#kernel/assert.ts'
+import { concatBytes } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { WriteTx } from '#ports/key-value.ts'
+import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
+import { applyDelta, undoDelta } from './delta-rows.ts'
+import { pruneUpTo, removeChanges } from './history.ts'
+import type { Heads } from './identity.ts'
+import { putMachine, type Status } from './meta.ts'
+import { getParts, removeParts, replaceParts } from './parts.ts'
+import type { StoreWriter } from './store.ts'
+import { readFrame } from './stored-block.ts'
+
+export const SIDE_KEY_BYTES_MAX = 64
+
+export function storeWriter(tx: WriteTx, status: Status, compress: Compress): StoreWriter {
+  const moveHead = (head: BlockRef): void => {
+    status.heads = { ...status.heads, head }
+  }
+  return {
+    head: () => status.heads.head,
+    apply(frame) {
+      const { header } = frame.block
+      const { head } = status.heads
+      assert(header.parentHash === head.hash, 'a block extends the head it is applied to')
+      assert(header.number === head.number + 1, 'a block has the number after its parent')
+      applyDelta(tx, frame.delta, header.number)
+      putBlock(tx, frame, compress)
+      moveHead(refOf(header))
+    },
+    undo() {
+      const { head } = status.heads
+      if (head.number <= status.historyFrom) throw tooDeep(head, status.historyFrom)
+      const frame = readFrame(tx, head.number, compress, () => undoDelta(tx, head.number))
+      removeChanges(tx, head.number)
+      removeBlock(tx, frame.block.header, frame.receipts)
+      const parent = readHeader(tx, head.number - 1)
+      assert(parent?.hash === frame.block.header.parentHash, 'the parent of the head is stored')
+      moveHead(refOf(parent))
+      return frame
+    },
+    setMarks(marks: Omit<Heads, 'head'>) {
+      status.heads = { ...marks, head: status.heads.head }
+    },
+    setMachine(position, state) {
+      status.position = position
+      putMachine(tx, state)
+    },
+    putSide: (key, bytes) => replaceParts(tx, 'side', sidePrefix(key), bytes),
+    removeSide: (key) => removeParts(tx, 'side', sidePrefix(key)),
+    side: (key) => getParts(tx, 'side', sidePrefix(key)),
+    pruneHistory(number, rowsMax) {
+      assert(number <= status.heads.head.number, 'the state at the head is always kept')
+      if (number <= status.historyFrom) return true
+      const { done, prunedTo } = pruneUpTo(tx, number, rowsMax)
+      status.historyFrom = done ? number : Math.max(status.historyFrom, prunedTo ?? 0)
+      return done
+    },
+  }
+}
+
+/** `length 1 ‖ key`: no key is then a prefix of another's parts. */
+export function sidePrefix(key: Uint8Array): Uint8Array {
+  assert(key.length > 0 && key.length <= SIDE_KEY_BYTES_MAX, 'a side key has 1 to 64 bytes')
+  return concatBytes(Uint8Array.of(key.length), key)
+}
+
+function tooDeep(head: BlockRef, historyFrom: number): Fault {
+  return new Fault(
+    'replica/too-deep',
+    `block ${describeBlock(head)} cannot be undone: history is kept above ${historyFrom} only. Remove the store and let it fill again, or keep a larger horizon`,
+    { number: head.number, hash: head.hash, historyFrom },
+  )
+}
