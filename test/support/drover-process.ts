@@ -1,0 +1,84 @@
+/** A drover process as a test sees it: started, ready, killed, started again, its log kept for when something fails. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
+const READY_MS = 20_000
+const STOP_MS = 10_000
+const LOG_BYTES_MAX = 200_000
+
+export class DroverProcess {
+  readonly args: readonly string[]
+  #child: ChildProcess | undefined
+  #log = ''
+
+  constructor(...args: readonly string[]) {
+    this.args = args
+  }
+
+  get log(): string {
+    return this.#log
+  }
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Resolves with what the process says when it is ready; rejects with its log when it ends before. */
+  async start(): Promise<Record<string, unknown>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>()
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...this.args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#child = child
+    const keep = (bytes: Buffer): void => {
+      this.#log = (this.#log + bytes.toString()).slice(-LOG_BYTES_MAX)
+    }
+    child.stdout?.on('data', keep)
+    child.stderr?.on('data', keep)
+    child.on('message', (message) => {
+      if ((message as { kind?: string }).kind === 'ready') resolve(message as Record<string, unknown>)
+    })
+    child.on('exit', (code, signal) =>
+      reject(new Error(`drover ${this.args[0]} ended (${signal ?? code}):\n${this.#log}`)),
+    )
+    const timer = setTimeout(
+      () => reject(new Error(`drover ${this.args[0]} was not ready in time:\n${this.#log}`)),
+      READY_MS,
+    )
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  kill(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+      return Promise.resolve(child?.exitCode ?? null)
+    const { promise, resolve } = Promise.withResolvers<number | null>()
+    child.once('exit', (code) => resolve(code))
+    child.kill(signal)
+    return promise
+  }
+
+  /** In order; SIGKILL where it takes too long. */
+  async stop(): Promise<void> {
+    const force = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_MS)
+    await this.kill('SIGTERM')
+    clearTimeout(force)
+  }
+
+  /** Runs a command that ends by itself. */
+  static async run(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
+    const { promise, resolve } = Promise.withResolvers<number | null>()
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
+    child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString()))
+    child.on('close', (code) => resolve(code))
+    return { code: await promise, output }
+  }
+}
