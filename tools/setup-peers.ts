@@ -20,7 +20,9 @@ else {
     env: { ...process.env, GOBIN: bin },
   })
   if (error !== undefined) {
-    console.error('geth was not built: `go` is not on the PATH. Install Go 1.24 or newer; tests that need geth are skipped until then.')
+    console.error(
+      'geth was not built: `go` is not on the PATH. Install Go 1.24 or newer; tests that need geth are skipped until then.',
+    )
     process.exitCode = 1
   } else if (status !== 0) process.exitCode = status ?? 1
 }

@@ -6,7 +6,12 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LEVELS)[number]
 export type LogFormat = 'people' | 'json'
 
-const COLOURS: Record<LogLevel, string> = { debug: '\u001b[2m', info: '\u001b[32m', warn: '\u001b[33m', error: '\u001b[31m' }
+const COLOURS: Record<LogLevel, string> = {
+  debug: '\u001b[2m',
+  info: '\u001b[32m',
+  warn: '\u001b[33m',
+  error: '\u001b[31m',
+}
 const PLAIN = '\u001b[0m'
 
 export function createLogger(options: {
@@ -18,11 +23,13 @@ export function createLogger(options: {
   const write = options.write ?? writeToStandardError
   const own = options.fields ?? {}
   const lowest = LEVELS.indexOf(options.level)
-  const log = (level: LogLevel) => (message: string, fields: Fields = {}) => {
-    if (LEVELS.indexOf(level) < lowest) return
-    const all = { ...own, ...fields }
-    write(options.format === 'json' ? jsonLine(level, message, all) : peopleLine(level, message, all))
-  }
+  const log =
+    (level: LogLevel) =>
+    (message: string, fields: Fields = {}) => {
+      if (LEVELS.indexOf(level) < lowest) return
+      const all = { ...own, ...fields }
+      write(options.format === 'json' ? jsonLine(level, message, all) : peopleLine(level, message, all))
+    }
   return {
     debug: log('debug'),
     info: log('info'),
