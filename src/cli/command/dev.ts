@@ -1,0 +1,284 @@
+/**
+ * `drover dev`: a real cluster on one machine. Each role is a process of its own; this one starts them in order, supervises them,
+ * sends a little traffic, prints where everything is, and stops all of it in order.
+ */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type Anvil, startAnvil } from '#cli/dev/anvil.ts'
+import { anyFreePort, freePortFrom } from '#cli/dev/free-port.ts'
+import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import { call } from '#cli/dev/json-rpc.ts'
+import { startLiveLine } from '#cli/dev/live-line.ts'
+import { type Child, superviseChild } from '#cli/dev/supervisor.ts'
+import { startTraffic } from '#cli/dev/traffic.ts'
+import { loggerFor, logOptions } from '#cli/process/logging.ts'
+import { runService } from '#cli/process/service.ts'
+import { Fault, messageOf } from '#kernel/fault.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { OptionTable, OptionValues } from '#ports/options.ts'
+import { defineCommand } from './command.ts'
+
+const options = {
+  port: {
+    flag: 'port',
+    type: 'integer',
+    default: '8545',
+    min: 1,
+    max: 65_535,
+    help: "the gateway's port; if taken, the next free one",
+  },
+  replicas: { flag: 'replicas', type: 'integer', default: '2', min: 1, max: 16, help: 'how many replicas' },
+  blockTimeMs: {
+    flag: 'block-time',
+    type: 'duration',
+    default: '1s',
+    min: 50,
+    max: 60_000,
+    help: "anvil's time between blocks",
+  },
+  dataPath: {
+    flag: 'data',
+    type: 'text',
+    value: 'DIR',
+    help: 'keep everything here and go on with it next time (else a temporary folder, removed at the end)',
+  },
+  clientUrl: {
+    flag: 'client',
+    type: 'text',
+    value: 'URL',
+    help: 'follow this execution client (ws://…) instead of anvil; needs --genesis',
+  },
+  genesisPath: {
+    flag: 'genesis',
+    type: 'text',
+    value: 'FILE',
+    help: "genesis of the client's chain, in geth's format",
+  },
+  ...logOptions,
+} as const satisfies OptionTable
+
+type DevOptions = OptionValues<typeof options>
+
+export const devCommand = defineCommand({
+  name: 'dev',
+  summary: 'a whole cluster on this machine: anvil, feed host, master, replicas, gateway',
+  text: `
+Starts each role as a process of its own and keeps them running until ctrl-C, which leaves nothing behind.
+  drover dev --replicas 3 --block-time 250ms
+  drover dev --client ws://127.0.0.1:8546 --genesis genesis.json --data ./cluster`,
+  options,
+  async run({ values }) {
+    const log = loggerFor('dev', {
+      ...values,
+      logLevel: values.logLevel === 'info' ? 'warn' : values.logLevel,
+    })
+    await runService('dev', log, async (scope) => {
+      const cluster = await startCluster(values, log, (reason) =>
+        scope.spawn('client', () => Promise.reject(reason)),
+      )
+      scope.defer(() => cluster.stop())
+      print(cluster)
+      const line = startLiveLine(`${cluster.gateway}/status`, process.stdout)
+      scope.defer(() => line.stop())
+      return { gateway: cluster.gateway }
+    })
+  },
+})
+
+interface DevCluster {
+  readonly gateway: string
+  readonly addresses: readonly (readonly [what: string, where: string])[]
+  readonly note: string | undefined
+  readonly example: string
+  stop(): Promise<void>
+}
+
+async function startCluster(
+  values: DevOptions,
+  log: Logger,
+  failed: (reason: Fault) => void,
+): Promise<DevCluster> {
+  const stops: (() => Promise<void> | void)[] = []
+  const stop = async (): Promise<void> => {
+    for (const end of stops.toReversed()) await end()
+  }
+  try {
+    return await compose(values, log, failed, stops, stop)
+  } catch (thrown) {
+    await stop()
+    throw thrown
+  }
+}
+
+async function compose(
+  values: DevOptions,
+  log: Logger,
+  failed: (reason: Fault) => void,
+  stops: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<DevCluster> {
+  if ((values.clientUrl === undefined) !== (values.genesisPath === undefined)) {
+    throw new Fault(
+      'options/invalid',
+      '--client and --genesis belong together: the address of the client and the genesis of its chain',
+    )
+  }
+  const dir = dataFolder(values.dataPath, stops)
+  // Sockets have short path limits, and a data folder may lie anywhere.
+  const sockets = mkdtempSync(join(tmpdir(), 'drover-'))
+  stops.push(() => rmSync(sockets, { recursive: true, force: true }))
+
+  const port = await freePortFrom(values.port)
+  if (port === undefined)
+    throw new Fault('net/port-in-use', `no port from ${values.port} on is free; choose another with --port`)
+  const note = port === values.port ? undefined : `port ${values.port} is taken, so the gateway is on ${port}`
+  const genesisPath = values.genesisPath ?? writeGenesis(dir)
+  const anvil =
+    values.clientUrl === undefined ? await startOwnAnvil(values, dir, genesisPath, log, failed) : undefined
+  if (anvil !== undefined) {
+    stops.push(() => anvil.child.stop())
+    if (values.dataPath !== undefined)
+      stops.push(() => anvil.save().catch(() => log.warn('the chain of anvil was not saved')))
+  }
+  const client = values.clientUrl ?? (anvil as Anvil).webSocket
+
+  const feed = `unix:${join(sockets, 'feed')}`
+  const forwardPort = await anyFreePort()
+  const main = new URL('../main.ts', import.meta.url).pathname
+  const children: Child[] = []
+  const child = (name: string, ...args: string[]): Child => {
+    const logging = [
+      '--log-level',
+      values.logLevel === 'info' ? 'warn' : values.logLevel,
+      '--log-format',
+      values.logFormat,
+    ]
+    const started = superviseChild(name, [main, ...args, ...logging], { log, restart: 'always' })
+    stops.push(() => started.stop())
+    children.push(started)
+    return started
+  }
+  await child('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
+  child(
+    ...([
+      'master',
+      'master',
+      '--id',
+      'm1',
+      '--client',
+      client,
+      '--genesis',
+      genesisPath,
+      '--feed',
+      feed,
+    ] as const),
+    ...['--data', join(dir, 'm1'), '--forward-port', String(forwardPort)],
+  )
+  const replicas: { link: string; url: string; id: string }[] = []
+  for (let i = 1; i <= values.replicas; i++) {
+    const replica = {
+      id: `r${i}`,
+      link: `unix:${join(sockets, `r${i}`)}`,
+      url: `http://127.0.0.1:${await anyFreePort()}`,
+    }
+    replicas.push(replica)
+    child(
+      ...(['replica', 'replica', '--id', replica.id, '--genesis', genesisPath, '--feed', feed] as const),
+      ...['--data', join(dir, replica.id), '--port', new URL(replica.url).port, '--link', replica.link],
+    )
+  }
+  const links = replicas.map(({ link }) => link).join(',')
+  child(
+    'gateway',
+    'gateway',
+    '--port',
+    String(port),
+    '--replicas',
+    links,
+    '--masters',
+    `http://127.0.0.1:${forwardPort}`,
+  )
+  await Promise.all(children.map(({ ready }) => ready))
+
+  const gateway = `http://127.0.0.1:${port}`
+  let holder: string = DEV_ACCOUNTS[0]
+  if (anvil !== undefined) {
+    const traffic = await startTraffic(anvil.http, gateway, { blockTimeMs: values.blockTimeMs, log })
+    stops.push(() => traffic.stop())
+    holder = DEV_ACCOUNTS[1]
+  }
+  return {
+    gateway,
+    note,
+    addresses: [
+      ['gateway', gateway],
+      ...replicas.map(({ id, url }) => [id, url] as const),
+      ['client', anvil?.http ?? client],
+      ['data', values.dataPath === undefined ? `${dir} (removed at the end)` : dir],
+    ],
+    example: `curl -s ${gateway} -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["${holder}","latest"]}'`,
+    stop,
+  }
+}
+
+async function startOwnAnvil(
+  values: DevOptions,
+  dir: string,
+  genesisFile: string,
+  log: Logger,
+  failed: (reason: Fault) => void,
+): Promise<Anvil> {
+  const onExit = (reason: string): void =>
+    failed(new Fault('dev/client-failed', `anvil ended (${reason}); see ${join(dir, 'anvil.log')}`))
+  return startAnvil({
+    dir,
+    genesisFile,
+    port: await anyFreePort(),
+    blockTimeMs: values.blockTimeMs,
+    log,
+    onExit,
+  })
+}
+
+/** A kept folder, or a temporary one that is removed when everything has stopped. */
+function dataFolder(path: string | undefined, stops: (() => void)[]): string {
+  if (path === undefined) {
+    const dir = mkdtempSync(join(tmpdir(), 'drover-dev-'))
+    stops.push(() => rmSync(dir, { recursive: true, force: true }))
+    return dir
+  }
+  const dir = resolve(path)
+  try {
+    mkdirSync(dir, { recursive: true })
+  } catch (cause) {
+    throw new Fault(
+      'dev/data-folder',
+      `the data folder ${dir} cannot be made: ${messageOf(cause)}`,
+      {},
+      { cause },
+    )
+  }
+  return dir
+}
+
+/** The genesis of a new dev chain, or the one that the folder already has. */
+function writeGenesis(dir: string): string {
+  const file = join(dir, 'genesis.json')
+  if (!existsSync(file))
+    writeFileSync(file, JSON.stringify(devGenesis(Math.floor(Date.now() / 1_000)), null, 2))
+  return file
+}
+
+function print(cluster: DevCluster): void {
+  const rows = cluster.addresses.map(([what, where]) => `  ${what.padEnd(9)}${where}`)
+  const note = cluster.note === undefined ? '' : `\n  ${cluster.note}\n`
+  process.stdout.write(
+    `\ndrover dev is running; ctrl-C stops it\n\n${rows.join('\n')}\n${note}\n  try       ${cluster.example}\n\n`,
+  )
+}
+
+/** Kept here so that a reader finds what "ready" means for the whole: the gateway answers at a head. */
+export async function gatewayAnswers(gateway: string): Promise<boolean> {
+  return typeof (await call(gateway, 'eth_blockNumber', []).catch(() => undefined)) === 'string'
+}

@@ -1,0 +1,87 @@
+/** `drover status`: what a gateway knows of its cluster, for people. */
+import { Fault, messageOf } from '#kernel/fault.ts'
+import type { OptionTable } from '#ports/options.ts'
+import { defineCommand } from './command.ts'
+
+const options = {
+  gatewayUrl: {
+    flag: 'gateway',
+    type: 'text',
+    default: 'http://127.0.0.1:8545',
+    value: 'URL',
+    help: 'address of the gateway',
+  },
+  json: { flag: 'json', type: 'switch', help: 'print the status as the gateway gives it' },
+} as const satisfies OptionTable
+
+const TIMEOUT_MS = 5_000
+
+/** The gateway's GET /status. */
+export interface GatewayStatus {
+  readonly cluster: string | null
+  readonly head: { readonly number: number; readonly hash: string } | null
+  readonly safe: { readonly number: number } | null
+  readonly finalized: { readonly number: number } | null
+  readonly verified: number | null
+  readonly requests: number
+  readonly replicas: readonly {
+    readonly id: string
+    readonly address: string
+    readonly phase: string
+    readonly head: number | null
+    readonly lag: number | null
+    readonly inFlight: number
+  }[]
+}
+
+export const statusCommand = defineCommand({
+  name: 'status',
+  summary: 'what a gateway knows of its cluster',
+  text: `
+  drover status --gateway http://127.0.0.1:8545`,
+  options,
+  async run({ values }) {
+    const status = await fetchStatus(values.gatewayUrl)
+    process.stdout.write(values.json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status))
+  },
+})
+
+async function fetchStatus(url: string): Promise<GatewayStatus> {
+  try {
+    const response = await fetch(new URL('/status', url), { signal: AbortSignal.timeout(TIMEOUT_MS) })
+    if (!response.ok) throw new Error(`HTTP ${response.status}`)
+    return (await response.json()) as GatewayStatus
+  } catch (cause) {
+    throw new Fault(
+      'status/no-gateway',
+      `no gateway answers at ${url}: ${messageOf(cause)}. Is it running? --gateway URL names another`,
+      {},
+      { cause },
+    )
+  }
+}
+
+export function renderStatus(status: GatewayStatus): string {
+  const head = status.head === null ? 'none yet' : `${status.head.number} ${status.head.hash}`
+  const lines = [
+    `cluster    ${status.cluster ?? 'not known yet'}`,
+    `head       ${head}`,
+    `safe       ${status.safe?.number ?? '–'}`,
+    `finalized  ${status.finalized?.number ?? '–'}`,
+    `verified   ${status.verified ?? '–'}`,
+    `requests   ${status.requests}`,
+    '',
+    'replica     phase        head        lag   in flight  address',
+    ...status.replicas.map((replica) =>
+      [
+        replica.id.padEnd(12),
+        replica.phase.padEnd(13),
+        String(replica.head ?? '–').padEnd(12),
+        String(replica.lag ?? '–').padEnd(6),
+        String(replica.inFlight).padEnd(11),
+        replica.address,
+      ].join(''),
+    ),
+  ]
+  return `${lines.join('\n')}\n`
+}

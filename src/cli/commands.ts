@@ -1,0 +1,18 @@
+/** All commands, in the order of the help. */
+import type { Command } from './command/command.ts'
+import { devCommand } from './command/dev.ts'
+import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
+import { gatewayCommand } from './command/gateway.ts'
+import { masterCommand } from './command/master.ts'
+import { replicaCommand } from './command/replica.ts'
+import { statusCommand } from './command/status.ts'
+
+export const commands: readonly Command[] = [
+  devCommand,
+  masterCommand,
+  replicaCommand,
+  gatewayCommand,
+  feedServeCommand,
+  feedInspectCommand,
+  statusCommand,
+]

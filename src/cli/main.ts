@@ -1,0 +1,62 @@
+/** `drover`: finds the command, runs it, and says in one clear line what went wrong. Exit codes: 0 done, 1 failed, 2 wrong options. */
+import { enableCompileCache } from 'node:module'
+import { Fault, messageOf } from '#kernel/fault.ts'
+import { commands } from './commands.ts'
+import { renderHelp } from './options/help.ts'
+import { nearest } from './options/nearest.ts'
+
+const OVERVIEW = `drover: read replicas for EVM nodes
+
+  drover dev                a whole cluster on this machine, following anvil or a client of yours
+  drover master             stands beside an execution client and publishes its blocks to the feed
+  drover replica            applies the feed to a store and answers JSON-RPC
+  drover gateway            one endpoint before all replicas, whose head never goes backwards
+  drover feed serve         hosts the embedded feed
+  drover feed inspect       shows the records of a feed
+  drover status             what a gateway knows of its cluster
+
+  drover COMMAND --help     options of a command
+`
+
+async function main(words: readonly string[]): Promise<void> {
+  const command = commands.find(({ name }) => startsWith(words, name.split(' ')))
+  if (command === undefined) {
+    if (words.length === 0 || ['help', '--help', '-h'].includes(words[0] as string)) {
+      process.stdout.write(OVERVIEW)
+      return
+    }
+    const close = nearest(
+      words.join(' '),
+      commands.map(({ name }) => name),
+    )
+    const hint = close === undefined ? '' : `; did you mean "drover ${close}"?`
+    throw new Fault('options/unknown', `there is no command "${words[0]}"${hint} (drover --help lists them)`)
+  }
+  const args = words.slice(command.name.split(' ').length)
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(renderHelp(command))
+    return
+  }
+  await command.run(args, [
+    ...new Set(commands.flatMap(({ options }) => Object.values(options).map((spec) => spec.flag))),
+  ])
+}
+
+function startsWith(words: readonly string[], prefix: readonly string[]): boolean {
+  return prefix.every((word, i) => words[i] === word)
+}
+
+enableCompileCache()
+try {
+  await main(process.argv.slice(2))
+  // What is left open by then (a keep-alive socket, a timer) must not hold the process.
+  process.exit(0)
+} catch (thrown) {
+  const known = thrown instanceof Fault
+  process.stderr.write(
+    known
+      ? `drover: ${thrown.message} [${thrown.code}]\n`
+      : `drover: ${(thrown as Error).stack ?? messageOf(thrown)}\n`,
+  )
+  process.exit(known && thrown.code.startsWith('options/') ? 2 : 1)
+}
