@@ -1,0 +1,171 @@
+/** Little-endian primitives of the link: a writer that grows and a reader that refuses whatever does not fit. */
+import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import { assert } from '#kernel/assert.ts'
+import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+
+const HASH_BYTES = 32
+const FIRST_BYTES = 256
+const TWO_TO_32 = 4_294_967_296
+/** A number must be exact in JavaScript: its upper half has at most 21 bits. */
+const HIGH_HALF_END = 2_097_152
+
+export class LinkWriter {
+  #bytes = new Uint8Array(FIRST_BYTES)
+  #view = new DataView(this.#bytes.buffer)
+  #length = 0
+
+  u8(value: number): this {
+    const at = this.#grow(1)
+    this.#bytes[at] = value
+    return this
+  }
+
+  u32(value: number): this {
+    assert(Number.isInteger(value) && value >= 0 && value < TWO_TO_32, 'a u32 is an integer in its range')
+    const at = this.#grow(4) // first: it may replace the view
+    this.#view.setUint32(at, value, true)
+    return this
+  }
+
+  /** An unsigned integer up to 2^53 − 1, in eight bytes. */
+  u64(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, 'a u64 of the link is a safe integer')
+    return this.u32(value % TWO_TO_32).u32(Math.floor(value / TWO_TO_32))
+  }
+
+  text(text: string): this {
+    return this.sized(utf8(text))
+  }
+
+  /** u32 length, then the bytes. */
+  sized(bytes: Uint8Array): this {
+    return this.u32(bytes.length).raw(bytes)
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#grow(bytes.length)
+    this.#bytes.set(bytes, at)
+    return this
+  }
+
+  hash(hash: BlockHash): this {
+    const bytes = fromHex(hash)
+    assert(bytes.length === HASH_BYTES, 'a block hash has 32 bytes')
+    return this.raw(bytes)
+  }
+
+  block(block: BlockRef): this {
+    return this.u64(block.number).hash(block.hash)
+  }
+
+  /** 0, or 1 and the number. */
+  optionalU64(value: number | undefined): this {
+    return value === undefined ? this.u8(0) : this.u8(1).u64(value)
+  }
+
+  done(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Makes room for `count` bytes; where they begin. */
+  #grow(count: number): number {
+    const at = this.#length
+    this.#length += count
+    if (this.#length > this.#bytes.length) {
+      const wider = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
+      wider.set(this.#bytes.subarray(0, at))
+      this.#bytes = wider
+      this.#view = new DataView(wider.buffer)
+    }
+    return at
+  }
+}
+
+/** Every method throws Fault wire/link where the bytes end early or hold what no writer writes. */
+export class LinkReader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1))
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true)
+  }
+
+  u64(): number {
+    const low = this.u32()
+    const high = this.u32()
+    if (high >= HIGH_HALF_END) throw malformed('a number above 2^53')
+    return high * TWO_TO_32 + low
+  }
+
+  text(): string {
+    const bytes = this.sized()
+    try {
+      return fromUtf8(bytes)
+    } catch (cause) {
+      throw malformed('a text that is not UTF-8', cause)
+    }
+  }
+
+  /** A view of the message's own bytes. */
+  sized(): Uint8Array {
+    const length = this.u32()
+    const at = this.#take(length)
+    return this.#bytes.subarray(at, at + length)
+  }
+
+  hash(): BlockHash {
+    const at = this.#take(HASH_BYTES)
+    return toHex(this.#bytes, at, at + HASH_BYTES) as BlockHash
+  }
+
+  block(): BlockRef {
+    return { number: this.u64(), hash: this.hash() }
+  }
+
+  flag(): boolean {
+    const value = this.u8()
+    if (value > 1) throw malformed('a flag that is neither 0 nor 1')
+    return value === 1
+  }
+
+  optionalU64(): number | undefined {
+    return this.flag() ? this.u64() : undefined
+  }
+
+  /** The entry of a closed list at the index that is read. */
+  oneOf<T>(list: readonly T[]): T {
+    const value = list[this.u8()]
+    if (value === undefined) throw malformed('a variant that this version does not know')
+    return value
+  }
+
+  remaining(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  end(): void {
+    if (this.remaining() !== 0) throw malformed('bytes after its end')
+  }
+
+  #take(count: number): number {
+    const at = this.#at
+    if (count > this.#bytes.length - at) throw malformed('fewer bytes than it announces')
+    this.#at = at + count
+    return at
+  }
+}
+
+export function malformed(what: string, cause?: unknown): Fault<'wire/link'> {
+  return new Fault('wire/link', `a message on the link holds ${what}: the stream is cut`, {}, { cause })
+}

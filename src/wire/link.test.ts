@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { BlockHash } from '#chain/block-ref.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+import {
+  createAnswerCollector,
+  encodeAnswer,
+  type LinkItem,
+  PIECE_BYTES_MAX,
+  piecesOf,
+} from './link-answer.ts'
+import {
+  decodeToGateway,
+  decodeToReplica,
+  encodeToGateway,
+  encodeToReplica,
+  LINK_PHASES,
+  LINK_VERSION,
+  type LinkHead,
+  REFUSALS,
+  type ToGateway,
+  type ToReplica,
+} from './link.ts'
+
+const record = ((model: never, constraints?: object) =>
+  fc.record(model, { noNullPrototype: true, ...constraints } as never)) as typeof fc.record
+
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
+const u64 = fc.maxSafeNat()
+const text = fc.string({ unit: 'grapheme', maxLength: 40 })
+const bytes = fc.uint8Array({ maxLength: 200 })
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => toHex(b) as BlockHash)
+const head: fc.Arbitrary<LinkHead> = fc
+  .tuple(u64, fc.array(record({ number: u64, hash }), { minLength: 3, maxLength: 3 }))
+  .map(([position, blocks]) => {
+    const [finalized, safe, top] = blocks.toSorted((a, b) => a.number - b.number)
+    assert(finalized !== undefined && safe !== undefined && top !== undefined)
+    return { position, head: top, safe, finalized }
+  })
+const maybe = fc.option(u64, { nil: undefined })
+
+const toReplica: fc.Arbitrary<ToReplica> = fc.oneof(
+  record({ kind: fc.constant('hello'), version: fc.constant(LINK_VERSION), gateway: text }),
+  record({ kind: fc.constant('request'), id: u32, head, deadlineMs: u32, body: bytes }),
+  record({ kind: fc.constant('cancel'), id: u32 }),
+  record({ kind: fc.constant('askFeedEnd'), nonce: u32 }),
+)
+const toGateway: fc.Arbitrary<ToGateway> = fc.oneof(
+  record({
+    kind: fc.constant('hello'),
+    version: fc.constant(LINK_VERSION),
+    cluster: text,
+    chainId: u64,
+    genesisHash: hash,
+    generation: u32,
+    replica: text,
+  }),
+  record({
+    kind: fc.constant('status'),
+    phase: fc.constantFrom(...LINK_PHASES),
+    applied: u64,
+    head,
+    announcedNumber: maybe,
+    verifiedNumber: maybe,
+    inFlight: u32,
+    historyFrom: u64,
+    chainFrom: u64,
+  }),
+  record({ kind: fc.constant('piece'), id: u32, last: fc.boolean(), bytes }),
+  record({ kind: fc.constant('notHeld'), id: u32 }),
+  record({ kind: fc.constant('refused'), id: u32, why: fc.constantFrom(...REFUSALS) }),
+  record({ kind: fc.constant('feedEnd'), nonce: u32, next: u64 }),
+)
+
+test('every message to a replica reads back as it was written', () => {
+  fc.assert(fc.property(toReplica, (m) => assert.deepEqual(decodeToReplica(encodeToReplica(m)), m)))
+})
+
+test('every message to a gateway reads back as it was written', () => {
+  fc.assert(fc.property(toGateway, (m) => assert.deepEqual(decodeToGateway(encodeToGateway(m)), m)))
+})
+
+test('a message that is cut short or has a byte too many is refused as a whole', () => {
+  fc.assert(
+    fc.property(toGateway, fc.nat(), (message, at) => {
+      const whole = encodeToGateway(message)
+      const cut = whole.slice(0, at % whole.length)
+      const longer = new Uint8Array([...whole, 0])
+      for (const wrong of [cut, longer]) assert.throws(() => decodeToGateway(wrong), isLinkFault)
+    }),
+  )
+})
+
+test('arbitrary bytes are a message or wire/link, never another failure', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (wild) => {
+      for (const decode of [decodeToGateway, decodeToReplica])
+        try {
+          decode(wild)
+        } catch (thrown) {
+          assert(isLinkFault(thrown), String(thrown))
+        }
+    }),
+  )
+})
+
+test('of a hello of another version only the version is read', () => {
+  const later = encodeToReplica({ kind: 'hello', version: 9, gateway: 'g' })
+  assert.deepEqual(decodeToReplica(later), { kind: 'hello', version: 9, gateway: '' })
+})
+
+const json = fc.string({ unit: 'grapheme', maxLength: 300 })
+const item: fc.Arbitrary<LinkItem> = fc.oneof(
+  record({ kind: fc.constant('answered'), json }),
+  record({ kind: fc.constant('silent') }),
+  record({ kind: fc.constant('forward'), request: json, otherwise: json }),
+  record({ kind: fc.constant('retry'), json }),
+)
+const answer = record(
+  {
+    batch: fc.boolean(),
+    items: fc.array(item),
+    block: record({ number: u64, hash }),
+    verifiedNumber: u64,
+  },
+  { requiredKeys: ['batch', 'items'] },
+)
+
+test('answers come together from pieces that are interleaved on the stream', () => {
+  fc.assert(
+    fc.property(fc.array(answer, { minLength: 1, maxLength: 5 }), (answers) => {
+      const collector = createAnswerCollector()
+      const queues = answers.map((a, id) => [...piecesOf(id, encodeAnswer(a))])
+      const got = new Map<number, unknown>()
+      while (queues.some((queue) => queue.length > 0))
+        for (const queue of queues) {
+          const piece = queue.shift()
+          const whole = piece && collector.add(piece)
+          if (piece !== undefined && whole !== undefined) got.set(piece.id, whole)
+        }
+      assert.deepEqual(
+        [...got].toSorted(([a], [b]) => a - b).map(([, a]) => a),
+        answers,
+      )
+    }),
+  )
+})
+
+test('a big answer travels in pieces of at most 64 KiB and comes together', () => {
+  const big = { batch: false, items: [{ kind: 'answered', json: 'é'.repeat(200_000) }] } as const
+  const pieces = [...piecesOf(7, encodeAnswer(big))]
+  assert(pieces.length > 6)
+  for (const piece of pieces) assert(encodeToGateway({ kind: 'piece', ...piece }).length <= 64 * 1024)
+  const collector = createAnswerCollector()
+  assert.deepEqual(pieces.map((piece) => collector.add(piece)).at(-1), big)
+})
+
+test('an endless answer is refused at its limit', () => {
+  const collector = createAnswerCollector()
+  const piece = { id: 1, last: false, bytes: new Uint8Array(PIECE_BYTES_MAX) }
+  assert.throws(() => {
+    for (let i = 0; i < 1_000; i++) collector.add(piece)
+  }, isLinkFault)
+})
+
+function isLinkFault(thrown: unknown): boolean {
+  return thrown instanceof Fault && thrown.code === 'wire/link'
+}
