@@ -1,0 +1,28 @@
+/** Wakes one waiting loop: rings while it is busy are heard once, when it waits again. */
+export interface Bell {
+  ring(): void
+  /** Resolves at the next ring, or at once if one was not heard yet, or when the signal is aborted. */
+  hear(signal: AbortSignal): Promise<void>
+}
+
+export function createBell(): Bell {
+  let rung = false
+  let wake: (() => void) | undefined
+  return {
+    ring() {
+      rung = true
+      wake?.()
+    },
+    async hear(signal) {
+      if (!rung && !signal.aborted) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        wake = () => resolve()
+        signal.addEventListener('abort', wake, { once: true })
+        await promise
+        signal.removeEventListener('abort', wake)
+        wake = undefined
+      }
+      rung = false
+    },
+  }
+}

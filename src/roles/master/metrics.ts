@@ -1,0 +1,40 @@
+/** What a master counts. */
+import type { Meter } from '#ports/meter.ts'
+
+export type MasterMetrics = ReturnType<typeof createMasterMetrics>
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+
+export function createMasterMetrics(meter: Meter) {
+  return {
+    clientHead: meter.gauge('drover_master_client_head_block', "Number of the client's head."),
+    ownHead: meter.gauge('drover_master_head_block', 'Number of the last block executed.'),
+    executed: meter.counter('drover_master_executed_blocks_total', 'Blocks executed and proven.'),
+    executeSeconds: meter.histogram(
+      'drover_master_execute_seconds',
+      'Time to execute, prove and commit a block.',
+      SECONDS,
+    ),
+    refused: meter.counter('drover_master_refused_blocks_total', 'Blocks that did not equal their header.'),
+    reorgs: meter.counter('drover_master_reorgs_total', 'Times that the client left a branch.'),
+    undone: meter.counter('drover_master_undone_blocks_total', 'Blocks undone by reorganisations.'),
+    published: meter.counter('drover_master_published_frames_total', 'Frames published.'),
+    publishedBytes: meter.counter(
+      'drover_master_published_frame_bytes_total',
+      'Bytes of the frames published.',
+    ),
+    suppressed: meter.counter(
+      'drover_master_suppressed_frames_total',
+      'Frames not published: whole on the feed already.',
+    ),
+    beats: meter.counter('drover_master_beats_total', 'Beats published.'),
+    feedReopened: meter.counter(
+      'drover_master_feed_reopened_total',
+      'Times that the feed was lost and opened again.',
+    ),
+    forwarded: meter.counter(
+      'drover_master_forwarded_calls_total',
+      'Calls passed to the client by the forward port.',
+    ),
+  }
+}
