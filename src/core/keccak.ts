@@ -1,3 +1,18 @@
-export function keccak256(_data: Uint8Array): Uint8Array {
-  throw new Error('core')
+/** Hashes of the core. */
+import { hashInstance } from './core.ts'
+
+/** keccak-256 (Yellow Paper's KEC), 32 bytes. */
+export function keccak256(data: Uint8Array): Uint8Array {
+  const core = hashInstance()
+  core.input(data)
+  core.exports.keccak(data.length)
+  return core.output()
+}
+
+/** SHA-256, 32 bytes (EIP-7685's requests hash). */
+export function sha256(data: Uint8Array): Uint8Array {
+  const core = hashInstance()
+  core.input(data)
+  core.exports.sha256(data.length)
+  return core.output()
 }

@@ -19,17 +19,3 @@ declare class AbortController {
   abort(reason?: unknown): void
 }
 declare const AbortSignal: { any(signals: readonly AbortSignal[]): AbortSignal }
-declare namespace WebAssembly {
-  type Imports = Record<string, Record<string, unknown>>
-  class Module {
-    constructor(bytes: Uint8Array)
-  }
-  class Instance {
-    constructor(module: Module, imports?: Imports)
-    readonly exports: Record<string, unknown>
-  }
-  interface Memory {
-    readonly buffer: ArrayBuffer
-  }
-  class RuntimeError extends Error {}
-}
