@@ -3,11 +3,11 @@
  * what a power loss may cost depends on `durable`. In one process the writer is opened before any reader: threads share its map.
  */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import { assert } from '#kernel/assert.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
+import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
 import { Buffers, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
 import { Transaction, type Tables } from './transaction.ts'
@@ -25,7 +25,6 @@ export interface LmdbKeyValue extends KeyValue {
   maintain(): number
 }
 
-const PAGE_BYTES = 4_096
 /** Address space, not disk: the file is sparse, and a map of another size than the writer's would have to be renewed. */
 const MAP_BYTES = 2 ** 40
 const TABLES_MAX = 24
@@ -37,7 +36,6 @@ const TABLE_OPTIONS = {
   cache: false,
   compression: false,
 } as const
-const DATA_FILE = 'data.mdb'
 /** lmdb: commit before returning. A throw of the callback aborts. */
 const SYNCHRONOUS_COMMIT = 2
 const DAMAGED: ReadonlySet<unknown> = new Set([-30_797, -30_796, -30_795, -30_794, -30_793])
@@ -57,7 +55,7 @@ function prepareWriter(path: string): () => void {
   try {
     mkdirSync(path, { recursive: true })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
-    if (existsSync(join(path, DATA_FILE))) accessSync(join(path, DATA_FILE), constants.R_OK | constants.W_OK)
+    if (existsSync(dataFile(path))) accessSync(dataFile(path), constants.R_OK | constants.W_OK)
     return lockWriter(path)
   } catch (cause) {
     throw describe(path, cause)
@@ -66,12 +64,13 @@ function prepareWriter(path: string): () => void {
 
 function prepareReader(path: string): () => void {
   if (existsSync(path) && !statSync(path).isDirectory()) throw notADirectory(path)
-  if (existsSync(join(path, DATA_FILE))) return () => {}
+  if (existsSync(dataFile(path))) return () => {}
   throw new Fault('store/absent', `there is no store in ${path}: its writer makes it`, { path })
 }
 
 function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
   const { path, durable } = options
+  if (existsSync(dataFile(path))) checkDataFile(path)
   const isWriter = options.mode === 'writer'
   const root = open({
     path,
@@ -88,7 +87,7 @@ function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
   })
   const tables = Object.fromEntries(TABLES.map((name) => [name, openTable(root, name, path)])) as Tables
   root.readerCheck()
-  const reserve = isWriter && !durable ? openReserve(join(path, DATA_FILE)) : undefined
+  const reserve = isWriter && !durable ? openReserve(dataFile(path)) : undefined
   return keyValue({ root, tables, path, isWriter, reserve, unlock })
 }
 

@@ -1,0 +1,82 @@
+/** The store on LMDB across threads and processes: what memory cannot show. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { type LmdbKeyValue, openLmdb } from '#platform/lmdb/key-value.ts'
+import { openStore } from '#state/open-store.ts'
+import { command, runAgainstModel } from '#state/testing/state-model.ts'
+import { stored } from '#state/testing/stored.ts'
+import { builder, checkWhole, countingBlock, openCounting } from './counting-chain.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'drover-store-'))
+after(() => rmSync(directory, { recursive: true }))
+
+test('on LMDB too, every block within the horizon reads as it was, through closing and opening', async () => {
+  let runs = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 12 }), async (commands) => {
+      const path = join(directory, `model-${runs++}`)
+      let kv: LmdbKeyValue | undefined
+      await runAgainstModel(
+        {
+          open() {
+            kv = openLmdb({ path, mode: 'writer', durable: false })
+            return openStore(kv, { compress: stored })
+          },
+          close: () => kv?.close() ?? Promise.resolve(),
+        },
+        commands,
+      )
+      await kv?.close()
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a reader in another thread sees every snapshot whole and none twice in the wrong order', async () => {
+  const path = join(directory, 'threads')
+  const { kv, store } = openCounting(path, 'writer')
+  const stop = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(new URL('./reading-thread.ts', import.meta.url), { workerData: { path, stop } })
+  const report = once(worker, 'message') as Promise<[{ bound: number; different: number }]>
+  let parent: Parameters<typeof countingBlock>[0] = builder.genesis
+  const until = performance.now() + 1_500
+  while (performance.now() < until) {
+    const frame = countingBlock(parent)
+    store.commit((writer) => writer.apply(frame))
+    parent = frame.block
+    await sleep(0)
+  }
+  Atomics.store(stop, 0, 1)
+  const [{ bound, different }] = await report
+  assert.ok(bound >= different && different > 5, `${bound} snapshots of ${different} commits`)
+  await worker.terminate()
+  await kv.close()
+})
+
+test('a writer that is killed at any moment leaves a store at a whole block, which goes on from there', async () => {
+  const path = join(directory, 'killed')
+  let highest = 0
+  for (const livesMs of [0, 3, 17, 60, 150]) {
+    const child = spawn(process.execPath, [new URL('./writing-process.ts', import.meta.url).pathname, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    await sleep(livesMs)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const { kv, store } = openCounting(path, 'writer')
+    const snapshot = store.snapshot()
+    highest = Math.max(highest, checkWhole(snapshot))
+    snapshot.release()
+    await kv.close()
+  }
+  assert.ok(highest > 10, `the writers reached block ${highest}`)
+})
