@@ -3,9 +3,10 @@
  * `blockHashes` holds the block's own hash, then those of its transactions: what BLOCKHASH and blocks without full transactions need.
  */
 import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
-import { createdAddress } from '#chain/address.ts'
+import { createdAddress } from '#chain/sender.ts'
 import { LEVELS, SOURCES, type Frame } from '#chain/frame.ts'
-import { decodeHeader, type Header } from '#chain/header.ts'
+import type { Header } from '#chain/header.ts'
+import { headerFromRlp } from '#chain/header-rlp.ts'
 import type { Receipt } from '#chain/receipt.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
@@ -73,7 +74,7 @@ export function removeBlock(tx: WriteTx, header: Header, receipts: readonly Rece
 
 export function readHeader(tx: Gets, number: number): Header | undefined {
   const rlp = getParts(tx, 'headers', u32(number))
-  return rlp && decodeHeader(rlp)
+  return rlp && headerFromRlp(rlp)
 }
 
 /** 32 bytes, a copy. */

@@ -117,7 +117,8 @@ test('a receipt tells its own gas, its first log and the contract that it made',
 test('two transactions whose hashes begin alike are told apart, and each goes with its own block', () => {
   const { store, builder } = started()
   const [first, second] = [builder.next({ logs: [[]] }), builder.next({ logs: [[]] })]
-  const hash = (first.block.transactions[0]?.hash as Uint8Array).slice()
+  const firstHash = first.block.transactions[0]?.hash ?? new Uint8Array()
+  const hash = firstHash.slice()
   hash[31] = (hash[31] as number) ^ 1
   const [transaction] = second.block.transactions
   const alike = {
@@ -129,7 +130,7 @@ test('two transactions whose hashes begin alike are told apart, and each goes wi
     writer.apply(alike)
   })
   const snapshot = store.snapshot()
-  assert.deepEqual(snapshot.transaction(first.block.transactions[0]?.hash as Uint8Array), {
+  assert.deepEqual(snapshot.transaction(firstHash), {
     number: 1,
     index: 0,
   })
@@ -137,7 +138,7 @@ test('two transactions whose hashes begin alike are told apart, and each goes wi
   snapshot.release()
   store.commit((writer) => void writer.undo())
   const later = store.snapshot()
-  assert.deepEqual(later.transaction(first.block.transactions[0]?.hash as Uint8Array), {
+  assert.deepEqual(later.transaction(firstHash), {
     number: 1,
     index: 0,
   })

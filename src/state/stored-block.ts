@@ -1,13 +1,14 @@
 /** Blocks, receipts and frames put together again from the chain's rows. Hashes are not stored where bytes to hash are. */
-import { blockSize } from '#chain/block-size.ts'
+
 import type { Delta } from '#chain/delta.ts'
 import type { Block, Frame } from '#chain/frame.ts'
-import { decodeHeader } from '#chain/header.ts'
+import { headerFromRlp } from '#chain/header-rlp.ts'
 import type { Log, Receipt } from '#chain/receipt.ts'
-import { decodeTransaction } from '#chain/transaction.ts'
+import { decodeTransaction } from '#chain/transaction-rlp.ts'
 import { assert } from '#kernel/assert.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { ReadTx } from '#ports/key-value.ts'
+import { blockSize } from './block-size.ts'
 import { type Provenance, readBody, readHeader, readReceiptRows, visitLogs } from './chain-rows.ts'
 import type { StoredBlock, StoredReceipt } from './snapshot.ts'
 
@@ -66,7 +67,7 @@ function readBlock(
     header,
     transactions: transactions.map((raw) => decodeTransaction(raw)),
     senders,
-    ommers: ommers.map((rlp) => decodeHeader(rlp)),
+    ommers: ommers.map((rlp) => headerFromRlp(rlp)),
   }
   return {
     block: withdrawals === undefined ? block : { ...block, withdrawals },

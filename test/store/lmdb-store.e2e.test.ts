@@ -68,10 +68,12 @@ test('a writer that is killed at any moment leaves a store at a whole block, whi
     const child = spawn(process.execPath, [new URL('./writing-process.ts', import.meta.url).pathname, path], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    await once(child.stdout, 'data')
+    const exited = once(child, 'exit')
+    const first = await Promise.race([once(child.stdout, 'data').then(() => 'begun'), exited])
+    assert.equal(first, 'begun', 'the writer begins before it is killed')
     await sleep(livesMs)
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await exited
     const { kv, store } = openCounting(path, 'writer')
     const snapshot = store.snapshot()
     highest = Math.max(highest, checkWhole(snapshot))
