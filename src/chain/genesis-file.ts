@@ -1,0 +1,111 @@
+/** Reads a genesis file in geth's format: rules, first state, and the header that geth makes of it. */
+import { keccak256 } from '#core/keccak.ts'
+import { bigintTo, fromHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { BlockHash } from './block-ref.ts'
+import type { AccountChange, Code, SlotChange } from './delta.ts'
+import { parseChainConfig } from './fork-schedule.ts'
+import type { Genesis } from './genesis.ts'
+import { headerFromFields, type HeaderFields } from './header-rlp.ts'
+import { jsonBigint, jsonBytes, jsonFixed, jsonNumber, jsonObject, type JsonObject } from './json-fields.ts'
+import { ommersHash, requestsHash, stateRoot } from './roots.ts'
+import { isActive, type Rules } from './rules.ts'
+import { EMPTY_CODE_HASH } from './state-view.ts'
+import { EMPTY_TRIE_ROOT } from './trie-root.ts'
+
+const DEFAULT_GAS_LIMIT = 4_712_388n
+const DEFAULT_DIFFICULTY = 131_072n
+const INITIAL_BASE_FEE = 1_000_000_000n
+const ZERO32 = `0x${'00'.repeat(32)}` as BlockHash
+
+/** @param text the file's text @throws Fault chain/genesis, chain/unsupported-rules */
+export function parseGenesis(text: string): Genesis {
+  try {
+    return genesisFromJson(JSON.parse(text))
+  } catch (cause) {
+    if (cause instanceof Fault && cause.code === 'chain/unsupported-rules') throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Fault('chain/genesis', `not a genesis in geth's format: ${why}`, {}, { cause })
+  }
+}
+
+function genesisFromJson(value: unknown): Genesis {
+  const json = jsonObject(value, 'the genesis')
+  const config = parseChainConfig(json['config'])
+  const { accounts, slots, codes } = parseAlloc(jsonObject(json['alloc'], 'alloc'))
+  const timestamp = jsonNumber(json['timestamp'] ?? 0, 'timestamp')
+  const rules = config.rulesAt(0, timestamp)
+  const header = headerFromFields({
+    parentHash: ZERO32,
+    ommersHash: ommersHash([]),
+    beneficiary: optional(json, 'coinbase', (v) => jsonFixed(v, 20, 'coinbase')) ?? new Uint8Array(20),
+    stateRoot: stateRoot(accounts, slots),
+    transactionsRoot: fromHex(EMPTY_TRIE_ROOT),
+    receiptsRoot: fromHex(EMPTY_TRIE_ROOT),
+    logsBloom: new Uint8Array(256),
+    difficulty: optional(json, 'difficulty', (v) => jsonBigint(v, 'difficulty')) ?? DEFAULT_DIFFICULTY,
+    number: jsonNumber(json['number'] ?? 0, 'number'),
+    gasLimit: jsonBigint(json['gasLimit'] ?? DEFAULT_GAS_LIMIT, 'gasLimit') || DEFAULT_GAS_LIMIT,
+    gasUsed: jsonBigint(json['gasUsed'] ?? 0, 'gasUsed'),
+    timestamp,
+    extraData: optional(json, 'extraData', (v) => jsonBytes(v, 'extraData')) ?? new Uint8Array(0),
+    mixHash: optional(json, 'mixHash', (v) => jsonFixed(v, 32, 'mixHash')) ?? new Uint8Array(32),
+    nonce: bigintTo(jsonBigint(json['nonce'] ?? 0, 'nonce'), 8),
+    ...laterFields(json, rules),
+  })
+  return { config, header, accounts, slots, codes }
+}
+
+/** As geth's Genesis.ToBlock. */
+function laterFields(json: JsonObject, rules: Rules): Partial<HeaderFields> {
+  if (!isActive(rules, 'london')) return {}
+  return {
+    baseFeePerGas: optional(json, 'baseFeePerGas', (v) => jsonBigint(v, 'baseFeePerGas')) ?? INITIAL_BASE_FEE,
+    ...(isActive(rules, 'shanghai') ? { withdrawalsRoot: fromHex(EMPTY_TRIE_ROOT) } : {}),
+    ...(isActive(rules, 'cancun')
+      ? {
+          blobGasUsed: jsonBigint(json['blobGasUsed'] ?? 0, 'blobGasUsed'),
+          excessBlobGas: jsonBigint(json['excessBlobGas'] ?? 0, 'excessBlobGas'),
+          parentBeaconBlockRoot: new Uint8Array(32),
+        }
+      : {}),
+    ...(isActive(rules, 'prague') ? { requestsHash: requestsHash([]) } : {}),
+  }
+}
+
+function parseAlloc(alloc: JsonObject): { accounts: AccountChange[]; slots: SlotChange[]; codes: Code[] } {
+  const accounts: AccountChange[] = []
+  const slots: SlotChange[] = []
+  const codes: Code[] = []
+  for (const [key, value] of Object.entries(alloc)) {
+    const address = jsonFixed(key.startsWith('0x') ? key : `0x${key}`, 20, `alloc.${key}`)
+    const json = jsonObject(value, `alloc.${key}`)
+    const code = optional(json, 'code', (v) => jsonBytes(v, `alloc.${key}.code`)) ?? new Uint8Array(0)
+    const codeHash = code.length === 0 ? fromHex(EMPTY_CODE_HASH) : keccak256(code)
+    if (code.length > 0) codes.push({ hash: codeHash, code })
+    const nonce = jsonBigint(json['nonce'] ?? 0, `alloc.${key}.nonce`)
+    const balance = jsonBigint(json['balance'] ?? 0, `alloc.${key}.balance`)
+    accounts.push({ address, after: { nonce, balance, codeHash } })
+    const storage = json['storage'] === undefined ? {} : jsonObject(json['storage'], `alloc.${key}.storage`)
+    for (const [slot, word] of Object.entries(storage)) {
+      slots.push({
+        address,
+        key: word32(slot, `alloc.${key}.storage`),
+        value: word32(word, `alloc.${key}.storage.${slot}`),
+      })
+    }
+  }
+  return { accounts, slots, codes }
+}
+
+/** Up to 32 bytes of hex, with or without 0x, padded on the left as geth does. */
+function word32(value: unknown, what: string): Uint8Array {
+  const digits = typeof value === 'string' ? value.replace(/^0x/, '') : ''
+  if (!/^[0-9a-fA-F]{0,64}$/.test(digits))
+    throw new Fault('chain/malformed', `${what} must be at most 32 bytes of hex`)
+  return fromHex(`0x${digits.padStart(64, '0')}`)
+}
+
+function optional<T>(json: JsonObject, name: string, read: (value: unknown) => T): T | undefined {
+  return json[name] === undefined || json[name] === null ? undefined : read(json[name])
+}

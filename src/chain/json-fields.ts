@@ -1,0 +1,55 @@
+/** Typed fields of JSON-RPC objects: quantities and data as execution clients write them. */
+import { type Hex, tryFromHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export function jsonObject(value: unknown, what: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(what, value, 'an object')
+  return value as JsonObject
+}
+
+export function jsonList(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw malformed(what, value, 'a list')
+  return value
+}
+
+/** A quantity: `0x` and hex digits; a decimal number or text where a file writes one. */
+export function jsonBigint(value: unknown, what: string): bigint {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'string' && /^(0x[0-9a-fA-F]+|\d+)$/.test(value)) return BigInt(value)
+  throw malformed(what, value, 'a quantity')
+}
+
+export function jsonNumber(value: unknown, what: string): number {
+  const number = jsonBigint(value, what)
+  if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(what, value, 'a quantity below 2^53')
+  return Number(number)
+}
+
+export function jsonBytes(value: unknown, what: string): Uint8Array {
+  const bytes = typeof value === 'string' ? tryFromHex(value) : undefined
+  if (bytes === undefined) throw malformed(what, value, '0x and pairs of hex digits')
+  return bytes
+}
+
+export function jsonFixed(value: unknown, length: number, what: string): Uint8Array {
+  const bytes = jsonBytes(value, what)
+  if (bytes.length !== length) throw malformed(what, value, `${length} bytes of hex`)
+  return bytes
+}
+
+/** A 32-byte hash as text, lower case. */
+export function jsonHash(value: unknown, what: string): Hex {
+  jsonFixed(value, 32, what)
+  return (value as string).toLowerCase() as Hex
+}
+
+function malformed(what: string, value: unknown, want: string): Fault<'chain/malformed'> {
+  const shown = JSON.stringify(value) ?? 'missing'
+  return new Fault('chain/malformed', `${what} must be ${want}, but it is ${shown.slice(0, 80)}`, {
+    field: what,
+  })
+}

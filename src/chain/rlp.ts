@@ -1,0 +1,113 @@
+/**
+ * Recursive Length Prefix (Yellow Paper appendix B), strict: only the canonical encoding of an item is accepted, because hashes and
+ * roots are taken over these bytes.
+ */
+import { Fault } from '#kernel/fault.ts'
+
+/** Bytes, or a list of items. */
+export type RlpItem = Uint8Array | readonly RlpItem[]
+
+/** Nesting of lists; an Ethereum block has five. */
+const DEPTH_MAX = 16
+
+export function encodeRlp(item: RlpItem): Uint8Array {
+  const out = new Uint8Array(encodedLength(item))
+  write(item, out, 0)
+  return out
+}
+
+/** @throws Fault chain/rlp where the bytes are not exactly one canonical item */
+export function decodeRlp(bytes: Uint8Array): RlpItem {
+  const { item, end } = decodeRlpAt(bytes, 0)
+  if (end !== bytes.length) throw malformed('bytes after the item', end)
+  return item
+}
+
+/** The item that begins at `at`, and where it ends. @throws Fault chain/rlp */
+export function decodeRlpAt(bytes: Uint8Array, at: number): { readonly item: RlpItem; readonly end: number } {
+  return read(bytes, at, bytes.length, 0)
+}
+
+function payloadLength(item: RlpItem): number {
+  if (item instanceof Uint8Array) return item.length
+  let length = 0
+  for (const child of item) length += encodedLength(child)
+  return length
+}
+
+function encodedLength(item: RlpItem): number {
+  if (item instanceof Uint8Array && item.length === 1 && (item[0] as number) < 0x80) return 1
+  const length = payloadLength(item)
+  return length < 56 ? 1 + length : 1 + bytesOf(length) + length
+}
+
+function bytesOf(length: number): number {
+  return length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4
+}
+
+function write(item: RlpItem, out: Uint8Array, at: number): number {
+  if (item instanceof Uint8Array) {
+    if (item.length === 1 && (item[0] as number) < 0x80) {
+      out[at] = item[0] as number
+      return at + 1
+    }
+    const from = writePrefix(0x80, item.length, out, at)
+    out.set(item, from)
+    return from + item.length
+  }
+  let to = writePrefix(0xc0, payloadLength(item), out, at)
+  for (const child of item) to = write(child, out, to)
+  return to
+}
+
+function writePrefix(base: number, length: number, out: Uint8Array, at: number): number {
+  if (length < 56) {
+    out[at] = base + length
+    return at + 1
+  }
+  const n = bytesOf(length)
+  out[at] = base + 55 + n
+  for (let i = 0; i < n; i++) out[at + 1 + i] = (length >>> (8 * (n - 1 - i))) & 0xff
+  return at + 1 + n
+}
+
+function read(bytes: Uint8Array, at: number, limit: number, depth: number): { item: RlpItem; end: number } {
+  const prefix = bytes[at]
+  if (prefix === undefined || at >= limit) throw malformed('an item is missing', at)
+  if (prefix < 0x80) return { item: bytes.subarray(at, at + 1), end: at + 1 }
+  const list = prefix >= 0xc0
+  const { from, length } = readLength(bytes, at, limit, prefix - (list ? 0xc0 : 0x80))
+  const end = from + length
+  if (end > limit) throw malformed('an item is longer than what holds it', at)
+  if (!list) {
+    if (length === 1 && (bytes[from] as number) < 0x80) throw malformed('a small byte has a prefix', at)
+    return { item: bytes.subarray(from, end), end }
+  }
+  if (depth >= DEPTH_MAX) throw malformed(`lists nest deeper than ${DEPTH_MAX}`, at)
+  const children: RlpItem[] = []
+  for (let next = from; next < end; ) {
+    const child = read(bytes, next, end, depth + 1)
+    children.push(child.item)
+    next = child.end
+  }
+  return { item: children, end }
+}
+
+function readLength(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+  code: number,
+): { from: number; length: number } {
+  if (code < 56) return { from: at + 1, length: code }
+  const n = code - 55
+  if (n > 4 || at + 1 + n > limit) throw malformed('a length that cannot be', at)
+  let length = 0
+  for (let i = 0; i < n; i++) length = length * 256 + (bytes[at + 1 + i] as number)
+  if (length < 56 || bytesOf(length) !== n) throw malformed('a length is not in its shortest form', at)
+  return { from: at + 1 + n, length }
+}
+
+function malformed(what: string, at: number): Fault<'chain/rlp'> {
+  return new Fault('chain/rlp', `not canonical RLP: ${what} (at byte ${at})`, { at })
+}
