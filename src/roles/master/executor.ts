@@ -1,0 +1,153 @@
+/**
+ * Turns blocks into proven frames on the master's own store, of which it is the only writer. A block is checked against its header
+ * before (hash, parent, roots of its lists) and after execution (gas, receipts, bloom, requests, blob gas); what differs is refused by
+ * name and leaves the store as it was. A frame is committed before it is handed out: after a crash the follower undoes what the feed
+ * has not seen whole and executes it again, so the store need not keep frames. Runs in a thread of its own in production.
+ */
+import type { BlockRef } from '#chain/block-ref.ts'
+import { describeBlock } from '#chain/block-ref.ts'
+import { type Block, type Frame, refOf } from '#chain/frame.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import { headerFromRlp } from '#chain/header-rlp.ts'
+import { blockDifference, type Difference, executionDifference } from '#chain/verify-block.ts'
+import { executeBlock } from '#evm/execute-block.ts'
+import { assert } from '#kernel/assert.ts'
+import { toHex } from '#kernel/bytes.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { Mailbox } from '#ports/mailbox.ts'
+import type { Snapshot } from '#state/snapshot.ts'
+import type { Store } from '#state/store.ts'
+import { encodeFrame } from '#wire/frame.ts'
+import { type ExecutorReply, type ExecutorRequest, type Refusal, serveExecutor } from './messages.ts'
+import type { MasterMetrics } from './metrics.ts'
+
+/** Blocks whose undoing the own store keeps at least, final or not. */
+const HISTORY_BLOCKS = 1_024
+/** History rows dropped with one block: more than a block adds, so that dropping keeps up. */
+const PRUNED_ROWS_MAX = 20_000
+
+export interface ExecutorCollaborators {
+  readonly store: Store
+  readonly genesis: Genesis
+  readonly compress: Compress
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: MasterMetrics
+}
+
+/** Answers the follower's requests until the thread ends. */
+export function createExecutor(
+  mailbox: Mailbox<ExecutorReply, ExecutorRequest>,
+  parts: ExecutorCollaborators,
+): void {
+  const { store, genesis, metrics } = parts
+  let finalNumber = 0
+  serveExecutor(mailbox, {
+    open({ identity, baseHeader }) {
+      store.initialise(identity, { ...genesis, header: headerFromRlp(baseHeader) })
+      return headOf(store)
+    },
+    execute({ block }) {
+      const startedMs = parts.clock.nowMs()
+      const outcome = prove(block, parts)
+      if ('refusal' in outcome) return refuse(outcome.refusal, parts)
+      const { frame } = outcome
+      store.commit((writer) => {
+        writer.apply(frame)
+        const keepFrom = Math.min(frame.block.header.number - HISTORY_BLOCKS, finalNumber)
+        if (keepFrom > 0) writer.pruneHistory(keepFrom, PRUNED_ROWS_MAX)
+      })
+      metrics.executed.add(1)
+      metrics.ownHead.set(block.header.number)
+      metrics.executeSeconds.observe((parts.clock.nowMs() - startedMs) / 1_000)
+      return {
+        frame: {
+          block: refOf(block.header),
+          parent: block.header.parentHash,
+          bytes: encodeFrame(frame, parts.compress),
+          deltaHash: toHex(frame.deltaHash),
+          level: frame.level,
+        },
+      }
+    },
+    undoTo({ number }) {
+      while (headOf(store).number > number) {
+        store.commit((writer) => void writer.undo())
+        metrics.undone.add(1)
+      }
+      metrics.ownHead.set(number)
+      return headOf(store)
+    },
+    hashAt: ({ number }) => reading(store, (snapshot) => snapshot.hashAt(number)),
+    finalize({ number }) {
+      finalNumber = Math.max(finalNumber, number)
+      return undefined
+    },
+  })
+}
+
+/** Everything that can be wrong with a block is an outcome; what throws here is a bug or a broken store. */
+function prove(
+  block: Block,
+  { store, genesis }: ExecutorCollaborators,
+): { frame: Frame } | { refusal: Refusal } {
+  const { header } = block
+  const refuse = ({ field, expected, computed }: Difference) => ({
+    refusal: { block: refOf(header), field, expected, computed },
+  })
+  return reading(store, (snapshot) => {
+    const { head } = snapshot.heads
+    assert(header.parentHash === head.hash, 'a block is executed on its parent')
+    const rules = genesis.config.rulesAt(header.number, header.timestamp)
+    const before = numberDifference(block, head) ?? blockDifference(block)
+    if (before !== undefined) return refuse(before)
+    const executed = executeBlock(block, rules, snapshot.stateAt(head.number))
+    const after = executionDifference(block, executed.receipts, executed.requests)
+    if (after !== undefined) return refuse(after)
+    const frame: Frame = {
+      block,
+      receipts: executed.receipts,
+      delta: executed.delta,
+      deltaHash: executed.deltaHash,
+      senders: 'claimed',
+      source: 'execute',
+      level: 'receipts',
+    }
+    return { frame }
+  })
+}
+
+function numberDifference({ header }: Block, parent: BlockRef): Difference | undefined {
+  if (header.number === parent.number + 1) return undefined
+  return { field: 'number', expected: String(header.number), computed: String(parent.number + 1) }
+}
+
+function refuse(refusal: Refusal, { log, metrics }: ExecutorCollaborators): { refusal: Refusal } {
+  metrics.refused.add(1)
+  const { block, field, expected, computed } = refusal
+  log.error(
+    "a block is not what its header says: it is not published, and this master stays at the block's parent",
+    {
+      block: describeBlock(block),
+      field,
+      expected,
+      computed,
+    },
+  )
+  return { refusal }
+}
+
+function headOf(store: Store): BlockRef {
+  return reading(store, (snapshot) => snapshot.heads.head)
+}
+
+function reading<T>(store: Store, read: (snapshot: Snapshot) => T): T {
+  const snapshot = store.snapshot()
+  try {
+    return read(snapshot)
+  } finally {
+    snapshot.release()
+  }
+}

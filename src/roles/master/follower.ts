@@ -1,0 +1,133 @@
+/**
+ * The master's first half: stands between one execution client and the feed. It reads the feed to its end, lines the own store up with
+ * what is whole there, and then for each move of the client's head walks the branch, has it executed and proven by the executor,
+ * and publishes. Beats tell the others how it stands, from a loop of their own that neither a slow client nor a heavy block stops.
+ */
+import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
+import { assert } from '#kernel/assert.ts'
+import { messageOf } from '#kernel/fault.ts'
+import { openScope, type Scope } from '#ports/scope.ts'
+import type { Phase } from '#protocol/feed/records.ts'
+import { createBell } from './bell.ts'
+import { createBlockTime } from './block-time.ts'
+import { openFeedLink } from './feed-link.ts'
+import { type Identified, identify } from './identify.ts'
+import { joinFeed } from './join.ts'
+import { beat, beatOf, followHeads, poll } from './loops.ts'
+import { createPublisher } from './publisher.ts'
+import { createReadBack, type ReadBack } from './read-back.ts'
+import {
+  type FollowerCollaborators,
+  type FollowerOptions,
+  isClientTrouble,
+  type Session,
+  setPhase,
+} from './session.ts'
+import { createWalk } from './walk.ts'
+
+/** How long a stopping master waits for its last words to reach the feed. */
+const FAREWELL_MS_MAX = 2_000
+
+export interface Follower {
+  /** Until the signal is aborted; then says `draining` on the feed and ends.
+   *  @throws Fault master/foreign-client, master/foreign-generation, master/foreign-cluster, master/duplicate-id, master/foreign-chain,
+   *    store/foreign, feed/replaced */
+  run(signal: AbortSignal): Promise<void>
+  phase(): Phase
+}
+
+export function createFollower(options: FollowerOptions, parts: FollowerCollaborators): Follower {
+  const session: Session = { options, parts, news: createBell(), phase: 'syncing', farewell: async () => {} }
+  return {
+    phase: () => session.phase,
+    async run(signal) {
+      assert(session.phase === 'syncing', 'a follower runs once')
+      await using scope = openScope('follower')
+      scope.spawn('client', (until) => parts.client.run(session.news.ring, until))
+      scope.spawn('follow', (until) => follow(session, scope, until))
+      await Promise.race([scope.failed, aborted(signal)])
+      setPhase(session, 'draining')
+      await Promise.race([session.farewell(), scope.failed, parts.clock.sleep(FAREWELL_MS_MAX)])
+    },
+  }
+}
+
+async function follow(session: Session, scope: Scope, signal: AbortSignal): Promise<void> {
+  const { options, parts } = session
+  const identified = await identifyInTime(session, signal)
+  const readBack = createReadBack(options.id, parts.random)
+  const link = await openFeedLink(readBack.take, parts, signal)
+  scope.defer(() => link.close())
+  readBack.begin()
+  const identity = await joinFeed(options, {
+    link,
+    readBack,
+    genesis: parts.genesis,
+    identified,
+    random: parts.random,
+  })
+  const publisher = createPublisher({ link, readBack, log: parts.log, metrics: parts.metrics })
+  const start = await lineUp(
+    await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
+    parts,
+    readBack,
+  )
+  parts.log.info('following', {
+    cluster: identity.cluster,
+    client: identified.version,
+    head: describeBlock(start),
+  })
+
+  session.clientHead = start
+  session.farewell = () => {
+    publisher.beat(beatOf(session, identified.version))
+    return publisher.flushed()
+  }
+  const walk = createWalk(start, { ...parts, onFrame: publisher.frame, onHead: publisher.head })
+  const blockTime = createBlockTime()
+  scope.spawn('follow feed', (until) => link.follow(until))
+  scope.spawn('publish', (until) => publisher.run(until))
+  scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
+  scope.spawn('poll', (until) => poll(session, publisher, until))
+  await followHeads(session, walk, blockTime, signal)
+}
+
+/** Waits for the client as long as it takes; only a foreign one ends it. */
+async function identifyInTime(session: Session, signal: AbortSignal): Promise<Identified> {
+  for (;;) {
+    await session.news.hear(signal)
+    signal.throwIfAborted()
+    try {
+      return await identify(session.parts.client, session.parts.genesis)
+    } catch (thrown) {
+      if (!isClientTrouble(thrown)) throw thrown
+      session.parts.log.warn('the execution client does not say what it is', { reason: messageOf(thrown) })
+      await session.parts.clock.sleep(session.options.beatMs, signal)
+      session.news.ring()
+    }
+  }
+}
+
+/**
+ * A block is committed before it is published, so after a crash the store may stand above the feed: what is not whole there is undone,
+ * and executed and published again as if new. Parents are published before children, so the first block found is enough.
+ */
+async function lineUp(
+  head: BlockRef,
+  { executor }: FollowerCollaborators,
+  readBack: ReadBack,
+): Promise<BlockRef> {
+  let { number } = head
+  for (; number > readBack.settledNumber(); number--) {
+    const hash = await executor.ask('hashAt', { number })
+    if (hash === undefined || readBack.hasWhole(hash)) break
+  }
+  return number === head.number ? head : executor.ask('undoTo', { number })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  if (signal.aborted) resolve()
+  return promise
+}

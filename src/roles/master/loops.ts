@@ -1,0 +1,87 @@
+/**
+ * The follower's loops. Heads: one at a time, always the client's newest. Beats: at a pace of their own. Poll: safe and finalized, which
+ * no subscription tells, and the head, because clients forget to tell some (a reorganisation asked of anvil, a silent subscription).
+ */
+import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
+import { messageOf } from '#kernel/fault.ts'
+import type { Beat } from '#protocol/feed/records.ts'
+import type { BlockTime } from './block-time.ts'
+import { fetchRef } from './fetch.ts'
+import type { Publisher } from './publisher.ts'
+import { isClientTrouble, type Session, setPhase } from './session.ts'
+import type { Walk } from './walk.ts'
+
+/** Beats are never closer than this, however short the block time. */
+const BEAT_MS_MIN = 50
+
+export async function followHeads(
+  session: Session,
+  walk: Walk,
+  blockTime: BlockTime,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, clock, log, metrics } = session.parts
+  for (;;) {
+    await session.news.hear(signal)
+    if (signal.aborted) return
+    try {
+      const target = await fetchRef(client, 'latest')
+      const settled = session.settledHead
+      if (target === undefined || (settled !== undefined && sameBlock(target, settled))) continue
+      blockTime.headArrived(clock.nowMs(), target.number - (settled ?? target).number)
+      metrics.clientHead.set(target.number)
+      session.clientHead = target
+      const outcome = await walk.advance(target, signal)
+      if (outcome === 'left') continue // the client went elsewhere meanwhile: the poll sees another head
+      session.settledHead = target
+      setPhase(session, outcome === 'reached' ? 'serving' : 'syncing')
+    } catch (thrown) {
+      if (signal.aborted) return
+      if (!isClientTrouble(thrown)) throw thrown
+      log.warn('a new head could not be followed; the poll tries again', { reason: messageOf(thrown) })
+    }
+  }
+}
+
+/** Every beat's time: at most the option, half a block time where that is shorter. */
+export async function beat(
+  session: Session,
+  publisher: Publisher,
+  blockTime: BlockTime,
+  version: string,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    publisher.beat(beatOf(session, version))
+    const half = (blockTime.ms() ?? Number.POSITIVE_INFINITY) / 2
+    const pauseMs = Math.min(session.options.beatMs, Math.max(half, BEAT_MS_MIN))
+    await session.parts.clock.sleep(pauseMs, signal)
+  }
+}
+
+/** A master without its client leads nobody: it says `syncing` until it is back. */
+export function beatOf(session: Session, version: string): Beat {
+  const { client } = session.parts
+  const phase = session.phase === 'serving' && !client.connected() ? 'syncing' : session.phase
+  const head = session.clientHead as BlockRef
+  return { kind: 'beat', phase, head, client: { id: version.split('/')[0] ?? version, version } }
+}
+
+export async function poll(session: Session, publisher: Publisher, signal: AbortSignal): Promise<void> {
+  const { client, clock, executor, log } = session.parts
+  while (!signal.aborted) {
+    try {
+      const [head, safe, finalized] = await Promise.all(
+        ['latest', 'safe', 'finalized'].map((tag) => fetchRef(client, tag)),
+      )
+      if (head !== undefined && (session.settledHead === undefined || !sameBlock(head, session.settledHead)))
+        session.news.ring()
+      publisher.marks(safe, finalized)
+      if (finalized !== undefined) await executor.ask('finalize', { number: finalized.number })
+    } catch (thrown) {
+      if (signal.aborted || !isClientTrouble(thrown)) throw thrown
+      log.debug('the client could not be polled', { reason: messageOf(thrown) })
+    }
+    await clock.sleep(session.options.beatMs, signal)
+  }
+}

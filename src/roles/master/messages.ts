@@ -1,0 +1,101 @@
+/**
+ * What the follower asks its executor and what it gets back: plain values that survive a structured clone between threads. Every
+ * request has an id and exactly one reply; the executor answers in order.
+ */
+import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { Block, Level } from '#chain/frame.ts'
+import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
+import type { Hex } from '#kernel/bytes.ts'
+import type { Mailbox } from '#ports/mailbox.ts'
+import type { StoreIdentity } from '#state/identity.ts'
+
+/** A frame ready for the feed: encoded by the executor, so that the follower never holds its parts apart. */
+export interface EncodedFrame {
+  readonly block: BlockRef
+  readonly parent: BlockHash
+  readonly bytes: Uint8Array
+  readonly deltaHash: Hex
+  readonly level: Level
+}
+
+/** A block that is not what its header says: `field` is the header's (or `senders`), values as hex or decimal text. */
+export interface Refusal {
+  readonly block: BlockRef
+  readonly field: string
+  readonly expected: string
+  readonly computed: string
+}
+
+/** Request kind → its values and its answer. */
+interface Exchanges {
+  /** Makes the store where it is empty, else checks that it is this chain's. `baseHeader` is RLP. */
+  open: { ask: { identity: StoreIdentity; baseHeader: Uint8Array }; answer: BlockRef }
+  execute: { ask: { block: Block }; answer: { frame: EncodedFrame } | { refusal: Refusal } }
+  /** Undoes down to `number`, which becomes the head. */
+  undoTo: { ask: { number: number }; answer: BlockRef }
+  /** The own chain's block at `number`. */
+  hashAt: { ask: { number: number }; answer: BlockHash | undefined }
+  /** What the client calls final: history below is dropped in time. */
+  finalize: { ask: { number: number }; answer: undefined }
+}
+type Kind = keyof Exchanges
+
+export type ExecutorRequest = { [K in Kind]: { id: number; kind: K; ask: Exchanges[K]['ask'] } }[Kind]
+export type ExecutorReply =
+  | { readonly id: number; readonly answer: unknown }
+  | {
+      readonly id: number
+      readonly failed: {
+        readonly code: string | undefined
+        readonly message: string
+        readonly detail: object
+      }
+    }
+
+export type ExecutorHandlers = {
+  [K in Kind]: (ask: Exchanges[K]['ask']) => Exchanges[K]['answer']
+}
+
+/** The follower's side. A failure of the executor rejects with the Fault that it was there. */
+export interface ExecutorDoor {
+  ask<K extends Kind>(kind: K, ask: Exchanges[K]['ask']): Promise<Exchanges[K]['answer']>
+}
+
+export function openExecutorDoor(mailbox: Mailbox<ExecutorRequest, ExecutorReply>): ExecutorDoor {
+  const pending = new Map<number, { settle(answer: unknown): void; fail(thrown: unknown): void }>()
+  let lastId = 0
+  mailbox.onMessage((reply) => {
+    const asked = pending.get(reply.id)
+    pending.delete(reply.id)
+    if ('answer' in reply) asked?.settle(reply.answer)
+    else asked?.fail(revive(reply.failed))
+  })
+  return {
+    ask<K extends Kind>(kind: K, ask: Exchanges[K]['ask']) {
+      const { promise, resolve, reject } = Promise.withResolvers<Exchanges[K]['answer']>()
+      pending.set(++lastId, { settle: resolve as (answer: unknown) => void, fail: reject })
+      mailbox.post({ id: lastId, kind, ask } as ExecutorRequest)
+      return promise
+    },
+  }
+}
+
+/** The executor's side: one request at a time, in order. */
+export function serveExecutor(
+  mailbox: Mailbox<ExecutorReply, ExecutorRequest>,
+  handlers: ExecutorHandlers,
+): void {
+  mailbox.onMessage(({ id, kind, ask }) => {
+    try {
+      mailbox.post({ id, answer: handlers[kind](ask as never) })
+    } catch (thrown) {
+      const detail = thrown instanceof Fault ? thrown.detail : {}
+      mailbox.post({ id, failed: { code: faultCode(thrown), message: messageOf(thrown), detail } })
+    }
+  })
+}
+
+function revive(failed: { code: string | undefined; message: string; detail: object }): Error {
+  if (failed.code === undefined) return new Error(failed.message) // a bug there is a bug here
+  return new Fault(failed.code, failed.message, failed.detail as Record<string, unknown>)
+}

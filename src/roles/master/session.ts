@@ -1,0 +1,66 @@
+/** What the follower's loops share for one life. */
+import type { BlockRef } from '#chain/block-ref.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import { faultCode } from '#kernel/fault.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { Random } from '#ports/random.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import type { Phase } from '#protocol/feed/records.ts'
+import type { Bell } from './bell.ts'
+import type { ExecutionClient } from './client.ts'
+import type { ExecutorDoor } from './messages.ts'
+import type { MasterMetrics } from './metrics.ts'
+
+export interface FollowerOptions {
+  readonly id: string
+  /** Where undefined: what the feed says, or at its birth a random one. */
+  readonly cluster: string | undefined
+  readonly beatMs: number
+}
+
+export interface FollowerCollaborators {
+  readonly client: ExecutionClient
+  readonly executor: ExecutorDoor
+  readonly genesis: Genesis
+  readonly openLog: () => Promise<RecordLog>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly metrics: MasterMetrics
+}
+
+export interface Session {
+  readonly options: FollowerOptions
+  readonly parts: FollowerCollaborators
+  /** Rings when the client's head may have moved. */
+  readonly news: Bell
+  phase: Phase
+  /** The client's head as last seen. */
+  clientHead?: BlockRef
+  /** The last head that was dealt with: reached, or refused. */
+  settledHead?: BlockRef
+  /** Says goodbye on the feed, once there is a line to it. */
+  farewell: () => Promise<void>
+}
+
+export function setPhase(session: Session, phase: Phase): void {
+  if (phase === session.phase) return
+  session.parts.log.info('phase', { from: session.phase, to: phase })
+  session.phase = phase
+}
+
+/** The client is away, slow, or contradicts itself for a moment: its next head is another chance. */
+export function isClientTrouble(thrown: unknown): boolean {
+  return CLIENT_TROUBLE.has(faultCode(thrown) ?? '')
+}
+const CLIENT_TROUBLE: ReadonlySet<string> = new Set([
+  'master/client-lost',
+  'master/client-timeout',
+  'master/client-busy',
+  'master/client-error',
+  'master/client-garbled',
+  'net/unreachable',
+  'net/timeout',
+  'net/response-too-large',
+])

@@ -1,0 +1,73 @@
+/** A master in this process: real client and chain, everything else in memory, so that a test can cut it off at any append. */
+import '#test/support/core.ts'
+import { parseGenesis } from '#chain/genesis-file.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import { createClock } from '#platform/clock/clock.ts'
+import { createHttpClient } from '#platform/http/client.ts'
+import { createRandom } from '#platform/random/random.ts'
+import { createWebSocketClient } from '#platform/web-socket/client.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import { type Logger, silent } from '#ports/logger.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import { createExecutionClient } from '#roles/master/client.ts'
+import type { Follower } from '#roles/master/follower.ts'
+import { createMaster } from '#roles/master/master.ts'
+import { createMasterMetrics } from '#roles/master/metrics.ts'
+import { openStore } from '#state/open-store.ts'
+import type { Store } from '#state/store.ts'
+import { stored } from '#state/testing/stored.ts'
+
+export { stored }
+
+export interface RunningMaster {
+  readonly follower: Follower
+  readonly store: Store
+  readonly metrics: string
+  /** Settles when it ended by itself; rejects with why. */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+export function startMaster(options: {
+  readonly url: string
+  readonly genesisText: string
+  readonly openLog: () => Promise<RecordLog>
+  readonly kv: KeyValue
+  readonly id?: string
+  readonly log?: Logger
+}): RunningMaster {
+  const clock = createClock()
+  const random = createRandom()
+  const http = createHttpClient()
+  const meter = createMeterRegistry()
+  const log = options.log ?? silent
+  const store = openStore(options.kv, { compress: stored })
+  const genesis: Genesis = parseGenesis(options.genesisText)
+  const client = createExecutionClient(
+    { url: options.url, timeoutMs: 5_000 },
+    { clock, random, http, webSocket: createWebSocketClient(), log },
+  )
+  const follower = createMaster(
+    { id: options.id ?? 'm1', cluster: undefined, beatMs: 50 },
+    {
+      ...{ client, genesis, store, clock, random, log, openLog: options.openLog, compress: stored },
+      metrics: createMasterMetrics(meter),
+    },
+  )
+  const abort = new AbortController()
+  const ended = follower.run(abort.signal).finally(() => http.close())
+  ended.catch(() => {}) // the test that cares awaits it
+  return {
+    follower,
+    store,
+    get metrics() {
+      return meter.render()
+    },
+    ended,
+    async stop() {
+      abort.abort()
+      await ended
+    },
+  }
+}
