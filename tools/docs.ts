@@ -8,7 +8,9 @@ import { valueName } from '#cli/options/help.ts'
 import { environmentName } from '#cli/options/parse.ts'
 
 const sources = (): string[] =>
-  globSync('src/**/*.ts').filter((file) => !/\.(test|contract)\.ts$|\/testing\/|\/gen\//.test(file)).sort()
+  globSync('src/**/*.ts')
+    .filter((file) => !/\.(test|contract)\.ts$|\/testing\/|\/gen\//.test(file))
+    .sort()
 
 export function renderOptions(): string {
   const sections = commands.map((command) => {
@@ -17,7 +19,8 @@ export function renderOptions(): string {
       const flag = `\`--${spec.flag} ${valueName(spec)}`.trimEnd().replaceAll('|', '\\|')
       return `| ${flag}\` | \`${environmentName(spec.flag)}\` | ${value} | ${spec.help.replaceAll('|', '\\|')} |`
     })
-    const table = rows.length === 0 ? [] : ['| flag | environment | default | what |', '|---|---|---|---|', ...rows, '']
+    const table =
+      rows.length === 0 ? [] : ['| flag | environment | default | what |', '|---|---|---|---|', ...rows, '']
     return [`## drover ${command.name}`, '', `${command.summary}`, '', ...table].join('\n')
   })
   return `# Options
@@ -30,7 +33,9 @@ ${sections.join('\n')}`
 
 export function renderMetrics(): string {
   const rows = sources().flatMap((file) =>
-    [...readFileSync(file, 'utf8').matchAll(METRIC)].map(([, kind, name, , help]) => `| \`${name}\` | ${kind} | ${help} |`),
+    [...readFileSync(file, 'utf8').matchAll(METRIC)].map(
+      ([, kind, name, , help]) => `| \`${name}\` | ${kind} | ${help} |`,
+    ),
   )
   return `# Metrics
 
@@ -47,11 +52,17 @@ const FAULT = /new Fault\(\s*'([a-z-]+\/[a-z-]+)'/g
 
 /** Error codes thrown and not documented, or documented and thrown nowhere. */
 export function errorCodeDrift(page: string): string[] {
-  const thrown = new Set(sources().flatMap((file) => [...readFileSync(file, 'utf8').matchAll(FAULT)].map(([, code]) => code)))
+  const thrown = new Set(
+    sources().flatMap((file) => [...readFileSync(file, 'utf8').matchAll(FAULT)].map(([, code]) => code)),
+  )
   const documented = new Set([...page.matchAll(/^\| `([a-z-]+\/[a-z-]+)` \|/gm)].map(([, code]) => code))
   return [
-    ...[...thrown].filter((code) => !documented.has(code)).map((code) => `docs/errors.md does not explain ${code}`),
-    ...[...documented].filter((code) => !thrown.has(code)).map((code) => `docs/errors.md explains ${code}, which nothing throws`),
+    ...[...thrown]
+      .filter((code) => !documented.has(code))
+      .map((code) => `docs/errors.md does not explain ${code}`),
+    ...[...documented]
+      .filter((code) => !thrown.has(code))
+      .map((code) => `docs/errors.md explains ${code}, which nothing throws`),
   ]
 }
 

@@ -4,7 +4,7 @@ export const below: Record<string, readonly string[]> = {
   core: ['kernel'],
   chain: ['kernel', 'core'],
   protocol: ['kernel', 'chain'],
-  wire: ['kernel', 'chain', 'protocol'],
+  wire: ['kernel', 'core', 'chain', 'protocol'],
   rpc: ['kernel', 'chain'],
   evm: ['kernel', 'core', 'chain'],
   ports: ['kernel'],
@@ -22,6 +22,6 @@ export const onNode: readonly string[] = ['platform', 'cli']
 
 /** The few places outside those folders that may name a package, one package each. */
 export const doors: Record<string, string> = {
-  'src/wire/gen/drover/feed/v1/feed_pb.ts': '@bufbuild/protobuf',
+  'src/wire/gen/drover/feed/v1/feed_pb.js': '@bufbuild/protobuf',
   'src/wire/protobuf.ts': '@bufbuild/protobuf',
 }
