@@ -121,10 +121,8 @@ test('a long frame is cut into parts that make it whole again', () => {
   assert.deepEqual(decodeFrame(concatBytes(...parts.map((part) => part.bytes)), zstd), frame)
 })
 
-/** Ordinary objects, as decoding makes them. */
-const PLAIN = { noNullPrototype: true } as const
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => toHex(bytes) as never)
-const ref = fc.record({ number: fc.nat(), hash }, PLAIN)
+const ref = fc.record({ number: fc.nat(), hash })
 const level = fc.constantFrom(
   'none' as const,
   'receipts' as const,
@@ -142,7 +140,7 @@ const body = fc.oneof(
     base: ref,
     baseHeader: bytes,
     baseStateRoot: hash,
-    settings: fc.record({ agree: fc.integer({ min: 1, max: 9 }) }, PLAIN),
+    settings: fc.record({ agree: fc.integer({ min: 1, max: 9 }) }),
   }),
   fc.record(
     {
@@ -164,11 +162,11 @@ const body = fc.oneof(
       head: ref,
       safe: ref,
       finalized: ref,
-      checked: fc.array(fc.record({ block: ref, deltaHash: hash, level }, PLAIN)),
+      checked: fc.array(fc.record({ block: ref, deltaHash: hash, level })),
     },
     PLAIN,
   ),
-  fc.record({ kind: fc.constant('headEvent' as const), head: ref, checked: fc.constant([]) }, PLAIN),
+  fc.record({ kind: fc.constant('headEvent' as const), head: ref, checked: fc.constant([]) }),
   fc.record(
     {
       kind: fc.constant('beat' as const),
@@ -179,7 +177,7 @@ const body = fc.oneof(
         'draining' as const,
       ),
       head: ref,
-      client: fc.record({ id: fc.string(), version: fc.string() }, PLAIN),
+      client: fc.record({ id: fc.string(), version: fc.string() }),
     },
     PLAIN,
   ),
@@ -197,7 +195,11 @@ const record: fc.Arbitrary<FeedRecord> = fc.record(
 )
 
 test('every record survives its encoding', () => {
-  fc.assert(fc.property(record, (value) => assert.deepEqual(decodeRecord(encodeRecord(value)), value)))
+  fc.assert(
+    fc.property(record, (value) =>
+      assert.deepEqual(decodeRecord(encodeRecord(value)), structuredClone(value)),
+    ),
+  )
 })
 
 test('a newer schema and an unknown kind are refused by name, rubbish as malformed', () => {

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import '#test/support/core.ts'
+import { blockFromRlp } from '#chain/block-rlp.ts'
+import { parseGenesis } from '#chain/genesis-file.ts'
+import { decodeRlpAt } from '#chain/rlp.ts'
+import { stateRoot } from '#chain/roots.ts'
+import { isActive } from '#chain/rules.ts'
+import { recoverSender } from '#chain/sender.ts'
+import { executionDifference } from '#chain/verify-block.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { needs, SHARED } from '#test/support/needs.ts'
+import { executeAnyBlock, executeBlock } from './execute-block.ts'
+import { MapState } from './testing/map-state.ts'
+
+test(
+  'every block of the conformance chain gives the gas, receipts, bloom, requests and state root of its header',
+  needs('shared'),
+  () => {
+    const dir = join(SHARED, 'conformance', 'execution-apis')
+    const genesis = parseGenesis(readFileSync(join(dir, 'genesis.json'), 'utf8'))
+    const state = MapState.fromGenesis(genesis)
+    const file = readFileSync(join(dir, 'chain.rlp'))
+    let executed = 0
+    for (let at = 0; at < file.length; ) {
+      const { item, end } = decodeRlpAt(file, at)
+      at = end
+      const read = blockFromRlp(item)
+      const block = {
+        ...read,
+        senders: read.transactions.map((t) => recoverSender(t) ?? assert.fail('a sender')),
+      }
+      const { header } = block
+      const rules = genesis.config.rulesAt(header.number, header.timestamp)
+      const outcome = executeAnyBlock(block, rules, state)
+      assert.equal(outcome.kind, 'executed', outcome.kind === 'refused' ? outcome.reason : '')
+      if (outcome.kind !== 'executed') return
+      if (isActive(rules, 'byzantium')) {
+        executed++
+        assert.equal(
+          executionDifference(block, outcome.receipts, outcome.requests),
+          undefined,
+          `block ${header.number}`,
+        )
+      } else assert.equal(executeBlock(block, rules, state).kind, 'refused')
+      assert.equal(outcome.gasUsed, header.gasUsed)
+      state.applyDelta(outcome.delta)
+      state.hashes.set(header.number, header.hash)
+      const { accounts, slots } = state.contents()
+      assert.equal(toHex(stateRoot(accounts, slots)), toHex(header.stateRoot), `block ${header.number}`)
+    }
+    assert.ok(executed > 40)
+  },
+)
