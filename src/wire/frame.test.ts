@@ -142,57 +142,45 @@ const body = fc.oneof(
     baseStateRoot: hash,
     settings: fc.record({ agree: fc.integer({ min: 1, max: 9 }) }),
   }),
-  fc.record(
-    {
-      kind: fc.constant('framePart' as const),
-      block: ref,
-      parent: hash,
-      frameDigest: hash,
-      deltaHash: hash,
-      level,
-      index: fc.constant(0),
-      count: fc.constant(3),
-      bytes,
-    },
-    PLAIN,
-  ),
-  fc.record(
-    {
-      kind: fc.constant('headEvent' as const),
-      head: ref,
-      safe: ref,
-      finalized: ref,
-      checked: fc.array(fc.record({ block: ref, deltaHash: hash, level })),
-    },
-    PLAIN,
-  ),
+  fc.record({
+    kind: fc.constant('framePart' as const),
+    block: ref,
+    parent: hash,
+    frameDigest: hash,
+    deltaHash: hash,
+    level,
+    index: fc.constant(0),
+    count: fc.constant(3),
+    bytes,
+  }),
+  fc.record({
+    kind: fc.constant('headEvent' as const),
+    head: ref,
+    safe: ref,
+    finalized: ref,
+    checked: fc.array(fc.record({ block: ref, deltaHash: hash, level })),
+  }),
   fc.record({ kind: fc.constant('headEvent' as const), head: ref, checked: fc.constant([]) }),
-  fc.record(
-    {
-      kind: fc.constant('beat' as const),
-      phase: fc.constantFrom(
-        'syncing' as const,
-        'serving' as const,
-        'maintaining' as const,
-        'draining' as const,
-      ),
-      head: ref,
-      client: fc.record({ id: fc.string(), version: fc.string() }),
-    },
-    PLAIN,
-  ),
+  fc.record({
+    kind: fc.constant('beat' as const),
+    phase: fc.constantFrom(
+      'syncing' as const,
+      'serving' as const,
+      'maintaining' as const,
+      'draining' as const,
+    ),
+    head: ref,
+    client: fc.record({ id: fc.string(), version: fc.string() }),
+  }),
 )
-const record: fc.Arbitrary<FeedRecord> = fc.record(
-  {
-    cluster: fc.string(),
-    producer: fc.string(),
-    epoch: fc.nat(),
-    incarnation: fc.bigInt(0n, 2n ** 64n - 1n),
-    sequence: fc.nat(),
-    body,
-  },
-  PLAIN,
-)
+const record: fc.Arbitrary<FeedRecord> = fc.record({
+  cluster: fc.string(),
+  producer: fc.string(),
+  epoch: fc.nat(),
+  incarnation: fc.bigInt(0n, 2n ** 64n - 1n),
+  sequence: fc.nat(),
+  body,
+})
 
 test('every record survives its encoding', () => {
   fc.assert(
