@@ -284,17 +284,18 @@ test('a block that was executed but never published is published by the next lif
 })
 
 test('the client is killed and comes back with its chain; the master goes on', skip, async () => {
-  const state = join(dir, 'state.json')
-  await using world = await World.open('--state', state)
+  await using world = await World.open()
   const master = world.startMaster()
   await world.send()
   await world.anvil.mine(3)
   await world.followed()
-  await world.anvil.stop('SIGINT')
+  const saved = await world.anvil.rpc('anvil_dumpState', true)
+  await world.anvil.stop()
   await waitFor('the master says that it has no client', WAIT_MS, async () =>
     (await bodiesOf(world.log, 'beat')).at(-1)?.phase === 'syncing' ? true : undefined,
   )
-  await world.anvil.start()
+  await world.anvil.start() // for a moment its head is block 0 again
+  await world.anvil.rpc('anvil_loadState', saved)
   await world.anvil.mine(2)
   await world.followed()
   await stateEqualsAnvil(master.store, world.anvil)
@@ -353,25 +354,37 @@ test('a client of another chain is refused, naming both', skip, async () => {
   })
 })
 
-test(
-  'a block that does not follow from its parent by the rules is named and not published',
-  skip,
-  async () => {
-    await using world = await World.open()
-    const master = world.startMaster()
-    await world.anvil.mine()
-    await world.followed()
-    const pauper = `0x${'77'.repeat(20)}`
-    await world.anvil.rpc('anvil_setBalance', pauper, '0xde0b6b3a7640000') // out of thin air: in no block
-    await world.anvil.rpc('anvil_impersonateAccount', pauper)
-    await world.anvil.rpc('eth_sendTransaction', { from: pauper, to: bob, value: '0x1', gas: '0x5208' })
-    await world.anvil.mine(2)
-    await waitFor('the refusal is counted', WAIT_MS, () =>
-      /refused_blocks_total 1$/m.test(master.metrics) ? true : undefined,
-    )
-    assert.equal((await wholeCounts(world.log)).size, 1)
-    await waitFor('the beat says so', WAIT_MS, async () =>
-      (await bodiesOf(world.log, 'beat')).at(-1)?.phase === 'syncing' ? true : undefined,
-    )
-  },
-)
+async function refusedAfter(world: World, master: RunningMaster): Promise<void> {
+  await waitFor('the refusal is counted', WAIT_MS, () =>
+    /refused_blocks_total 1$/m.test(master.metrics) ? true : undefined,
+  )
+  await waitFor('the beat says so', WAIT_MS, async () =>
+    (await bodiesOf(world.log, 'beat')).at(-1)?.phase === 'syncing' ? true : undefined,
+  )
+  assert.equal((await wholeCounts(world.log)).size, 1)
+}
+
+test('a block that does not follow from its parent by the rules is not published', skip, async () => {
+  await using world = await World.open()
+  const master = world.startMaster()
+  await world.anvil.mine()
+  await world.followed()
+  const tooMuch = '0xffffffffffffffffffff' // more than alice has by any block
+  await world.anvil.rpc('anvil_setBalance', alice, `${tooMuch}ff`)
+  await world.anvil.rpc('eth_sendTransaction', { from: alice, to: bob, value: tooMuch, gas: '0x5208' })
+  await world.anvil.mine()
+  await refusedAfter(world, master)
+})
+
+test('a block with a transaction that nobody signed is not published', skip, async () => {
+  await using world = await World.open()
+  const master = world.startMaster()
+  await world.anvil.mine()
+  await world.followed()
+  const nobody = `0x${'77'.repeat(20)}`
+  await world.anvil.rpc('anvil_setBalance', nobody, '0xde0b6b3a7640000')
+  await world.anvil.rpc('anvil_impersonateAccount', nobody)
+  await world.anvil.rpc('eth_sendTransaction', { from: nobody, to: bob, value: '0x1', gas: '0x5208' })
+  await world.anvil.mine()
+  await refusedAfter(world, master)
+})

@@ -1,4 +1,4 @@
-/** A real anvil for tests: no blocks but those asked for, its chain kept over a restart where a state file is given. */
+/** A real anvil for tests: no blocks but those asked for. A restart forgets the chain (anvil_dumpState and anvil_loadState keep it). */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { freePort } from '#test/geth/node.ts'
@@ -63,12 +63,11 @@ export class Anvil {
     return { number: Number(number), hash }
   }
 
-  /** SIGINT lets it write its state file. */
-  async stop(signal: 'SIGINT' | 'SIGKILL' = 'SIGKILL'): Promise<void> {
+  async stop(): Promise<void> {
     const running = this.#process
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
     const exited = once(running, 'exit')
-    running.kill(signal)
+    running.kill('SIGKILL')
     await exited
   }
 }

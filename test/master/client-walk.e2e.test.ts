@@ -92,7 +92,10 @@ async function walkOn(client: ExecutionClient, refusedNumber?: number) {
     executor: door,
     log: silent,
     metrics: createMasterMetrics(createMeterRegistry()),
-    onFrame: async ({ block }) => void frames.push(block.number),
+    onFrame: async ({ block }, role) => {
+      frames.push(block.number)
+      if (role === 'head') heads.push(block.number)
+    },
     onHead: ({ number }) => void heads.push(number),
   })
   const toLatest = async () => {

@@ -104,6 +104,8 @@ function prove(
     const before = numberDifference(block, head) ?? blockDifference(block)
     if (before !== undefined) return refuse(before)
     const executed = executeBlock(block, rules, snapshot.stateAt(head.number))
+    if (executed.kind === 'refused')
+      return refuse({ field: 'transactions', expected: 'executable', computed: executed.reason })
     const after = executionDifference(block, executed.receipts, executed.requests)
     if (after !== undefined) return refuse(after)
     const frame: Frame = {

@@ -130,10 +130,9 @@ export async function openFeedLink(
   }
 }
 
-/** Faults of the line heal by opening again; those of this master's place on the feed, and bugs, do not. */
+/** Faults of the line heal by opening again; those of this master's place on the feed, of records, and bugs do not. */
 export function isTransient(thrown: unknown): boolean {
-  const code = faultCode(thrown)
-  if (code === undefined || code.startsWith('master/')) return false
-  return !FINAL.includes(code)
+  const code = faultCode(thrown) ?? ''
+  return (code.startsWith('feed/') || code.startsWith('net/')) && !FINAL.includes(code)
 }
-const FINAL: readonly string[] = ['feed/replaced', 'feed/too-old', 'feed/unknown-record', 'feed/schema']
+const FINAL: readonly string[] = ['feed/replaced', 'feed/too-old', 'feed/foreign', 'feed/unsupported-setting']

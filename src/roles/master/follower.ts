@@ -8,7 +8,7 @@ import { assert } from '#kernel/assert.ts'
 import { messageOf } from '#kernel/fault.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 import type { Phase } from '#protocol/feed/records.ts'
-import { createBell } from './bell.ts'
+import { aborted, createBell } from './bell.ts'
 import { createBlockTime } from './block-time.ts'
 import { openFeedLink } from './feed-link.ts'
 import { type Identified, identify } from './identify.ts'
@@ -42,12 +42,16 @@ export function createFollower(options: FollowerOptions, parts: FollowerCollabor
     phase: () => session.phase,
     async run(signal) {
       assert(session.phase === 'syncing', 'a follower runs once')
-      await using scope = openScope('follower')
-      scope.spawn('client', (until) => parts.client.run(session.news.ring, until))
-      scope.spawn('follow', (until) => follow(session, scope, until))
-      await Promise.race([scope.failed, aborted(signal)])
-      setPhase(session, 'draining')
-      await Promise.race([session.farewell(), scope.failed, parts.clock.sleep(FAREWELL_MS_MAX)])
+      const scope = openScope('follower')
+      try {
+        scope.spawn('client', (until) => parts.client.run(session.news.ring, until))
+        scope.spawn('follow', (until) => follow(session, scope, until))
+        await Promise.race([scope.failed, aborted(signal)])
+        setPhase(session, 'draining')
+        await Promise.race([session.farewell(), scope.failed, parts.clock.sleep(FAREWELL_MS_MAX)])
+      } finally {
+        await scope.close() // throws what the scope failed with, so not 'await using', which would wrap it
+      }
     },
   }
 }
@@ -55,7 +59,9 @@ export function createFollower(options: FollowerOptions, parts: FollowerCollabor
 async function follow(session: Session, scope: Scope, signal: AbortSignal): Promise<void> {
   const { options, parts } = session
   const identified = await identifyInTime(session, signal)
-  const readBack = createReadBack(options.id, parts.random)
+  const readBack = createReadBack(options.id, parts.random, ({ code, ...facts }) => {
+    parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) })
+  })
   const link = await openFeedLink(readBack.take, parts, signal)
   scope.defer(() => link.close())
   readBack.begin()
@@ -123,11 +129,4 @@ async function lineUp(
     if (hash === undefined || readBack.hasWhole(hash)) break
   }
   return number === head.number ? head : executor.ask('undoTo', { number })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => resolve(), { once: true })
-  if (signal.aborted) resolve()
-  return promise
 }

@@ -3,7 +3,7 @@
  * no subscription tells, and the head, because clients forget to tell some (a reorganisation asked of anvil, a silent subscription).
  */
 import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
-import { messageOf } from '#kernel/fault.ts'
+import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { Beat } from '#protocol/feed/records.ts'
 import type { BlockTime } from './block-time.ts'
 import { fetchRef } from './fetch.ts'
@@ -21,11 +21,11 @@ export async function followHeads(
   signal: AbortSignal,
 ): Promise<void> {
   const { client, clock, log, metrics } = session.parts
-  for (;;) {
+  for (let target: BlockRef | undefined; ; ) {
     await session.news.hear(signal)
     if (signal.aborted) return
     try {
-      const target = await fetchRef(client, 'latest')
+      target = await fetchRef(client, 'latest')
       const settled = session.settledHead
       if (target === undefined || (settled !== undefined && sameBlock(target, settled))) continue
       blockTime.headArrived(clock.nowMs(), target.number - (settled ?? target).number)
@@ -38,7 +38,15 @@ export async function followHeads(
     } catch (thrown) {
       if (signal.aborted) return
       if (!isClientTrouble(thrown)) throw thrown
-      log.warn('a new head could not be followed; the poll tries again', { reason: messageOf(thrown) })
+      if (faultCode(thrown) !== 'master/client-garbled') {
+        log.warn('a new head could not be followed; the poll tries again', { reason: messageOf(thrown) })
+        continue
+      }
+      // What cannot be decoded now cannot be a moment later (anvil's impersonated transactions have no signature): wait for another head.
+      log.error('the client gives a block that is none', { reason: messageOf(thrown) })
+      metrics.refused.add(1)
+      if (target !== undefined) session.settledHead = target
+      setPhase(session, 'syncing')
     }
   }
 }

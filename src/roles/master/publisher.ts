@@ -10,7 +10,7 @@ import type { Logger } from '#ports/logger.ts'
 import type { Beat, Checked, HeadEvent, RecordBody } from '#protocol/feed/records.ts'
 import { splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'
-import { createBell } from './bell.ts'
+import { aborted, createBell } from './bell.ts'
 import { type FeedLink, isTransient } from './feed-link.ts'
 import type { EncodedFrame } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
@@ -22,9 +22,9 @@ const QUEUED_FRAMES_MAX = 64
 const APPEND_BYTES_MAX = 8 * 1024 * 1024
 
 export interface Publisher {
-  /** Takes an executed block; resolves when there is room for the next. */
-  frame(frame: EncodedFrame): Promise<void>
-  /** Names a head of the client, after the frames given before. */
+  /** Takes an executed block, to be named as head in the same append or not; resolves when there is room for the next. */
+  frame(frame: EncodedFrame, role: 'head' | 'passed'): Promise<void>
+  /** Names a head whose frame was given before. */
   head(head: BlockRef): void
   /** Safe and finalized of the client; a change is named with the last head. */
   marks(safe: BlockRef | undefined, finalized: BlockRef | undefined): void
@@ -91,9 +91,10 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
   }
 
   return {
-    async frame(frame) {
+    async frame(frame, role) {
       checked.push({ block: frame.block, deltaHash: frame.deltaHash, level: frame.level })
       push({ kind: 'frame', frame })
+      if (role === 'head') nameHead(frame.block)
       await waitUntil(() => frames < QUEUED_FRAMES_MAX)
     },
     head: nameHead,
@@ -114,7 +115,8 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
         if (signal.aborted) return
         while (items.length > 0 || waitingBeat !== undefined) {
           try {
-            await publishSome()
+            await Promise.race([publishSome(), aborted(signal)])
+            if (signal.aborted) return
           } catch (thrown) {
             if (signal.aborted) return
             if (!isTransient(thrown)) throw thrown

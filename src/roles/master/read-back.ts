@@ -1,7 +1,8 @@
 /**
  * What this master has read back from the feed: the generation, its own place there, and which frames are whole with which delta. The
  * one source of "is it published?": an append that was answered, an append of unknown outcome and a frame of another master look the
- * same here. Finds out, too, that another process lives under the same id.
+ * same here. Finds out, too, that another process lives under the same id. What is settled is the fork choice's own word: its machine
+ * runs here over every record, as it does in each replica.
  */
 import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
@@ -9,10 +10,12 @@ import { bigintFrom, type Hex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Random } from '#ports/random.ts'
 import type { LogRecord } from '#ports/record-log.ts'
+import type { Alarm } from '#protocol/feed/effects.ts'
+import { createFeedMachine } from '#protocol/feed/machine.ts'
 import type { FeedRecord, FramePart, Generation, RecordBody } from '#protocol/feed/records.ts'
 import { decodeRecord } from '#wire/record.ts'
 
-/** Blocks below the highest whole head that are remembered one by one; what is older is settled: canonical there, or out of the question. */
+/** Blocks below the cluster's head that are remembered one by one; what is older is settled: canonical there, or out of the question. */
 const REMEMBERED_BLOCKS = 1_024
 
 export interface ReadBack {
@@ -40,24 +43,27 @@ interface Producer {
   unfinished: { digest: Hex; parts: number } | undefined
 }
 
-export function createReadBack(id: string, random: Random): ReadBack {
+/** `onAlarm` is told what the cluster's fork choice finds wrong. */
+export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alarm) => void): ReadBack {
+  const machine = createFeedMachine()
   const producers = new Map<string, Producer>()
   const whole = new Map<BlockHash, { readonly number: number; readonly deltas: Set<Hex> }>()
   const incarnation = bigintFrom(random.bytes(8))
   let founded: { cluster: string; body: Generation } | undefined
   let epoch: number | undefined
   let sequence = 0
-  let highest = 0
 
-  const settledNumber = (): number => Math.max(highest - REMEMBERED_BLOCKS, founded?.body.base.number ?? 0)
+  const settledNumber = (): number => {
+    const heads = machine.heads()
+    return heads === undefined ? 0 : Math.max(heads.finalized.number, heads.head.number - REMEMBERED_BLOCKS)
+  }
   const complete = ({ block, deltaHash }: FramePart): void => {
     const known = whole.get(block.hash)
     if (known === undefined) whole.set(block.hash, { number: block.number, deltas: new Set([deltaHash]) })
     else known.deltas.add(deltaHash)
   }
-  const rise = (number: number): void => {
-    if (number <= highest) return
-    highest = number
+  /** Now and then, not at each record: a walk over all that is remembered. */
+  const forgetSettled = (): void => {
     if (whole.size <= 2 * REMEMBERED_BLOCKS) return
     for (const [hash, block] of whole) if (block.number < settledNumber()) whole.delete(hash)
   }
@@ -65,10 +71,11 @@ export function createReadBack(id: string, random: Random): ReadBack {
     record.producer === id && record.epoch === epoch && record.incarnation === incarnation
 
   return {
-    take({ bytes }) {
+    take({ position, bytes }) {
       const record = decodeRecord(bytes)
       if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body }
       if (record.cluster !== founded?.cluster) return
+      for (const effect of machine.step(position, record)) if (effect.kind === 'alarm') onAlarm(effect.alarm)
       const producer = placeOf(producers, record)
       if (producer === undefined) return
       if (record.producer === id && epoch !== undefined && record.epoch >= epoch && !isOurs(record))
@@ -78,7 +85,7 @@ export function createReadBack(id: string, random: Random): ReadBack {
           { id, epoch: record.epoch, incarnation: String(record.incarnation) },
         )
       if (record.body.kind === 'framePart' && assembled(producer, record.body)) complete(record.body)
-      if (record.body.kind === 'headEvent' && whole.has(record.body.head.hash)) rise(record.body.head.number)
+      if (record.body.kind === 'headEvent') forgetSettled()
     },
     begin() {
       assert(epoch === undefined, 'a life has one epoch')

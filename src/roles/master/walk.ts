@@ -35,9 +35,9 @@ export interface WalkCollaborators {
   readonly executor: ExecutorDoor
   readonly log: Logger
   readonly metrics: MasterMetrics
-  /** A block was executed; resolves when there is room for the next. */
-  readonly onFrame: (frame: EncodedFrame) => Promise<void>
-  /** The own store stands at a head that may be named: all of its branch has been handed on. */
+  /** A block was executed, and is to be named as head with it or only passed; resolves when there is room for the next. */
+  readonly onFrame: (frame: EncodedFrame, role: 'head' | 'passed') => Promise<void>
+  /** The client's head is a block whose frame was handed on before. */
   readonly onHead: (head: BlockRef) => void
 }
 
@@ -95,7 +95,7 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
   const execute = async (branch: Branch, signal: AbortSignal): Promise<Advance> => {
     if (branch.hashes.some((hash) => refused.has(hash))) return 'refused'
     await undoTo(branch.ancestor)
-    let unnamed = 0
+    let executed = 0
     for await (const block of fetchAhead(client, branch.hashes)) {
       signal.throwIfAborted()
       if (block === undefined || block.header.parentHash !== own.hash) return 'left'
@@ -106,8 +106,8 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
         return 'refused'
       }
       own = outcome.frame.block
-      await parts.onFrame(outcome.frame)
-      if (++unnamed % NAMED_EVERY_BLOCKS === 0) parts.onHead(own)
+      const isNamed = ++executed === branch.hashes.length || executed % NAMED_EVERY_BLOCKS === 0
+      await parts.onFrame(outcome.frame, isNamed ? 'head' : 'passed')
     }
     return 'reached'
   }
@@ -115,15 +115,17 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
   return {
     head: () => own,
     async advance(target, signal) {
+      let named = false
       while (!(await isOwn(target))) {
         const far = target.number > own.number + FAR_BEHIND_BLOCKS
         const branch = far ? await byNumbers(target) : await byParents(target)
         const outcome = branch === undefined ? 'left' : await execute(branch, signal)
         if (outcome !== 'reached') return outcome
+        named = true
         if (far) log.info('catching up', { head: own.number, target: target.number })
       }
       // Where the target is an ancestor (the client lost its newest blocks), the own state stays; the feed judges the word.
-      parts.onHead(target)
+      if (!named) parts.onHead(target)
       return 'reached'
     },
   }
