@@ -1,0 +1,186 @@
+/**
+ * Fork choice of the cluster: stands between the ordered log and everything that is decided from it. Takes one decoded record after
+ * another, never looks inside a frame, and returns what the reader has to do. A pure function of the records' order: all readers, started
+ * anywhere from a stored state, decide the same. README.md has the protocol on one page; architecture §4 is its specification.
+ */
+import type { BlockRef } from '#chain/block-ref.ts'
+import { Fault } from '#kernel/fault.ts'
+import { dropUnfinished, takePart } from './assembly.ts'
+import type { FeedEffect } from './effects.ts'
+import { judge, parked } from './judging.ts'
+import { decodeState, encodeState, type FeedState, type ProducerState } from './machine-state.ts'
+import type { Beat, FeedRecord, Generation } from './records.ts'
+import { BlockTree } from './tree.ts'
+
+export interface FeedMachine {
+  /** Takes the record at `position`; effects are to be carried out in order.
+   *  @throws Fault feed/foreign, feed/unsupported-setting */
+  step(position: number, record: FeedRecord): FeedEffect[]
+  /** Undefined until the generation record. */
+  heads(): { readonly head: BlockRef; readonly safe: BlockRef; readonly finalized: BlockRef } | undefined
+  leader(): string | undefined
+  /** The state as bytes; with the canonical chain it makes the same machine again. */
+  encode(): Uint8Array
+}
+
+/** A machine at the beginning of a feed. */
+export function createFeedMachine(): FeedMachine {
+  return machine(undefined)
+}
+
+/** A machine as it was when `encode` gave `bytes`.
+ *  @param canonical the last {@link KEPT_BLOCKS} or more canonical blocks (all, where there are fewer), ascending, the head last
+ *  @throws Fault feed/machine-state */
+export function restoreFeedMachine(bytes: Uint8Array, canonical: readonly BlockRef[]): FeedMachine {
+  const { state, side } = decodeState(bytes)
+  return machine({ state, tree: new BlockTree(canonical, side) })
+}
+
+interface Born {
+  readonly state: FeedState
+  readonly tree: BlockTree
+}
+
+function machine(restored: Born | undefined): FeedMachine {
+  let born = restored
+  return {
+    step(position, record) {
+      if (born === undefined) {
+        const adopted = adopt(record)
+        born = adopted.born
+        return [adopted.effect]
+      }
+      const { state, tree } = born
+      if (record.cluster !== state.cluster) {
+        throw new Fault(
+          'feed/foreign',
+          `record ${position} is of cluster ${record.cluster}; this feed is of ${state.cluster}`,
+          { position },
+        )
+      }
+      if (record.body.kind === 'generation') return [] // of several the first counts
+      return take(born, position, record).concat(prune(state, tree))
+    },
+    heads: () => born && { head: born.state.head, safe: born.state.safe, finalized: born.state.finalized },
+    leader: () => born?.state.leader,
+    encode: () => {
+      if (born === undefined) throw new Fault('feed/machine-state', 'the feed has no generation record yet')
+      return encodeState({ state: born.state, side: born.tree.side() })
+    },
+  }
+}
+
+function adopt(record: FeedRecord): { born: Born; effect: FeedEffect } {
+  const { body, cluster } = record
+  if (body.kind !== 'generation') {
+    throw new Fault(
+      'feed/foreign',
+      `the first record of a feed says what it is; this one is a ${body.kind}: not a feed, or its beginning is lost`,
+    )
+  }
+  if (body.settings.agree !== 1) {
+    throw new Fault(
+      'feed/unsupported-setting',
+      `this feed wants ${body.settings.agree} masters to agree on each block, which this release does not do`,
+    )
+  }
+  return { born: bornAt(cluster, body), effect: { kind: 'adopted', cluster, generation: body } }
+}
+
+function bornAt(cluster: string, { base }: Generation): Born {
+  const state: FeedState = {
+    cluster,
+    head: base,
+    safe: base,
+    finalized: base,
+    leader: undefined,
+    highest: base.number,
+    producers: new Map(),
+    beatsSinceLeader: new Map(),
+  }
+  return { state, tree: new BlockTree([base], []) }
+}
+
+function take({ state, tree }: Born, position: number, record: FeedRecord): FeedEffect[] {
+  const { producer: id, body } = record
+  const placed = place(state, record)
+  if (placed.producer === undefined) return placed.effects
+  const { producer, effects } = placed
+  if (id === state.leader) state.beatsSinceLeader.clear()
+  switch (body.kind) {
+    case 'framePart': {
+      const assembled = takePart(state, tree, id, producer, body)
+      const whole = assembled.some(({ kind }) => kind === 'frameWhole')
+      return [...effects, ...assembled, ...(whole ? judgeParked(state, tree) : [])]
+    }
+    case 'headEvent':
+      producer.event = { position, event: body, judged: false }
+      return [...effects, ...judgeNewest(state, tree, id, producer)]
+    case 'beat':
+      return [...effects, ...takeBeat(state, tree, id, producer, body)]
+    case 'generation':
+      return effects
+  }
+}
+
+/** The producer of a record, or none where the record is of an older life or of a twin. */
+function place(state: FeedState, record: FeedRecord): { producer?: ProducerState; effects: FeedEffect[] } {
+  const { producer: id, epoch, incarnation } = record
+  const known = state.producers.get(id)
+  if (known === undefined) {
+    const producer = { epoch, incarnation, phase: undefined, event: undefined, unfinished: undefined }
+    state.producers.set(id, producer)
+    return { producer, effects: [] }
+  }
+  if (epoch < known.epoch) return { effects: [] }
+  if (epoch === known.epoch) {
+    if (incarnation === known.incarnation) return { producer: known, effects: [] }
+    return { effects: [{ kind: 'alarm', alarm: { code: 'duplicateId', producer: id, epoch } }] }
+  }
+  known.epoch = epoch
+  known.incarnation = incarnation
+  return { producer: known, effects: dropUnfinished(id, known) }
+}
+
+function takeBeat(
+  state: FeedState,
+  tree: BlockTree,
+  id: string,
+  producer: ProducerState,
+  beat: Beat,
+): FeedEffect[] {
+  producer.phase = beat.phase
+  if (id !== state.leader) state.beatsSinceLeader.set(id, (state.beatsSinceLeader.get(id) ?? 0) + 1)
+  return judgeNewest(state, tree, id, producer)
+}
+
+function judgeNewest(state: FeedState, tree: BlockTree, id: string, producer: ProducerState): FeedEffect[] {
+  const { event } = producer
+  if (event === undefined) return []
+  const again = event.judged
+  const effects = judge(state, tree, id, event.event)
+  if (effects === undefined) return []
+  event.judged = true
+  // An alarm is raised when the event is first judged, not again at each beat.
+  return again ? effects.filter(({ kind }) => kind !== 'alarm') : effects
+}
+
+function judgeParked(state: FeedState, tree: BlockTree): FeedEffect[] {
+  return parked(state).flatMap(([id, event]) => {
+    const effects = judge(state, tree, id, event.event)
+    if (effects !== undefined) event.judged = true
+    return effects ?? []
+  })
+}
+
+/** After each record: what finality and height have made impossible is forgotten. */
+function prune(state: FeedState, tree: BlockTree): FeedEffect[] {
+  const effects: FeedEffect[] = []
+  for (const [id, producer] of state.producers) {
+    if (producer.unfinished !== undefined && producer.unfinished.block.number <= state.finalized.number)
+      effects.push(...dropUnfinished(id, producer))
+  }
+  const blocks = tree.prune(state.finalized.number, state.highest)
+  if (blocks.length > 0) effects.push({ kind: 'sideDropped', blocks })
+  return effects
+}
