@@ -51,6 +51,8 @@ function machine(restored: Born | undefined): FeedMachine {
         return [adopted.effect]
       }
       const { state, tree } = born
+      // Of several the first counts; the one that lost a race names another cluster.
+      if (record.body.kind === 'generation') return []
       if (record.cluster !== state.cluster) {
         throw new Fault(
           'feed/foreign',
@@ -58,7 +60,6 @@ function machine(restored: Born | undefined): FeedMachine {
           { position },
         )
       }
-      if (record.body.kind === 'generation') return [] // of several the first counts
       return take(born, position, record).concat(prune(state, tree))
     },
     heads: () => born && { head: born.state.head, safe: born.state.safe, finalized: born.state.finalized },
