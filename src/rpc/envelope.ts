@@ -1,0 +1,149 @@
+/**
+ * The envelope of JSON-RPC 2.0 as geth reads it: a body becomes calls, in order, each with its id as the JSON text that it was and with its
+ * own request text, so that it can travel on unchanged.
+ */
+import { fromUtf8 } from '#kernel/bytes.ts'
+import { CODE, errorText, type RpcError } from './errors.ts'
+import { outline, type OutlineLimits } from './outline.ts'
+
+/** geth's batch limit; depth and number of values bound what a body may allocate. */
+export const BODY_LIMITS: OutlineLimits = { elementsMax: 1_000, depthMax: 32, valuesMax: 200_000 }
+/** geth's limit. */
+const METHOD_LENGTH_MAX = 2_048
+
+export interface Call {
+  /** JSON text. */
+  readonly idText: string
+  readonly method: string
+  /** As given: a list, undefined, or something else, which the method's decoder refuses. */
+  readonly params: unknown
+  readonly requestText: string
+  /** No id: nothing is sent back. */
+  readonly notification: boolean
+}
+
+export type BodyItem =
+  | { readonly kind: 'call'; readonly call: Call }
+  /** Not a call: its response, ready. */
+  | { readonly kind: 'refused'; readonly json: string }
+
+export type Body =
+  | { readonly kind: 'calls'; readonly batch: boolean; readonly items: readonly BodyItem[] }
+  /** The whole body is refused with one response. */
+  | { readonly kind: 'refused'; readonly json: string }
+
+export function readBody(bytes: Uint8Array): Body {
+  let text: string
+  try {
+    text = fromUtf8(bytes)
+  } catch {
+    return refused({ code: CODE.parse, message: 'parse error' })
+  }
+  const found = outline(text, BODY_LIMITS)
+  switch (found.kind) {
+    case 'single':
+      return readSingle(text)
+    case 'batch':
+      return readBatch(text, found.ranges)
+    case 'malformed':
+      return isJson(text) ? refused(INVALID) : refused({ code: CODE.parse, message: 'parse error' })
+    case 'tooManyElements':
+      return {
+        kind: 'refused',
+        json: `[${errorText('null', { code: CODE.invalidRequest, message: 'batch too large' })}]`,
+      }
+    case 'tooDeep':
+      return refused({
+        code: CODE.invalidRequest,
+        message: `the request nests deeper than ${BODY_LIMITS.depthMax}`,
+      })
+    case 'tooManyValues':
+      return refused({
+        code: CODE.invalidRequest,
+        message: `the request holds more than ${BODY_LIMITS.valuesMax} values`,
+      })
+  }
+}
+
+const INVALID: RpcError = { code: CODE.invalidRequest, message: 'invalid request' }
+
+function refused(error: RpcError): Body {
+  return { kind: 'refused', json: errorText('null', error) }
+}
+
+/** A bare number or text is JSON, but no request. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readSingle(text: string): Body {
+  const item = readCall(text.trim())
+  return item === undefined
+    ? refused({ code: CODE.parse, message: 'parse error' })
+    : { kind: 'calls', batch: false, items: [item] }
+}
+
+function readBatch(text: string, ranges: readonly (readonly [number, number])[]): Body {
+  if (ranges.length === 1 && text.slice(...(ranges[0] as [number, number])).trim() === '') {
+    return refused({ code: CODE.invalidRequest, message: 'empty batch' })
+  }
+  const items: BodyItem[] = []
+  for (const [from, to] of ranges) {
+    const item = readCall(text.slice(from, to).trim())
+    if (item === undefined) return refused({ code: CODE.parse, message: 'parse error' })
+    items.push(item)
+  }
+  return { kind: 'calls', batch: true, items }
+}
+
+/** Undefined where the text is not JSON. */
+function readCall(text: string): BodyItem | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { kind: 'refused', json: errorText('null', INVALID) }
+  const { jsonrpc, id, method, params } = value as Record<string, unknown>
+  const hasId = Object.hasOwn(value, 'id')
+  const idText = hasId ? textOfId(id, text) : 'null'
+  if (idText === undefined || jsonrpc !== '2.0' || typeof method !== 'string' || method === '') {
+    return { kind: 'refused', json: errorText(idText ?? 'null', INVALID) }
+  }
+  if (method.length > METHOD_LENGTH_MAX) {
+    const message = `method name too long: ${method.length} > ${METHOD_LENGTH_MAX}`
+    return { kind: 'refused', json: errorText(idText, { code: CODE.invalidRequest, message }) }
+  }
+  return { kind: 'call', call: { idText, method, params, requestText: text, notification: !hasId } }
+}
+
+/** The id's JSON text as it was written; undefined where it is an object or a list. */
+function textOfId(id: unknown, text: string): string | undefined {
+  if (typeof id === 'object' && id !== null) return undefined
+  if (typeof id !== 'number') return JSON.stringify(id)
+  return numberSource(text, id)
+}
+
+/** JSON.parse changes integers over 2^53 and forgets how a number was written: its source text is asked for then. */
+function numberSource(text: string, id: number): string {
+  if (Number.isSafeInteger(id) && text.includes(`"id":${id},`)) return String(id)
+  const sources = new Map<object, string>()
+  const root: unknown = JSON.parse(text, function (
+    this: object,
+    key: string,
+    value: unknown,
+    context?: { source?: string },
+  ) {
+    if (key === 'id' && typeof value === 'number' && context?.source !== undefined)
+      sources.set(this, context.source)
+    return value
+  } as never)
+  return sources.get(root as object) ?? String(id)
+}

@@ -1,0 +1,58 @@
+/**
+ * Every method that is known, and who answers it: one closed table for the gateway's routing, the replica's dispatch and metric labels. What
+ * is not in it does not exist.
+ */
+export type Where =
+  /** From a store, at a head. */
+  | 'replica'
+  /** Only an execution client knows: its pool. */
+  | 'forward'
+  /** The gateway may say it itself, as replicas would. */
+  | 'gateway'
+
+export const METHODS = {
+  web3_clientVersion: 'replica',
+  net_version: 'gateway',
+  eth_chainId: 'gateway',
+  eth_blockNumber: 'gateway',
+  eth_syncing: 'replica',
+  eth_getBalance: 'replica',
+  eth_getTransactionCount: 'replica',
+  eth_getCode: 'replica',
+  eth_getStorageAt: 'replica',
+  eth_call: 'replica',
+  eth_estimateGas: 'replica',
+  eth_gasPrice: 'replica',
+  eth_maxPriorityFeePerGas: 'replica',
+  eth_feeHistory: 'replica',
+  eth_blobBaseFee: 'replica',
+  eth_getBlockByNumber: 'replica',
+  eth_getBlockByHash: 'replica',
+  eth_getBlockTransactionCountByNumber: 'replica',
+  eth_getBlockTransactionCountByHash: 'replica',
+  eth_getUncleCountByBlockNumber: 'replica',
+  eth_getUncleCountByBlockHash: 'replica',
+  eth_getTransactionByHash: 'replica',
+  eth_getTransactionByBlockHashAndIndex: 'replica',
+  eth_getTransactionByBlockNumberAndIndex: 'replica',
+  eth_getRawTransactionByHash: 'replica',
+  eth_getTransactionReceipt: 'replica',
+  eth_getBlockReceipts: 'replica',
+  eth_getLogs: 'replica',
+  eth_sendRawTransaction: 'forward',
+  txpool_status: 'forward',
+  txpool_content: 'forward',
+  txpool_contentFrom: 'forward',
+  txpool_inspect: 'forward',
+} as const satisfies Record<string, Where>
+
+export type Method = keyof typeof METHODS
+
+export function isMethod(name: string): name is Method {
+  return Object.hasOwn(METHODS, name)
+}
+
+/** Who answers a method; undefined where there is no such method. */
+export function whereOf(name: string): Where | undefined {
+  return isMethod(name) ? METHODS[name] : undefined
+}
