@@ -5,7 +5,7 @@
 import { assert } from '#kernel/assert.ts'
 import { fromUtf8 } from '#kernel/bytes.ts'
 
-/** The raw exports of `evm-core/src/lib.rs`. */
+/** The raw exports of `evm-core/src/`. Numbers given back are a `Status` of codec.rs, 0 for done, unless they are lengths and pointers. */
 export interface CoreExports {
   readonly memory: WebAssembly.Memory
   alloc(length: number): number
@@ -16,13 +16,13 @@ export interface CoreExports {
   sha256(length: number): void
   recover(): number
   code_cache(limitBytes: number): number
-  set_env(length: number): void
-  call(length: number): number
-  block_begin(): void
-  block_tx(length: number): number
-  block_system_call(length: number): number
+  set_env(length: number): number
+  call(length: number): void
+  block_begin(): number
+  block_tx(length: number): void
+  block_system_call(length: number): void
   block_credit(length: number): number
-  block_finish(): void
+  block_finish(): number
   block_abandon(): void
 }
 
@@ -62,6 +62,7 @@ export class CoreInstance {
   /** Copies bytes into the input buffer. */
   input(bytes: Uint8Array): void {
     const at = this.exports.in_buf(bytes.length)
+    assert(at !== 0, 'an input is below the limit of the core (INPUT_BYTES_MAX)')
     this.memory().set(bytes, at)
   }
 

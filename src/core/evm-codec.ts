@@ -1,84 +1,164 @@
-/** The flat layouts of `evm-core/src/codec.rs`: little-endian integers, big-endian 256-bit words. */
-import { bigintTo } from '#kernel/bytes.ts'
+/** EVM values in the flat layouts of `evm-core/src/codec.rs` and `run.rs`. */
+import { Fault } from '#kernel/fault.ts'
+import type { BlockChanges, EvmEnvironment, EvmOutcome, EvmTransaction, MissingKey } from './evm-values.ts'
+import { FlatReader, FlatWriter } from './flat-bytes.ts'
 
-const MASK64 = (1n << 64n) - 1n
+const NO_LIMIT = (1n << 64n) - 1n
+/** Memory of one run (geth has no such limit; gas bounds it near this). */
+const RUN_MEMORY_BYTES = 256n * 1024n * 1024n
+const FLAG = { call: 1, hasTo: 1, hasChainId: 2, hasPriorityFee: 4, exists: 1, wiped: 2, existed: 4 } as const
+/** `Status` of codec.rs. */
+const STATUS = [
+  'success',
+  'revert',
+  'halt',
+  'invalid',
+  'host',
+  'aborted',
+  'malformed',
+  'unready',
+  'fatal',
+] as const
+const ENVIRONMENT_BYTES = 192
+/** Of a transaction without data and lists. */
+const TRANSACTION_BYTES = 224
 
-/** Grows as it is written. */
-export class Writer {
-  #bytes: Uint8Array
-  #view: DataView
-  length = 0
+export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
+  const w = new FlatWriter(ENVIRONMENT_BYTES)
+  const isCall = e.checks === 'call'
+  w.u32(isCall ? FLAG.call : 0)
+  w.u8(e.spec)
+  w.u64(e.chainId)
+  w.u64(BigInt(e.number))
+  w.u64(BigInt(e.timestamp))
+  w.u64(e.gasLimit)
+  w.u64(e.baseFee)
+  w.bytes(e.beneficiary, 20)
+  w.u256(e.difficulty)
+  w.u8(e.prevRandao === undefined ? 0 : 1)
+  w.bytes(e.prevRandao ?? new Uint8Array(32), 32)
+  w.u8(e.blob === undefined ? 0 : 1)
+  w.u64(e.blob?.excessGas ?? 0n)
+  w.u128(e.blob?.gasPrice ?? 1n)
+  w.u64(e.blob?.fraction ?? 0n)
+  w.u64(e.blob === undefined ? NO_LIMIT : BigInt(e.blob.blobsPerTransactionMax))
+  // 0: the fork's own cap of a transaction's gas (EIP-7825), which geth does not apply to calls.
+  w.u64(isCall ? NO_LIMIT : 0n)
+  w.u64(RUN_MEMORY_BYTES)
+  return w.written()
+}
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity)
-    this.#view = new DataView(this.#bytes.buffer)
+export function encodeTransaction(t: EvmTransaction): Uint8Array {
+  const w = new FlatWriter(TRANSACTION_BYTES + t.data.length)
+  const { to, chainId, priorityFee, accessList = [], blobHashes = [], authorizationList = [] } = t
+  w.u8(t.type)
+  w.u8(
+    (to === undefined ? 0 : FLAG.hasTo) |
+      (chainId === undefined ? 0 : FLAG.hasChainId) |
+      (priorityFee === undefined ? 0 : FLAG.hasPriorityFee),
+  )
+  w.bytes(t.from, 20)
+  w.bytes(to ?? new Uint8Array(20), 20)
+  w.u64(t.gas)
+  w.u128(t.gasPrice)
+  w.u128(priorityFee ?? 0n)
+  w.u256(t.value)
+  w.u64(t.nonce)
+  w.u64(chainId ?? 0n)
+  w.u128(t.maxFeePerBlobGas ?? 0n)
+  w.u32(accessList.length)
+  for (const { address, storageKeys } of accessList) {
+    w.bytes(address, 20)
+    w.u32(storageKeys.length)
+    for (const key of storageKeys) w.bytes(key, 32)
   }
-  #room(more: number): number {
-    const at = this.length
-    if (at + more > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(at + more, this.#bytes.length * 2))
-      grown.set(this.#bytes)
-      this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
-    }
-    this.length = at + more
-    return at
+  w.u32(blobHashes.length)
+  for (const hash of blobHashes) w.bytes(hash, 32)
+  w.u32(authorizationList.length)
+  for (const authorization of authorizationList) {
+    w.u256(authorization.chainId)
+    w.bytes(authorization.address, 20)
+    w.u64(authorization.nonce)
+    w.u8(authorization.yParity)
+    w.u256(authorization.r)
+    w.u256(authorization.s)
   }
-  u8(value: number): void {
-    const at = this.#room(1)
-    this.#bytes[at] = value
-  }
-  u32(value: number): void {
-    const at = this.#room(4)
-    this.#view.setUint32(at, value, true)
-  }
-  u64(value: bigint): void {
-    const at = this.#room(8)
-    this.#view.setBigUint64(at, value, true)
-  }
-  u128(value: bigint): void {
-    this.u64(value & MASK64)
-    this.u64(value >> 64n)
-  }
-  u256(value: bigint): void {
-    this.bytes(bigintTo(value, 32))
-  }
-  bytes(bytes: Uint8Array): void {
-    const at = this.#room(bytes.length)
-    this.#bytes.set(bytes, at)
-  }
-  written(): Uint8Array {
-    return this.#bytes.subarray(0, this.length)
+  w.u32(t.data.length)
+  w.bytes(t.data)
+  return w.written()
+}
+
+/** An address, then the data of a system call. */
+export function encodeSystemCall(address: Uint8Array, data: Uint8Array): Uint8Array {
+  const w = new FlatWriter(20 + data.length)
+  w.bytes(address, 20)
+  w.bytes(data)
+  return w.written()
+}
+
+export function encodeCredit(address: Uint8Array, wei: bigint): Uint8Array {
+  const w = new FlatWriter(36)
+  w.bytes(address, 20)
+  w.u128(wei)
+  return w.written()
+}
+
+/** @param missing what the run asked for in vain @throws Fault core/failed */
+export function decodeOutcome(bytes: Uint8Array, missing: readonly MissingKey[]): EvmOutcome {
+  const r = new FlatReader(bytes)
+  const kind = STATUS[r.u8()]
+  const gasUsed = r.u64()
+  const gasSpent = r.u64()
+  r.bytes(16) // the refund and the floor, which gasUsed has in it
+  const hasCreated = r.u8() === 1
+  const created = r.bytes(20)
+  const output = r.sized()
+  const reason = r.text()
+  const opcode = r.u8()
+  const stackItems = r.u32()
+  const ran = { gasUsed, gasSpent, output }
+  if (missing.length > 0) return { kind: 'missing', keys: missing }
+  switch (kind) {
+    case 'success':
+      return { kind, ...ran, logs: decodeLogs(r), ...(hasCreated ? { created } : {}) }
+    case 'revert':
+      return { kind, ...ran }
+    case 'halt':
+      return { kind, ...ran, reason, opcode, stackItems }
+    case 'invalid':
+      return { kind, reason }
+    case 'aborted':
+      return { kind: 'timeout' }
+    default:
+      throw new Fault('core/failed', `the EVM core ended a run without an outcome: ${kind} ${reason}`)
   }
 }
 
-/** Reads a copy of the output buffer. */
-export class Reader {
-  readonly #bytes: Uint8Array
-  readonly #view: DataView
-  #at = 0
+function decodeLogs(r: FlatReader): { address: Uint8Array; topics: Uint8Array[]; data: Uint8Array }[] {
+  return Array.from({ length: r.u32() }, () => {
+    const address = r.bytes(20)
+    const topics = Array.from({ length: r.u8() }, () => r.bytes(32))
+    return { address, topics, data: r.sized() }
+  })
+}
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  }
-  u8(): number {
-    return this.#bytes[this.#at++] as number
-  }
-  u32(): number {
-    this.#at += 4
-    return this.#view.getUint32(this.#at - 4, true)
-  }
-  u64(): bigint {
-    this.#at += 8
-    return this.#view.getBigUint64(this.#at - 8, true)
-  }
-  bytes(length: number): Uint8Array {
-    this.#at += length
-    return this.#bytes.subarray(this.#at - length, this.#at)
-  }
-  /** u32 length, then that many bytes. */
-  sized(): Uint8Array {
-    return this.bytes(this.u32())
-  }
+export function decodeChanges(bytes: Uint8Array): BlockChanges {
+  const r = new FlatReader(bytes)
+  const accounts = Array.from({ length: r.u32() }, () => {
+    const address = r.bytes(20)
+    const flags = r.u8()
+    const has = (flag: number): boolean => (flags & flag) !== 0
+    return {
+      address,
+      exists: has(FLAG.exists),
+      wiped: has(FLAG.wiped),
+      existed: has(FLAG.existed),
+      nonce: r.u64(),
+      balance: r.bytes(32),
+      codeHash: r.bytes(32),
+      slots: Array.from({ length: r.u32() }, () => ({ key: r.bytes(32), value: r.bytes(32) })),
+    }
+  })
+  const codes = Array.from({ length: r.u32() }, () => ({ hash: r.bytes(32), code: r.sized() }))
+  return { accounts, codes }
 }

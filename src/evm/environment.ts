@@ -2,7 +2,7 @@
 import { blobBaseFee } from '#chain/fees.ts'
 import type { Header } from '#chain/header.ts'
 import { type Fork, isActive, type Rules } from '#chain/rules.ts'
-import { type EvmEnvironment, SPEC, type Spec } from '#core/evm.ts'
+import { type EvmEnvironment, SPEC, type Spec } from '#core/evm-values.ts'
 
 const SPEC_OF: Record<Fork, Spec> = {
   frontier: SPEC.frontier,

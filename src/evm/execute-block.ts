@@ -12,7 +12,8 @@ import type { Log, Receipt } from '#chain/receipt.ts'
 import { isActive, type Rules } from '#chain/rules.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
-import { type BlockChanges, createEvm, type Evm, type EvmOutcome, type EvmTransaction } from '#core/evm.ts'
+import { type Evm, threadEvm } from '#core/evm.ts'
+import type { BlockChanges, EvmOutcome, EvmTransaction } from '#core/evm-values.ts'
 import { bigintFrom, concatBytes, equalBytes, fromHex } from '#kernel/bytes.ts'
 import { environmentOf } from './environment.ts'
 
@@ -40,9 +41,6 @@ const DEPOSIT_EVENT = fromHex('0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889
 const GWEI = 1_000_000_000n
 const ETHER = 10n ** 18n
 
-// One EVM of the thread that executes blocks: an instance costs 9 MB and its code cache lives from block to block.
-let shared: Evm | undefined
-
 /** @throws Fault core/trap; what the view throws */
 export function executeBlock(block: Block, rules: Rules, view: StateView): ExecutedBlock | RefusedBlock {
   if (!isActive(rules, 'byzantium')) {
@@ -60,8 +58,7 @@ export function executeAnyBlock(block: Block, rules: Rules, view: StateView): Ex
 }
 
 function run(block: Block, rules: Rules, view: StateView): ExecutedBlock | RefusedBlock {
-  shared ??= createEvm()
-  const evm = shared
+  const evm = threadEvm()
   evm.bind(view, environmentOf(block.header, rules, 'transaction'))
   evm.begin()
   const receipts: Receipt[] = []
