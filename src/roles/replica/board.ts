@@ -30,7 +30,8 @@ export interface Board {
 export function createBoard(buffer: SharedArrayBuffer): Board {
   const numbers = new BigInt64Array(buffer)
   const get = (field: keyof typeof FIELDS): number => Number(Atomics.load(numbers, FIELDS[field]))
-  const set = (field: keyof typeof FIELDS, value: number): void => void Atomics.store(numbers, FIELDS[field], BigInt(value))
+  const set = (field: keyof typeof FIELDS, value: number): void =>
+    void Atomics.store(numbers, FIELDS[field], BigInt(value))
   return {
     sequence: () => get('sequence'),
     setSequence: (sequence) => set('sequence', sequence),

@@ -9,7 +9,10 @@ export function encodeFeedState(decidedAt: number, machine: Uint8Array): Uint8Ar
   return out
 }
 
-export function decodeFeedState(bytes: Uint8Array): { readonly decidedAt: number; readonly machine: Uint8Array } {
+export function decodeFeedState(bytes: Uint8Array): {
+  readonly decidedAt: number
+  readonly machine: Uint8Array
+} {
   const decidedAt = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0))
   return { decidedAt, machine: bytes.subarray(DECIDED_BYTES) }
 }

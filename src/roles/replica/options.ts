@@ -2,7 +2,13 @@
 import type { OptionTable, OptionValues } from '#ports/options.ts'
 
 export const replicaOptions = {
-  id: { flag: 'id', type: 'text', default: 'replica-1', value: 'NAME', help: 'name of this replica, unique in its cluster' },
+  id: {
+    flag: 'id',
+    type: 'text',
+    default: 'replica-1',
+    value: 'NAME',
+    help: 'name of this replica, unique in its cluster',
+  },
   genesisPath: {
     flag: 'genesis',
     type: 'text',
@@ -11,9 +17,22 @@ export const replicaOptions = {
     help: "the chain's genesis.json in geth's format",
   },
   dataPath: { flag: 'data', type: 'text', required: true, value: 'DIR', help: 'where the store is kept' },
-  feed: { flag: 'feed', type: 'text', required: true, value: 'ADDRESS', help: 'host:port or unix:PATH of the feed host' },
+  feed: {
+    flag: 'feed',
+    type: 'text',
+    required: true,
+    value: 'ADDRESS',
+    help: 'host:port or unix:PATH of the feed host',
+  },
   host: { flag: 'host', type: 'text', default: '127.0.0.1', help: 'where HTTP listens' },
-  port: { flag: 'port', type: 'integer', default: '8555', min: 0, max: 65_535, help: 'port of HTTP (0: any)' },
+  port: {
+    flag: 'port',
+    type: 'integer',
+    default: '8555',
+    min: 0,
+    max: 65_535,
+    help: 'port of HTTP (0: any)',
+  },
   link: {
     flag: 'link',
     type: 'text',
@@ -66,7 +85,13 @@ export const replicaOptions = {
     max: 300_000,
     help: 'how long one call may run',
   },
-  bodyBytesMax: { flag: 'body-max', type: 'bytes', default: '5MiB', min: 1_024, help: 'largest request body' },
+  bodyBytesMax: {
+    flag: 'body-max',
+    type: 'bytes',
+    default: '5MiB',
+    min: 1_024,
+    help: 'largest request body',
+  },
 } as const satisfies OptionTable
 
 export type ReplicaOptions = OptionValues<typeof replicaOptions>

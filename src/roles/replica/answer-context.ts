@@ -1,0 +1,133 @@
+/**
+ * The view in which one body is answered: one snapshot and one head, for every call of it (P8). Resolves what users write (tags, numbers,
+ * hashes) to blocks of that view, and says honestly what is not in it: unknown, not here yet, or known elsewhere.
+ */
+import { type BlockHash, type BlockRef, sameBlock } from '#chain/block-ref.ts'
+import type { Header } from '#chain/header.ts'
+import type { ChainConfig, Rules } from '#chain/rules.ts'
+import type { StateView } from '#chain/state-view.ts'
+import { assert } from '#kernel/assert.ts'
+import { failed, type RpcError } from '#rpc/errors.ts'
+import type { BlockPlace, Tag } from '#rpc/params.ts'
+import type { HeadContext } from '#rpc/answer.ts'
+import type { Snapshot } from '#state/snapshot.ts'
+
+/** Thrown by a method: a master's client may know. `otherwise` is the answer where none can be asked. */
+export class ForwardWanted extends Error {
+  override name = 'ForwardWanted'
+  readonly otherwise: { readonly result: null } | { readonly error: RpcError }
+
+  constructor(otherwise: { readonly result: null } | { readonly error: RpcError }) {
+    super('a master may know')
+    this.otherwise = otherwise
+  }
+}
+
+/** Thrown by a method: some master announced this block, and it is not served here yet. */
+export class NotHereYet extends Error {
+  override name = 'NotHereYet'
+  readonly number: number
+
+  constructor(number: number) {
+    super(`block ${number} is announced but not served yet`)
+    this.number = number
+  }
+}
+
+export interface AnswerContext {
+  readonly snapshot: Snapshot
+  readonly head: HeadContext
+  readonly announcedNumber: number
+  readonly config: ChainConfig
+  /** Gas and time of one call. */
+  readonly gasMax: bigint
+  readonly expired: () => boolean
+}
+
+/** A block of the view by its place, or undefined where the view has none and nobody announced it. @throws NotHereYet, ForwardWanted */
+export function findNumber(context: AnswerContext, place: BlockPlace): number | undefined {
+  const { head } = context.head
+  switch (place.kind) {
+    case 'hash': {
+      const number = context.snapshot.numberOf(place.hash)
+      return number !== undefined && number <= head.number && number >= context.snapshot.chainFrom
+        ? number
+        : undefined
+    }
+    case 'number':
+      return withinHead(context, place.number)
+    case 'tag':
+      return tagNumber(context, place.tag)
+  }
+}
+
+function withinHead(
+  { head: { head }, snapshot, announcedNumber }: AnswerContext,
+  number: number,
+): number | undefined {
+  if (number <= head.number) {
+    if (number < snapshot.chainFrom) throw new ForwardWanted({ result: null })
+    return number
+  }
+  if (number <= announcedNumber) throw new NotHereYet(number)
+  return undefined
+}
+
+function tagNumber({ head, snapshot }: AnswerContext, tag: Tag): number {
+  switch (tag) {
+    case 'latest':
+      return head.head.number
+    case 'earliest':
+      return snapshot.chainFrom
+    case 'safe':
+    case 'finalized': {
+      const block: BlockRef = head[tag]
+      // Before the first word on finality the marks stand at the base, which no client calls final.
+      if (block.number === snapshot.chainFrom) throw failed('server', `${tag} block not found`)
+      return block.number
+    }
+    case 'pending':
+      throw new ForwardWanted({ error: { code: -32000, message: 'pending block is not available' } })
+  }
+}
+
+export function headerAt({ snapshot }: AnswerContext, number: number): Header {
+  const header = snapshot.header(number)
+  assert(header !== undefined, 'every block from the base to the head has its header')
+  return header
+}
+
+export interface StatePlace {
+  readonly view: StateView
+  readonly header: Header
+  readonly rules: Rules
+}
+
+/** State at a place. @throws RpcFailure (header not found …), NotHereYet, ForwardWanted */
+export function stateAt(context: AnswerContext, place: BlockPlace): StatePlace {
+  if (place.kind === 'tag' && place.tag === 'pending') {
+    throw new ForwardWanted({ error: { code: -32000, message: 'pending state is not available' } })
+  }
+  const number = findNumber(context, place)
+  if (number === undefined) {
+    throw failed('server', place.kind === 'hash' ? 'header for hash not found' : 'header not found')
+  }
+  const { snapshot, head } = context
+  if (number < snapshot.historyFrom) {
+    const range = `${snapshot.historyFrom} to ${head.head.number}`
+    const message = `historical state of block ${number} is not available: this replica holds the state of blocks ${range}`
+    throw new ForwardWanted({ error: { code: -32000, message } })
+  }
+  const header = headerAt(context, number)
+  return { view: snapshot.stateAt(number), header, rules: context.config.rulesAt(number, header.timestamp) }
+}
+
+/** The head is on this snapshot's chain, so that the snapshot can answer at it. */
+export function holds(snapshot: Snapshot, head: BlockRef): boolean {
+  if (sameBlock(snapshot.heads.head, head)) return true
+  return head.number < snapshot.heads.head.number && hashIs(snapshot.hashAt(head.number), head.hash)
+}
+
+function hashIs(found: BlockHash | undefined, wanted: BlockHash): boolean {
+  return found === wanted
+}

@@ -1,0 +1,62 @@
+/** Answers on their way to one gateway: a piece of each in turn, while the socket takes more, so that a light one overtakes a big one. */
+import type { Clock, Timer } from '#ports/clock.ts'
+import type { Connection } from '#ports/transport.ts'
+import { encodeToGateway } from '#wire/link.ts'
+import { type Piece, piecesOf } from '#wire/link-answer.ts'
+
+/** Bytes given to the operating system ahead of time: a light answer waits behind no more. */
+const SOCKET_BYTES_MAX = 256 * 1024
+/** How soon a full socket is tried again. */
+const FULL_SOCKET_MS = 1
+
+export interface Outbox {
+  answers(): number
+  bytes(): number
+  add(id: number, answer: Uint8Array): void
+  drop(id: number): void
+  clear(): void
+}
+
+export function createOutbox(connection: Connection, clock: Clock): Outbox {
+  const waiting = new Map<number, { readonly pieces: Generator<Piece>; readonly bytes: number }>()
+  let bytesWaiting = 0
+  let retry: Timer | undefined
+
+  const drop = (id: number): void => {
+    bytesWaiting -= waiting.get(id)?.bytes ?? 0
+    waiting.delete(id)
+  }
+  const pump = (): void => {
+    for (const [id, answer] of waiting) {
+      if (connection.queuedBytes() > SOCKET_BYTES_MAX) {
+        retry ??= clock.after(FULL_SOCKET_MS, () => {
+          retry = undefined
+          pump()
+        })
+        return
+      }
+      const { value: piece } = answer.pieces.next()
+      if (piece !== undefined) connection.send(encodeToGateway({ kind: 'piece', ...piece }))
+      if (piece?.last !== false) drop(id)
+      else {
+        waiting.delete(id)
+        waiting.set(id, answer) // to the end of the line: a Map visits it again
+      }
+    }
+  }
+  return {
+    answers: () => waiting.size,
+    bytes: () => bytesWaiting,
+    drop,
+    add(id, bytes) {
+      waiting.set(id, { pieces: piecesOf(id, bytes), bytes: bytes.length })
+      bytesWaiting += bytes.length
+      pump()
+    },
+    clear() {
+      retry?.cancel()
+      waiting.clear()
+      bytesWaiting = 0
+    },
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The replica's end of the link: it stands between gateways and the answerer of this thread. It tells every gateway the replica's status
+ * on change and every 100 ms, runs requests at the head that they name, and sends answers in pieces, taking turns between them, so that
+ * a big answer never delays the light ones. Each request has a deadline, can be cancelled, and there is a limit to how many run.
+ */
+import { messageOf } from '#kernel/fault.ts'
+import type { Clock, Timer } from '#ports/clock.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { Connection, Transport } from '#ports/transport.ts'
+import type { Answer, HeadContext } from '#rpc/answer.ts'
+import {
+  decodeToReplica,
+  encodeToGateway,
+  LINK_VERSION,
+  type LinkRequest,
+  type Refusal,
+  type ReplicaHello,
+  type ReplicaStatus,
+  STATUS_EVERY_MS,
+  type ToGateway,
+  type ToReplica,
+} from '#wire/link.ts'
+import { ANSWER_BYTES_MAX, encodeAnswer } from '#wire/link-answer.ts'
+import { createOutbox } from './link-outbox.ts'
+
+/** Requests of one gateway at once; an answer counts until its last piece has left. */
+const REQUESTS_PER_LINK_MAX = 1_024
+/** Answers of one gateway that wait to leave; below what the gateway collects. */
+const OUTBOX_BYTES_MAX = 48 * 1024 * 1024
+/** A connection that says nothing for longer is closed. */
+const HELLO_WITHIN_MS = 2_000
+const LINKS_MAX = 256
+
+export interface LinkPortOptions {
+  /** `host:port` or `unix:PATH`. */
+  readonly address: string
+  readonly hello: Omit<ReplicaHello, 'kind' | 'version'>
+}
+
+export interface LinkPortParts {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly log: Logger
+  /** Answers in the view of exactly `head`, or says that this view is not held here. */
+  readonly answer: (
+    body: Uint8Array,
+    context: { readonly head: HeadContext; readonly signal: AbortSignal },
+  ) => Promise<Answer | { readonly kind: 'notHeld' }>
+  /** What is true now; undefined while there is nothing to serve. */
+  readonly status: () => Omit<ReplicaStatus, 'kind' | 'inFlight'> | undefined
+  /** Calls back after each change of status, until the returned function is called. */
+  readonly onChange: (changed: () => void) => () => void
+  /** One past the last position of the feed, read from it after the call. */
+  readonly feedEnd: () => Promise<number>
+}
+
+export interface LinkPort {
+  /** As gateways connect to it. */
+  readonly address: string
+  /** Takes no new request and says so; what runs goes on. */
+  drain(): void
+  /** Requests of all gateways that run now. */
+  inFlight(): number
+  close(): Promise<void>
+}
+
+/** @throws Fault net/port-in-use, net/refused */
+export async function openLinkPort(options: LinkPortOptions, parts: LinkPortParts): Promise<LinkPort> {
+  const links = new Set<GatewayLink>()
+  let draining = false
+  let timer: Timer | undefined
+
+  const inFlight = (): number => [...links].reduce((sum, link) => sum + link.inFlight(), 0)
+  const pushStatus = (): void => {
+    const facts = parts.status()
+    if (facts === undefined) return
+    const phase = draining ? 'draining' : facts.phase
+    const message = encodeToGateway({ kind: 'status', ...facts, phase, inFlight: inFlight() })
+    for (const link of links) link.status(message)
+  }
+  const heartbeat = (): void => {
+    pushStatus()
+    timer = parts.clock.after(STATUS_EVERY_MS, heartbeat)
+  }
+
+  const listener = await parts.transport.listen(options.address, (connection) => {
+    if (links.size >= LINKS_MAX) {
+      parts.log.warn('a gateway was refused: there are too many links', {
+        peer: connection.peer,
+        max: LINKS_MAX,
+      })
+      connection.close()
+      return
+    }
+    const link = createGatewayLink(connection, options.hello, {
+      ...parts,
+      isDraining: () => draining,
+      greeted: pushStatus,
+      ended: () => links.delete(link),
+    })
+    links.add(link)
+  })
+  const stopWatching = parts.onChange(pushStatus)
+  heartbeat()
+
+  return {
+    address: listener.address,
+    inFlight,
+    drain() {
+      draining = true
+      pushStatus()
+    },
+    async close() {
+      timer?.cancel()
+      stopWatching()
+      for (const link of links) link.close()
+      await listener.close()
+    },
+  }
+}
+
+interface GatewayLink {
+  inFlight(): number
+  status(message: Uint8Array): void
+  close(): void
+}
+
+type GatewayLinkParts = LinkPortParts & {
+  readonly isDraining: () => boolean
+  readonly greeted: () => void
+  readonly ended: () => void
+}
+
+function createGatewayLink(
+  connection: Connection,
+  hello: LinkPortOptions['hello'],
+  parts: GatewayLinkParts,
+): GatewayLink {
+  const { clock, log } = parts
+  const running = new Map<number, AbortController>()
+  const outbox = createOutbox(connection, clock)
+  let gateway: string | undefined
+  const tell = (message: ToGateway): void => connection.send(encodeToGateway(message))
+  const lateHello = clock.after(HELLO_WITHIN_MS, () => connection.close())
+
+  const end = (): void => {
+    lateHello.cancel()
+    outbox.clear()
+    for (const controller of running.values()) controller.abort('the gateway is gone')
+    running.clear()
+    parts.ended()
+  }
+
+  const greet = (message: ToReplica & { kind: 'hello' }): void => {
+    lateHello.cancel()
+    tell({ kind: 'hello', version: LINK_VERSION, ...hello })
+    if (message.version !== LINK_VERSION) {
+      log.warn('a gateway speaks another version of the link and was refused', {
+        peer: connection.peer,
+        version: message.version,
+        ours: LINK_VERSION,
+      })
+      connection.close()
+      return
+    }
+    gateway = message.gateway
+    parts.greeted()
+  }
+
+  const refusal = (id: number): Refusal | undefined => {
+    if (parts.isDraining()) return 'draining'
+    const full =
+      running.size + outbox.answers() >= REQUESTS_PER_LINK_MAX || outbox.bytes() >= OUTBOX_BYTES_MAX
+    return full || running.has(id) ? 'overloaded' : undefined
+  }
+
+  const run = async (request: LinkRequest): Promise<void> => {
+    const { id } = request
+    const why = refusal(id)
+    if (why !== undefined) return tell({ kind: 'refused', id, why })
+    const controller = new AbortController()
+    running.set(id, controller)
+    const deadline = clock.after(request.deadlineMs, () => controller.abort('the deadline is over'))
+    try {
+      const answer = await parts.answer(request.body, { head: request.head, signal: controller.signal })
+      if (controller.signal.aborted) return
+      if ('kind' in answer) return tell({ kind: 'notHeld', id })
+      const bytes = encodeAnswer(answer)
+      if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
+      outbox.add(id, bytes)
+    } catch (thrown) {
+      // One request's failure must not end the others; the gateway asks another replica.
+      if (controller.signal.aborted) return
+      log.error('a request failed', { gateway, error: messageOf(thrown) })
+      tell({ kind: 'refused', id, why: 'failed' })
+    } finally {
+      deadline.cancel()
+      if (running.get(id) === controller) running.delete(id)
+    }
+  }
+
+  const take = (message: ToReplica): void => {
+    if (message.kind === 'hello') return greet(message)
+    if (gateway === undefined) return connection.close()
+    if (message.kind === 'request') void run(message)
+    else if (message.kind === 'cancel') {
+      running.get(message.id)?.abort('the gateway does not wait any more')
+      running.delete(message.id)
+      outbox.drop(message.id)
+    } else void tellFeedEnd(message.nonce, parts, tell)
+  }
+
+  connection.onLost(end)
+  connection.onMessage((bytes) => {
+    try {
+      take(decodeToReplica(bytes))
+    } catch (thrown) {
+      log.warn('a gateway sent what is not a message of the link', {
+        peer: connection.peer,
+        error: messageOf(thrown),
+      })
+      connection.close()
+    }
+  })
+  return {
+    inFlight: () => running.size,
+    status(message) {
+      if (gateway !== undefined) connection.send(message)
+    },
+    close: () => connection.close(),
+  }
+}
+
+async function tellFeedEnd(
+  nonce: number,
+  parts: LinkPortParts,
+  tell: (message: ToGateway) => void,
+): Promise<void> {
+  try {
+    tell({ kind: 'feedEnd', nonce, next: await parts.feedEnd() })
+  } catch (thrown) {
+    // The gateway asks again; until the feed can be read nobody can tell.
+    parts.log.warn("the feed's end cannot be read for a starting gateway", { error: messageOf(thrown) })
+  }
+}
