@@ -1,103 +1,113 @@
 /** eth_estimateGas as geth does it (eth/gasestimator): one run with all the gas, one with what that needed, then a search between. */
-import { Lookup, EMPTY_CODE_HASH } from '#chain/state-view.ts'
-import { bigintFrom, toHex } from '#kernel/bytes.ts'
+import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup } from '#chain/state-view.ts'
+import { GAS_PER_BLOB } from '#chain/verify-block.ts'
+import { isActive } from '#chain/rules.ts'
+import { toHex } from '#kernel/bytes.ts'
 import type { CallContext, Caller, CallInput, CallOutcome } from './call.ts'
+import { TRANSACTION_GAS } from './intrinsic-gas.ts'
+import { balanceOf, type Missing } from './pre-check.ts'
 
-const TRANSFER_GAS = 21_000n
 const CALL_STIPEND = 2_300n
 /** EIP-7825: gas of one transaction from Osaka on. */
 const TRANSACTION_GAS_MAX = 16_777_216n
-/** The search ends when the range is this small a part of its upper end. */
+/** The search ends when the range is a smaller part of its upper end than this. */
 const ERROR_RATIO = 0.015
+
+type Returned = Extract<CallOutcome, { kind: 'returned' }>
+type Failed = {
+  readonly kind: 'failed'
+  readonly outcome: Exclude<CallOutcome, Returned>
+  readonly gas: bigint
+}
 
 export type Estimate =
   | { readonly kind: 'estimated'; readonly gas: bigint }
-  /** More than the allowance would be needed. */
+  /** `gas required exceeds allowance (N)`. */
   | { readonly kind: 'exceeds'; readonly allowance: bigint }
-  /** The sender cannot pay for the value. */
-  | { readonly kind: 'noFunds' }
-  | {
-      readonly kind: 'failed'
-      readonly outcome: Exclude<CallOutcome, { kind: 'returned' }>
-      readonly gas: bigint
-    }
+  /** The sender cannot pay for the value or the blobs, in geth's words. */
+  | { readonly kind: 'noFunds'; readonly reason: string }
+  /** With `gas` it ended so. A refusal is geth's `failed with <gas> gas: <reason>`. */
+  | Failed
 
 export function estimateGas(caller: Caller, input: CallInput, context: CallContext): Estimate {
   const bound = upperBound(input, context)
-  if (bound === undefined) return { kind: 'noFunds' }
+  if (typeof bound !== 'bigint')
+    return bound.kind === 'missing' ? { kind: 'failed', outcome: bound, gas: 0n } : bound
   const attempt = (gas: bigint): CallOutcome => caller.call({ ...input, gas }, { ...context, gasMax: gas })
 
-  if (isPlainTransfer(input, context) && attempt(TRANSFER_GAS).kind === 'returned')
-    return { kind: 'estimated', gas: TRANSFER_GAS }
+  if (isPlainTransfer(input, context)) {
+    const transfer = attempt(TRANSACTION_GAS)
+    if (transfer.kind === 'returned') return { kind: 'estimated', gas: transfer.gasUsed }
+  }
   const first = attempt(bound)
   if (first.kind !== 'returned') {
     const outOfGas =
-      (first.kind === 'halted' && first.reason === 'out of gas') ||
+      (first.kind === 'halted' && first.reason.startsWith('out of gas')) ||
       (first.kind === 'refused' && first.needsGas)
     return outOfGas ? { kind: 'exceeds', allowance: bound } : { kind: 'failed', outcome: first, gas: bound }
   }
   return search(attempt, first, bound)
 }
 
-function search(
-  attempt: (gas: bigint) => CallOutcome,
-  first: Extract<CallOutcome, { kind: 'returned' }>,
-  bound: bigint,
-): Estimate {
+function search(attempt: (gas: bigint) => CallOutcome, first: Returned, bound: bigint): Estimate {
+  // What ran with all the gas used this much; one less cannot do, but for code that looks at the gas it has.
   let low = first.gasUsed - 1n
   let high = bound
-  const tryAt = (gas: bigint): Estimate | undefined => {
+  const tryAt = (gas: bigint): Failed | undefined => {
     const outcome = attempt(gas)
-    if (
-      outcome.kind === 'timeout' ||
-      outcome.kind === 'missing' ||
-      (outcome.kind === 'refused' && !outcome.needsGas)
-    ) {
-      return { kind: 'failed', outcome, gas }
-    }
+    if (outcome.kind === 'timeout' || outcome.kind === 'missing') return { kind: 'failed', outcome, gas }
+    if (outcome.kind === 'refused' && !outcome.needsGas) return { kind: 'failed', outcome, gas }
     if (outcome.kind === 'returned') high = gas
     else low = gas
     return undefined
   }
   const optimistic = ((first.gasSpent + CALL_STIPEND) * 64n) / 63n
   if (optimistic < high) {
-    const broken = tryAt(optimistic)
-    if (broken !== undefined) return broken
+    const failed = tryAt(optimistic)
+    if (failed !== undefined) return failed
   }
   while (low + 1n < high && Number(high - low) / Number(high) >= ERROR_RATIO) {
-    let middle = (high + low) / 2n
+    const middle = low + (high - low) / 2n
     // Most transactions need little more than what they use: near the lower end first.
-    if (middle > low * 2n) middle = low * 2n
-    const broken = tryAt(middle)
-    if (broken !== undefined) return broken
+    const failed = tryAt(middle > low * 2n ? low * 2n : middle)
+    if (failed !== undefined) return failed
   }
   return { kind: 'estimated', gas: high }
 }
 
-/** The most gas that the block, the node, the transaction rules and the sender's balance allow; undefined where it cannot pay the value. */
-function upperBound(input: CallInput, { header, view, gasMax, rules }: CallContext): bigint | undefined {
-  let high = input.gas !== undefined && input.gas >= TRANSFER_GAS ? input.gas : header.gasLimit
-  const feeCap = input.gasPrice ?? input.maxFeePerGas ?? 0n
+/** The most gas that the block, the rules, the sender's balance and the node allow. */
+function upperBound(
+  input: CallInput,
+  context: CallContext,
+): bigint | Missing | Extract<Estimate, { kind: 'noFunds' }> {
+  const { header, rules, view, gasMax } = context
+  let high = input.gas !== undefined && input.gas >= TRANSACTION_GAS ? input.gas : blockGas(context)
+  if (isActive(rules, 'osaka')) high = smaller(high, TRANSACTION_GAS_MAX)
+  const feeCap = input.gasPrice ?? (header.baseFeePerGas === undefined ? 0n : (input.maxFeePerGas ?? 0n))
   if (feeCap > 0n) {
-    const record = new Uint8Array(72)
-    const balance =
-      view.account(input.from ?? new Uint8Array(20), record) === Lookup.found
-        ? bigintFrom(record.subarray(8, 40))
-        : 0n
-    const value = input.value ?? 0n
-    if (value > 0n && value >= balance) return undefined
-    const allowance = (balance - value) / feeCap
-    if (high > allowance) high = allowance
+    const balance = balanceOf(input.from ?? new Uint8Array(20), view)
+    if (typeof balance !== 'bigint') return balance
+    const { value = 0n, blobVersionedHashes: blobs = [], maxFeePerBlobGas = 0n } = input
+    // As in geth, a balance that is just enough is too little, and so is none for a value of none.
+    if (value >= balance) return { kind: 'noFunds', reason: 'insufficient funds for transfer' }
+    const blobCost = BigInt(blobs.length) * GAS_PER_BLOB * maxFeePerBlobGas
+    if (blobs.length > 0 && blobCost >= balance - value)
+      return { kind: 'noFunds', reason: 'insufficient funds for gas * price + value' }
+    high = smaller(high, (balance - value - blobCost) / feeCap)
   }
-  if (rules.fork === 'osaka' && high > TRANSACTION_GAS_MAX) high = TRANSACTION_GAS_MAX
-  return high > gasMax ? gasMax : high
+  return smaller(high, gasMax)
 }
 
-function isPlainTransfer(
-  { to, input, authorizationList, blobVersionedHashes }: CallInput,
-  { view }: CallContext,
-): boolean {
-  if (to === undefined || (input?.length ?? 0) > 0 || authorizationList || blobVersionedHashes) return false
-  const record = new Uint8Array(72)
-  return view.account(to, record) !== Lookup.found || toHex(record.subarray(40, 72)) === EMPTY_CODE_HASH
+function blockGas({ environment, header }: CallContext): bigint {
+  return environment?.gasLimit ?? header.gasLimit
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+function isPlainTransfer({ to, input = new Uint8Array(0) }: CallInput, { view }: CallContext): boolean {
+  if (to === undefined || input.length > 0) return false
+  const account = new Uint8Array(ACCOUNT_BYTES)
+  return view.account(to, account) !== Lookup.found || toHex(account, 40) === EMPTY_CODE_HASH
 }

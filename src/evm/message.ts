@@ -1,0 +1,121 @@
+/**
+ * A call as geth makes a message of it (`TransactionArgs.CallDefaults` and `ToMessage` of internal/ethapi): what a caller leaves out gets
+ * geth's defaults, and both styles of fees become one. A message without a price runs in a block without a base fee.
+ */
+import type { AccessListItem, Authorization } from '#chain/transaction.ts'
+import { type EvmEnvironment, type EvmTransaction, SPEC } from '#core/evm-values.ts'
+
+/** What eth_call and eth_estimateGas take; `rpc/call-object.ts` reads one. */
+export interface CallInput {
+  readonly from?: Uint8Array
+  readonly to?: Uint8Array
+  readonly gas?: bigint
+  readonly gasPrice?: bigint
+  readonly maxFeePerGas?: bigint
+  readonly maxPriorityFeePerGas?: bigint
+  readonly value?: bigint
+  readonly nonce?: bigint
+  readonly input?: Uint8Array
+  readonly chainId?: bigint
+  readonly accessList?: readonly AccessListItem[]
+  readonly maxFeePerBlobGas?: bigint
+  readonly blobVersionedHashes?: readonly Uint8Array[]
+  readonly authorizationList?: readonly Authorization[]
+}
+
+/** geth's core.Message. */
+export interface Message {
+  readonly from: Uint8Array
+  readonly to?: Uint8Array
+  readonly nonce: bigint
+  readonly gas: bigint
+  /** Wei per gas that is paid; with fee caps, the effective one. */
+  readonly gasPrice: bigint
+  readonly feeCap: bigint
+  readonly tipCap: bigint
+  readonly value: bigint
+  readonly data: Uint8Array
+  readonly accessList?: readonly AccessListItem[]
+  readonly blobHashes?: readonly Uint8Array[]
+  readonly blobFeeCap?: bigint
+  readonly authorizations?: readonly Authorization[]
+}
+
+/** Why a message cannot run at all, in geth's words. */
+export interface Refusal {
+  readonly kind: 'refused'
+  readonly reason: string
+  /** More gas would let it run. */
+  readonly needsGas: boolean
+  /** The gas it was tried with, where it came that far: eth_call then says `err: <reason> (supplied gas <gas>)`, else the reason alone. */
+  readonly suppliedGas?: bigint
+}
+
+export function refused(reason: string, needsGas = false): Refusal {
+  return { kind: 'refused', reason, needsGas }
+}
+
+const ZERO_ADDRESS = new Uint8Array(20)
+const NO_BYTES = new Uint8Array(0)
+
+/** @param gas the message's gas limit */
+export function messageFrom(request: CallInput, environment: EvmEnvironment, gas: bigint): Message | Refusal {
+  const { to, value = 0n, nonce = 0n, accessList, blobVersionedHashes, authorizationList } = request
+  const { chainId } = environment
+  if (to === undefined && blobVersionedHashes) return refused('blob transaction of type create')
+  if (to === undefined && authorizationList) {
+    return refused('EIP-7702 transaction cannot be used to create contract')
+  }
+  if (request.chainId !== undefined && request.chainId !== chainId) {
+    return refused(`chainId does not match node's (have=${request.chainId}, want=${chainId})`)
+  }
+  return {
+    from: request.from ?? ZERO_ADDRESS,
+    ...(to && { to }),
+    nonce,
+    gas,
+    ...feesOf(request, environment),
+    value,
+    data: request.input ?? NO_BYTES,
+    ...(accessList && { accessList }),
+    ...(blobVersionedHashes && {
+      blobHashes: blobVersionedHashes,
+      blobFeeCap: request.maxFeePerBlobGas ?? 0n,
+    }),
+    ...(authorizationList && { authorizations: authorizationList }),
+  }
+}
+
+function feesOf(
+  { gasPrice, maxFeePerGas: feeCap = 0n, maxPriorityFeePerGas: tipCap = 0n }: CallInput,
+  { spec, baseFee }: EvmEnvironment,
+): { gasPrice: bigint; feeCap: bigint; tipCap: bigint } {
+  if (spec < SPEC.london || gasPrice !== undefined) {
+    const price = gasPrice ?? 0n
+    return { gasPrice: price, feeCap: price, tipCap: price }
+  }
+  if (feeCap === 0n && tipCap === 0n) return { gasPrice: 0n, feeCap, tipCap }
+  const price = baseFee + tipCap
+  return { gasPrice: price < feeCap ? price : feeCap, feeCap, tipCap }
+}
+
+/** The transaction type that carries what the message has. */
+export function transactionFrom(message: Message, { spec, chainId }: EvmEnvironment): EvmTransaction {
+  const { accessList, blobHashes, authorizations, to } = message
+  const type = authorizations ? 4 : blobHashes ? 3 : spec >= SPEC.london ? 2 : accessList ? 1 : 0
+  return {
+    type,
+    from: message.from,
+    ...(to && { to }),
+    gas: message.gas,
+    gasPrice: message.feeCap,
+    ...(type >= 2 && { priorityFee: message.tipCap }),
+    value: message.value,
+    nonce: message.nonce,
+    chainId,
+    data: message.data,
+    ...(accessList && { accessList }),
+    ...(blobHashes && { blobHashes, maxFeePerBlobGas: message.blobFeeCap ?? 0n }),
+    ...(authorizations && { authorizationList: authorizations }),
+  }
+}
