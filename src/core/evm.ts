@@ -62,7 +62,13 @@ export function createEvm(): Evm {
   }
   const host = createHost(core)
 
-  /** Runs one export; a trap ends the instance. */
+  /** What trapped keeps a leaked stack, so the next run gets another. An import may trap too, where it allocates. */
+  const trapped = (cause: unknown): Fault => {
+    const said = instance?.panicText || messageOf(cause)
+    instance = undefined
+    return new Fault('core/trap', `the EVM core failed: ${said}`, {}, { cause })
+  }
+  /** Runs one export. */
   const enter = <T>(run: (core: CoreInstance) => T): T => {
     assert(!running, 'a host import never enters the instance that called it')
     host.thrown = undefined
@@ -72,9 +78,7 @@ export function createEvm(): Evm {
     try {
       return run(entered)
     } catch (cause) {
-      instance = undefined
-      const said = entered.panicText || messageOf(cause)
-      throw new Fault('core/trap', `the EVM core failed: ${said}`, {}, { cause })
+      throw trapped(cause)
     } finally {
       running = false
     }
@@ -85,8 +89,14 @@ export function createEvm(): Evm {
       run(entered)
       return entered.output()
     })
-    if (host.thrown !== undefined) throw host.thrown.by
+    rethrow()
     return decodeOutcome(output, host.missing)
+  }
+  const rethrow = (): void => {
+    if (host.thrown === undefined) return
+    const { by } = host.thrown
+    if (by instanceof WebAssembly.RuntimeError) throw trapped(by)
+    throw by
   }
 
   return {
@@ -118,7 +128,7 @@ export function createEvm(): Evm {
         entered.input(input)
         return entered.exports.block_credit(input.length)
       })
-      if (host.thrown !== undefined) throw host.thrown.by
+      rethrow()
       if (host.missing.length > 0) return { kind: 'missing', keys: host.missing }
       expectDone(status)
       return 'credited'

@@ -28,8 +28,9 @@ export function haltText(halted: Halted, creates: boolean): string {
   if (known !== undefined) return known
   switch (reason) {
     case 'StackUnderflow':
-      return `stack underflow (${stackItems} <=> ${operandsOf(opcode)})`
     case 'StackOverflow':
+      // revm calls a DUP or SWAP of what is not there an overflow.
+      if (stackItems < STACK_ITEMS_MAX) return `stack underflow (${stackItems} <=> ${operandsOf(opcode)})`
       // Whatever overflows pushes one item more than it takes.
       return `stack limit reached ${stackItems} (${STACK_ITEMS_MAX - 1})`
     case 'OpcodeNotFound':

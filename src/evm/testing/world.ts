@@ -1,0 +1,73 @@
+/** A small state at one block of a fork, for tests of calls. */
+import { parseGenesis } from '#chain/genesis-file.ts'
+import type { Header } from '#chain/header.ts'
+import type { Fork, Rules } from '#chain/rules.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { MapState } from './map-state.ts'
+
+export interface WorldAccount {
+  readonly balance?: bigint
+  readonly nonce?: number
+  readonly code?: Uint8Array
+  /** By slot number. */
+  readonly storage?: Readonly<Record<string, bigint>>
+}
+
+export interface World {
+  readonly header: Header
+  readonly rules: Rules
+  readonly view: MapState
+}
+
+/** Forks that a test may want, oldest first, with the key that schedules each. */
+const SCHEDULE: readonly (readonly [fork: Fork, key: string])[] = [
+  ['homestead', 'homesteadBlock'], ['tangerine', 'eip150Block'], ['spuriousDragon', 'eip158Block'], ['byzantium', 'byzantiumBlock'],
+  ['constantinople', 'constantinopleBlock'], ['petersburg', 'petersburgBlock'], ['istanbul', 'istanbulBlock'], ['berlin', 'berlinBlock'],
+  ['london', 'londonBlock'], ['merge', 'terminalTotalDifficulty'], ['shanghai', 'shanghaiTime'], ['cancun', 'cancunTime'],
+  ['prague', 'pragueTime'], ['osaka', 'osakaTime'],
+] // biome-ignore format: one table
+
+/** `0x10…` and ends in `n`: no precompile. */
+export function address(n: number): Uint8Array {
+  const bytes = new Uint8Array(20)
+  bytes[0] = 0x10
+  new DataView(bytes.buffer).setUint32(16, n)
+  return bytes
+}
+
+/** @param accounts by `n` of their {@link address} */
+export function createWorld(accounts: Readonly<Record<number, WorldAccount>>, fork: Fork = 'osaka'): World {
+  const last = SCHEDULE.findIndex(([name]) => name === fork)
+  const config = Object.fromEntries(SCHEDULE.slice(0, last + 1).map(([, key]) => [key, 0]))
+  const alloc = Object.entries(accounts).map(([n, { balance = 0n, nonce = 0, code, storage = {} }]) => [
+    toHex(address(Number(n))),
+    {
+      balance: `0x${balance.toString(16)}`,
+      nonce: `0x${nonce.toString(16)}`,
+      ...(code && { code: toHex(code) }),
+      storage: Object.fromEntries(
+        Object.entries(storage)
+          .map(([slot, value]) => [BigInt(slot), value])
+          .map(([slot, value]) => [
+            `0x${(slot as bigint).toString(16)}`,
+            `0x${(value as bigint).toString(16)}`,
+          ]),
+      ),
+    },
+  ])
+  const genesis = parseGenesis(
+    JSON.stringify({
+      config: { chainId: 1, ...config },
+      gasLimit: '0x3938700',
+      difficulty: '0x0',
+      timestamp: '0x64',
+      alloc: Object.fromEntries(alloc),
+    }),
+  )
+  const { header } = genesis
+  return {
+    header,
+    rules: genesis.config.rulesAt(header.number, header.timestamp),
+    view: MapState.fromGenesis(genesis),
+  }
+}
