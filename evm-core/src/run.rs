@@ -156,6 +156,8 @@ const EXISTS: u8 = 1;
 /// Destroyed at the end of some transaction: the slots are all that are not zero after.
 const WIPED: u8 = 2;
 const EXISTED: u8 = 4;
+/// Its existence, nonce, balance or code hash is another.
+const CHANGED: u8 = 8;
 
 fn write_changes(out: &mut Vec<u8>, bundle: &BundleState, clears_empty: bool) {
     let mut codes: Vec<(B256, Bytes)> = Vec::new();
@@ -197,12 +199,14 @@ fn write_account(out: &mut Vec<u8>, address: &Address, account: &BundleAccount, 
         .map(|(key, slot)| (key, slot.present_value))
         .collect();
     let fields = |info: &AccountInfo| (info.nonce, info.balance, info.code_hash);
-    if after.map(fields) == before.map(fields) && slots.is_empty() && !wiped {
+    let changed = after.map(fields) != before.map(fields);
+    if !changed && slots.is_empty() && !wiped {
         return false;
     }
     let info = after.cloned().unwrap_or_default();
     out.extend_from_slice(address.as_slice());
-    out.push((after.is_some() as u8 * EXISTS) | (wiped as u8 * WIPED) | (before.is_some() as u8 * EXISTED));
+    let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+    out.push(flag(after.is_some(), EXISTS) | flag(wiped, WIPED) | flag(before.is_some(), EXISTED) | flag(changed, CHANGED));
     out.extend_from_slice(&info.nonce.to_le_bytes());
     out.extend_from_slice(&info.balance.to_be_bytes::<32>());
     out.extend_from_slice(info.code_hash.as_slice());

@@ -16,6 +16,8 @@ export interface StateView {
   account(address: Address, out: Uint8Array): Lookup
   /** Writes 32 bytes to `out`; zeros where absent. `slot` is 32 bytes. */
   slot(address: Address, slot: Hash32, out: Uint8Array): Lookup
+  /** Whether any slot of the account is not zero. Views that blocks are executed on have it: a delta's `cleared` needs it before Cancun. */
+  hasStorage?(address: Address): boolean
   /** The code of a hash that an account of this view names, or undefined where this store does not have it (missing). */
   code(codeHash: Hash32): Uint8Array | undefined
   /** Writes the 32 bytes of the hash of block `number` on this view's chain; for BLOCKHASH, so at most 256 back (8,191 by EIP-2935). */

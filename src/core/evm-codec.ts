@@ -6,7 +6,16 @@ import { FlatReader, FlatWriter } from './flat-bytes.ts'
 const NO_LIMIT = (1n << 64n) - 1n
 /** Memory of one run (geth has no such limit; gas bounds it near this). */
 const RUN_MEMORY_BYTES = 256n * 1024n * 1024n
-const FLAG = { call: 1, hasTo: 1, hasChainId: 2, hasPriorityFee: 4, exists: 1, wiped: 2, existed: 4 } as const
+const FLAG = {
+  call: 1,
+  hasTo: 1,
+  hasChainId: 2,
+  hasPriorityFee: 4,
+  exists: 1,
+  wiped: 2,
+  existed: 4,
+  changed: 8,
+} as const
 /** `Status` of codec.rs. */
 const STATUS = [
   'success',
@@ -153,6 +162,7 @@ export function decodeChanges(bytes: Uint8Array): BlockChanges {
       exists: has(FLAG.exists),
       wiped: has(FLAG.wiped),
       existed: has(FLAG.existed),
+      changed: has(FLAG.changed),
       nonce: r.u64(),
       balance: r.bytes(32),
       codeHash: r.bytes(32),

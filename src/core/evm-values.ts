@@ -113,6 +113,8 @@ export interface BlockChange {
   readonly address: Uint8Array
   readonly exists: boolean
   readonly existed: boolean
+  /** Its existence, nonce, balance or code hash is another than before; else it is listed for its slots or for being wiped. */
+  readonly changed: boolean
   /** Deleted at the end of some transaction of the block: its listed slots are all that are not zero after it. */
   readonly wiped: boolean
   readonly nonce: bigint

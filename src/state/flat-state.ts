@@ -4,6 +4,8 @@
  */
 import type { Address, Hash32 } from '#chain/block-ref.ts'
 import { Lookup, type StateView } from '#chain/state-view.ts'
+import { assert } from '#kernel/assert.ts'
+import { concatBytes, equalBytes } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { readBlockHash } from './chain-rows.ts'
 import { putU32 } from './codec/bytes.ts'
@@ -46,6 +48,14 @@ class FlatState implements StateView {
     }
     decodeSlot(row, out)
     return Lookup.found
+  }
+
+  /** Of the latest state alone: blocks are executed on nothing else. */
+  hasStorage(address: Address): boolean {
+    assert(this.#number === this.#head, 'whether an account has storage is known at the head')
+    const first = concatBytes(address, new Uint8Array(32))
+    const row = this.#tx.seek('storage', first)
+    return row !== undefined && equalBytes(row.key.subarray(0, address.length), address)
   }
 
   code(codeHash: Hash32): Uint8Array | undefined {

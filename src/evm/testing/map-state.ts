@@ -58,6 +58,9 @@ export class MapState implements StateView {
     else out.set(found)
     return found === undefined ? Lookup.absent : Lookup.found
   }
+  hasStorage(address: Address): boolean {
+    return (this.slots.get(toHex(address))?.size ?? 0) > 0
+  }
   code(codeHash: Hash32): Uint8Array | undefined {
     return this.codes.get(toHex(codeHash))
   }
