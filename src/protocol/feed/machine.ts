@@ -19,6 +19,8 @@ export interface FeedMachine {
   /** Undefined until the generation record. */
   heads(): { readonly head: BlockRef; readonly safe: BlockRef; readonly finalized: BlockRef } | undefined
   leader(): string | undefined
+  /** Producers with an unfinished frame, and how many of its parts have come. */
+  unfinished(): ReadonlyMap<string, number>
   /** The state as bytes; with the canonical chain it makes the same machine again. */
   encode(): Uint8Array
 }
@@ -64,6 +66,12 @@ function machine(restored: Born | undefined): FeedMachine {
     },
     heads: () => born && { head: born.state.head, safe: born.state.safe, finalized: born.state.finalized },
     leader: () => born?.state.leader,
+    unfinished: () =>
+      new Map(
+        [...(born?.state.producers ?? [])].flatMap(([id, { unfinished }]) =>
+          unfinished ? [[id, unfinished.received] as const] : [],
+        ),
+      ),
     encode: () => {
       if (born === undefined) throw new Fault('feed/machine-state', 'the feed has no generation record yet')
       return encodeState({ state: born.state, side: born.tree.side() })

@@ -1,0 +1,25 @@
+/** Metrics of the applier. */
+import type { Meter } from '#ports/meter.ts'
+
+export function createApplierMetrics(meter: Meter) {
+  return {
+    applied: meter.counter('drover_replica_blocks_applied_total', 'blocks applied to the store'),
+    undone: meter.counter('drover_replica_blocks_undone_total', 'blocks undone by reorganisations'),
+    held: meter.counter(
+      'drover_replica_reorg_holds_total',
+      'decided heads held back because they were shorter than what was served',
+    ),
+    refused: meter.counter('drover_replica_frames_refused_total', 'frames that failed their checks'),
+    alarms: meter.counter('drover_replica_feed_alarms_total', 'alarms of the feed machine, by code'),
+    head: meter.gauge('drover_replica_head_number', 'number of the head block of the store'),
+    finalized: meter.gauge('drover_replica_finalized_number', 'number of the finalized block'),
+    verified: meter.gauge('drover_replica_verified_number', 'highest block with every block up to it proven'),
+    position: meter.gauge('drover_replica_feed_position', 'next feed position to read'),
+    commitSeconds: meter.histogram(
+      'drover_replica_commit_seconds',
+      'time of one store transaction',
+      [0.001, 0.005, 0.015, 0.05, 0.2, 1],
+    ),
+  }
+}
+export type ApplierMetrics = ReturnType<typeof createApplierMetrics>

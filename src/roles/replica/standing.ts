@@ -1,0 +1,139 @@
+/**
+ * Where a replica begins: an empty store adopts the feed's generation and the genesis it was given; a store that is there is matched with the
+ * feed it came from, and the feed machine is made again as it was at the stored position.
+ */
+import type { BlockRef } from '#chain/block-ref.ts'
+import type { Genesis } from '#chain/genesis.ts'
+import { headerFromRlp } from '#chain/header-rlp.ts'
+import { assert } from '#kernel/assert.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import { createFeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
+import type { Generation } from '#protocol/feed/records.ts'
+import { KEPT_BLOCKS } from '#protocol/feed/tree.ts'
+import type { Snapshot } from '#state/snapshot.ts'
+import type { Store } from '#state/store.ts'
+import { decodeRecord } from '#wire/record.ts'
+import type { Standing } from './applier.ts'
+import { decodeFeedState, encodeFeedState } from './feed-state.ts'
+import { SideShelf } from './side-shelf.ts'
+
+/** Waits for the first record of a feed that is still empty.
+ *  @throws Fault replica/foreign-genesis, feed/replaced, feed/too-old, feed/foreign, store/foreign */
+export async function standingOf(
+  store: Store,
+  genesis: Genesis,
+  log: RecordLog,
+  signal: AbortSignal,
+): Promise<Standing> {
+  if (store.identity() === undefined) await makeStore(store, genesis, log, signal)
+  await matchFeed(store, genesis, log)
+  const snapshot = store.snapshot()
+  try {
+    return restore(snapshot)
+  } finally {
+    snapshot.release()
+  }
+}
+
+async function makeStore(store: Store, genesis: Genesis, log: RecordLog, signal: AbortSignal): Promise<void> {
+  const { first } = await log.bounds()
+  if (first > 0) {
+    throw new Fault(
+      'feed/too-old',
+      `the feed begins at position ${first}: its beginning is gone, and this store is empty`,
+      { first },
+    )
+  }
+  for await (const records of log.tail(0, signal)) {
+    const [beginning] = records
+    assert(beginning !== undefined, 'a tail gives records')
+    const machine = createFeedMachine()
+    const [effect] = machine.step(0, decodeRecord(beginning.bytes))
+    assert(effect?.kind === 'adopted', 'the first record of a feed is adopted')
+    const { generation, cluster } = effect
+    matchGenesis(generation, genesis)
+    const identity = {
+      cluster,
+      chainId: generation.chainId,
+      genesisHash: generation.base.hash,
+      generation: generation.generation,
+      feed: await log.identity(),
+    }
+    store.initialise(identity, { ...genesis, header: headerFromRlp(generation.baseHeader) })
+    store.commit((writer) => writer.setMachine(1, encodeFeedState(0, machine.encode())))
+    return
+  }
+  signal.throwIfAborted()
+}
+
+function matchGenesis(generation: Generation, genesis: Genesis): void {
+  const root = toHex(genesis.header.stateRoot)
+  if (generation.chainId === genesis.config.chainId && generation.baseStateRoot === root) return
+  throw new Fault(
+    'replica/foreign-genesis',
+    `the feed is of chain ${generation.chainId} with genesis state ${generation.baseStateRoot}; the genesis file says chain ${genesis.config.chainId} with ${root}. Give the file that the masters use`,
+    { feedChainId: String(generation.chainId), fileChainId: String(genesis.config.chainId) },
+  )
+}
+
+/** The feed is the one that the store was made from. @throws Fault replica/foreign-genesis, feed/replaced, feed/too-old */
+export async function matchFeed(store: Store, genesis: Genesis, log: RecordLog): Promise<void> {
+  const identity = store.identity()
+  assert(identity !== undefined, 'the store has been made')
+  if (identity.chainId !== genesis.config.chainId) {
+    throw new Fault(
+      'replica/foreign-genesis',
+      `the store is of chain ${identity.chainId}, the genesis file of chain ${genesis.config.chainId}: one of the two is the wrong one`,
+    )
+  }
+  const feed = await log.identity()
+  const { first, next } = await log.bounds()
+  const snapshot = store.snapshot()
+  const { position } = snapshot
+  snapshot.release()
+  if (feed !== identity.feed || next < position) {
+    throw new Fault(
+      'feed/replaced',
+      `the feed is not the one that this store was made from (${identity.feed}, read to ${position}): remove the store's folder to fill it again`,
+      { feed, next, position },
+    )
+  }
+  if (first > position) {
+    throw new Fault(
+      'feed/too-old',
+      `the store has read the feed to ${position}, which now begins at ${first}: remove the store's folder and start from a newer copy`,
+      { first, position },
+    )
+  }
+}
+
+function restore(snapshot: Snapshot): Standing {
+  const stored = snapshot.machine()
+  if (stored === undefined)
+    throw new Fault(
+      'feed/machine-state',
+      'the store has no state of the feed machine: it was not filled by a replica',
+    )
+  const { decidedAt, machine: bytes } = decodeFeedState(stored)
+  const machine = restoreFeedMachine(bytes, canonicalOf(snapshot))
+  return {
+    machine,
+    shelf: new SideShelf(snapshot, machine.unfinished()),
+    position: snapshot.position,
+    decidedAt,
+    sequence: snapshot.sequence,
+    heads: snapshot.heads,
+  }
+}
+
+function canonicalOf(snapshot: Snapshot): BlockRef[] {
+  const head = snapshot.heads.head.number
+  const from = Math.max(snapshot.chainFrom, head - KEPT_BLOCKS)
+  return Array.from({ length: head - from + 1 }, (_, i) => {
+    const hash = snapshot.hashAt(from + i)
+    assert(hash !== undefined, 'every canonical block has its hash')
+    return { number: from + i, hash }
+  })
+}
