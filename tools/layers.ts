@@ -10,7 +10,7 @@ export const below: Record<string, readonly string[]> = {
   ports: ['kernel'],
   state: ['kernel', 'core', 'chain', 'ports'],
   roles: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state'],
-  platform: ['kernel', 'ports'],
+  platform: ['kernel', 'ports', 'platform'],
   cli: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state', 'roles', 'platform'],
 }
 

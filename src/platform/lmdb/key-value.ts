@@ -7,11 +7,11 @@ import { open, type RootDatabase } from 'lmdb'
 import { assert } from '#kernel/assert.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
+import { lockFolder } from '#platform/disk/folder-lock.ts'
 import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
 import { Buffers, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
 import { Transaction, type Tables } from './transaction.ts'
-import { lockWriter } from './writer-lock.ts'
 
 export interface LmdbOptions {
   readonly path: string
@@ -56,7 +56,7 @@ function prepareWriter(path: string): () => void {
     mkdirSync(path, { recursive: true })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
     if (existsSync(dataFile(path))) accessSync(dataFile(path), constants.R_OK | constants.W_OK)
-    return lockWriter(path)
+    return lockFolder(path, { code: 'store/held', what: 'store' })
   } catch (cause) {
     throw describe(path, cause)
   }

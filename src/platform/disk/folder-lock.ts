@@ -1,6 +1,6 @@
 /**
- * One writer per store, across processes. LMDB would let two take turns, which is worse: both would apply blocks. The file names its
- * holder; one that is dead (its pid is gone, or belongs to a process started later) is taken over.
+ * One process at a time for a folder that only one may write. The lock file names its holder; one that is dead (its pid is gone, or belongs
+ * to a process started later) is taken over.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,8 +14,14 @@ interface Holder {
   readonly started: string
 }
 
-/** Returns the release. @throws Fault store/held */
-export function lockWriter(directory: string): () => void {
+export interface Held {
+  readonly code: 'store/held' | 'feed/held'
+  /** What the folder is: a store, a feed. */
+  readonly what: string
+}
+
+/** Returns the release. @throws Fault store/held, feed/held */
+export function lockFolder(directory: string, what: Held): () => void {
   const path = join(directory, 'writer.lock')
   const own = `${path}.${process.pid}.${process.hrtime.bigint()}`
   writeFileSync(
@@ -26,10 +32,10 @@ export function lockWriter(directory: string): () => void {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (tryLink(own, path)) return () => rmSync(path, { force: true })
       const holder = readHolder(path)
-      if (holder !== undefined && isAlive(holder)) throw held(directory, holder)
+      if (holder !== undefined && isAlive(holder)) throw held(directory, what, holder)
       takeAway(path, `${own}.dead`)
     }
-    throw held(directory, readHolder(path))
+    throw held(directory, what, readHolder(path))
   } finally {
     rmSync(own, { force: true })
   }
@@ -90,10 +96,8 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function held(directory: string, holder: Holder | undefined): Fault {
-  return new Fault(
-    'store/held',
-    `another process (pid ${holder?.pid ?? 'unknown'}) writes the store in ${directory}: stop it, or give this one another directory`,
-    { directory, pid: holder?.pid },
-  )
+function held(directory: string, { code, what }: Held, holder: Holder | undefined): Fault {
+  const pid = holder?.pid ?? 'unknown'
+  const message = `another process (pid ${pid}) writes the ${what} in ${directory}: stop it, or give this one another directory`
+  return new Fault(code, message, { directory, pid: holder?.pid })
 }

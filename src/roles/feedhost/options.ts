@@ -1,0 +1,28 @@
+/** Options of `drover feed serve`. */
+import type { OptionTable, OptionValues } from '#ports/options.ts'
+
+export const feedHostOptions = {
+  dataPath: {
+    flag: 'data',
+    type: 'text',
+    required: true,
+    value: 'DIR',
+    help: 'where the segments of the log are kept',
+  },
+  listen: {
+    flag: 'listen',
+    type: 'text',
+    default: '127.0.0.1:8650',
+    value: 'ADDRESS',
+    help: 'host:port or unix:PATH where masters and replicas connect',
+  },
+  segmentBytesMax: {
+    flag: 'segment-max',
+    type: 'bytes',
+    default: '64MiB',
+    min: 65_536,
+    help: 'size at which a new segment is begun',
+  },
+} as const satisfies OptionTable
+
+export type FeedHostOptions = OptionValues<typeof feedHostOptions>
