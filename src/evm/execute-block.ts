@@ -39,6 +39,10 @@ export interface RefusedBlock extends Failure {
 
 const GWEI = 1_000_000_000n
 const ETHER = 10n ** 18n
+const U64_MAX = (1n << 64n) - 1n
+const U128_MAX = (1n << 128n) - 1n
+/** The blob base fee is e to this at most: just below 2^128 wei. */
+const BLOB_FEE_EXPONENT_MAX = 88n
 
 /** @throws Fault core/trap; what the view throws */
 export function executeBlock(block: Block, rules: Rules, view: StateView): ExecutedBlock | RefusedBlock {
@@ -51,6 +55,8 @@ export function executeBlock(block: Block, rules: Rules, view: StateView): Execu
 
 /** The same without refusing old forks: their receipts then have a status in place of a root, so only gas, logs and state are right. */
 export function executeAnyBlock(block: Block, rules: Rules, view: StateView): ExecutedBlock | RefusedBlock {
+  const impossible = impossibleHeader(block, rules)
+  if (impossible !== undefined) return { kind: 'refused', ...impossible }
   const evm = threadEvm()
   evm.bind(view, environmentOf(block.header, rules, 'transaction'))
   evm.begin()
@@ -69,7 +75,7 @@ function runBlock(
   block: Block,
   rules: Rules,
 ): Failure | Pick<ExecutedBlock, 'receipts' | 'requests'> {
-  const before = blobFailure(block, rules) ?? callBeforeTransactions(evm, block.header, rules)
+  const before = callBeforeTransactions(evm, block.header, rules)
   if (before !== undefined) return before
   const receipts: Receipt[] = []
   for (const [i] of block.transactions.entries()) {
@@ -92,7 +98,9 @@ function transact(evm: Evm, block: Block, i: number, receipts: Receipt[]): Failu
   const before = receipts.at(-1)?.cumulativeGasUsed ?? 0n
   if (before + transaction.gasLimit > block.header.gasLimit)
     return { reason: `transaction ${i} cannot be in the block: gas limit reached` }
-  const outcome = evm.transact(transactionFor(transaction, block.senders[i] as Address))
+  const wanted = transactionFor(transaction, block.senders[i] as Address)
+  if (isImpossible(wanted)) return { reason: `transaction ${i} has a price or chain id beyond all bounds` }
+  const outcome = evm.transact(wanted)
   if (outcome.kind === 'invalid' || outcome.kind === 'missing' || outcome.kind === 'timeout')
     return failureOf(`transaction ${i}`, outcome)
   receipts.push({
@@ -104,11 +112,25 @@ function transact(evm: Evm, block: Block, i: number, receipts: Receipt[]): Failu
   return undefined
 }
 
-/** EIP-4844: the header's count of blobs is checked against the transactions elsewhere, and against the fork's limit here. */
-function blobFailure({ header }: Block, { blob }: Rules): Failure | undefined {
-  const { blobGasUsed = 0n } = header
-  if (blob === undefined || blobGasUsed <= BigInt(blob.max) * GAS_PER_BLOB) return undefined
+/** Numbers that no chain reaches, and that the core does not count in; and more blobs than the fork allows (EIP-4844). */
+function impossibleHeader({ header }: Block, { blob }: Rules): Failure | undefined {
+  const { gasLimit, baseFeePerGas = 0n, blobGasUsed = 0n, excessBlobGas = 0n } = header
+  if (gasLimit > U64_MAX || baseFeePerGas > U64_MAX)
+    return { reason: 'the header has a gas limit or base fee above 64 bits' }
+  if (blob === undefined) return undefined
+  if (excessBlobGas > blob.baseFeeUpdateFraction * BLOB_FEE_EXPONENT_MAX)
+    return { reason: 'the header has a blob base fee above 128 bits' }
+  if (blobGasUsed <= BigInt(blob.max) * GAS_PER_BLOB) return undefined
   return { reason: `the block has more than ${blob.max} blobs` }
+}
+
+function isImpossible({
+  gasPrice,
+  priorityFee = 0n,
+  maxFeePerBlobGas = 0n,
+  chainId = 0n,
+}: EvmTransaction): boolean {
+  return [gasPrice, priorityFee, maxFeePerBlobGas].some((price) => price > U128_MAX) || chainId > U64_MAX
 }
 
 interface Credit {

@@ -1,7 +1,10 @@
-/** A small state at one block of a fork, for tests of calls. */
+/** A small state at one block of a fork, and blocks on top of it, for tests. */
+import type { Block, Withdrawal } from '#chain/frame.ts'
 import { parseGenesis } from '#chain/genesis-file.ts'
 import type { Header } from '#chain/header.ts'
+import { headerFromFields } from '#chain/header-rlp.ts'
 import type { Fork, Rules } from '#chain/rules.ts'
+import type { SetCodeTransaction, Transaction } from '#chain/transaction.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { MapState } from './map-state.ts'
 
@@ -70,4 +73,58 @@ export function createWorld(accounts: Readonly<Record<number, WorldAccount>>, fo
     rules: genesis.config.rulesAt(header.number, header.timestamp),
     view: MapState.fromGenesis(genesis),
   }
+}
+
+/** One transaction of a {@link nextBlock}; unsigned, for execution alone. */
+export interface WorldTransaction {
+  readonly from: Uint8Array
+  readonly to?: Uint8Array
+  readonly nonce: number
+  readonly value?: bigint
+  readonly data?: Uint8Array
+  readonly gas?: bigint
+  readonly authorizations?: SetCodeTransaction['authorizationList']
+}
+
+/** A block on top of the world's. Its roots mean nothing. */
+export function nextBlock(
+  { header, rules }: World,
+  transactions: readonly WorldTransaction[],
+  withdrawals: readonly Withdrawal[] = [],
+): Block {
+  return {
+    header: headerFromFields({
+      ...header,
+      parentHash: header.hash,
+      beneficiary: address(0xfee),
+      number: header.number + 1,
+      timestamp: header.timestamp + 12,
+    }),
+    transactions: transactions.map((t) => unsigned(t, rules.chainId)),
+    senders: transactions.map(({ from }) => from),
+    ommers: [],
+    withdrawals,
+  }
+}
+
+const MAX_FEE = 2_000_000_000n
+
+function unsigned(t: WorldTransaction, chainId: bigint): Transaction {
+  const common = {
+    raw: new Uint8Array(0),
+    hash: new Uint8Array(32),
+    nonce: BigInt(t.nonce),
+    gasLimit: t.gas ?? 1_000_000n,
+    value: t.value ?? 0n,
+    data: t.data ?? new Uint8Array(0),
+    v: 0n,
+    r: 0n,
+    s: 0n,
+    chainId,
+    maxPriorityFeePerGas: 0n,
+    maxFeePerGas: MAX_FEE,
+    accessList: [],
+  }
+  if (t.authorizations && t.to) return { ...common, type: 4, to: t.to, authorizationList: t.authorizations }
+  return { ...common, type: 2, ...(t.to && { to: t.to }) }
 }
