@@ -1,10 +1,11 @@
 /** Whole blocks as RLP: [header, transactions, ommers, withdrawals?], as eth/68 and chain files carry them. */
 import { Fault } from '#kernel/fault.ts'
-import type { Block } from './frame.ts'
+import type { Block, Withdrawal } from './frame.ts'
 import { headerFromRlp } from './header-rlp.ts'
 import { withdrawalRlp } from './roots.ts'
 import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
 import { rlpBigint, rlpFixed, rlpList } from './rlp-fields.ts'
+import type { Transaction } from './transaction.ts'
 import { decodeTransaction } from './transaction-rlp.ts'
 
 /** A block whose senders nobody has recovered yet. */
@@ -16,23 +17,29 @@ export function blockFromRlp(item: RlpItem): SenderlessBlock {
   if (rest.length > 0) throw new Fault('chain/malformed', 'a block has at most four parts')
   return {
     header: headerFromRlp(encodeRlp(rlpList(header, 'a header'))),
-    transactions: rlpList(transactions, 'transactions').map((t) =>
-      decodeTransaction(t instanceof Uint8Array ? t : encodeRlp(t)),
-    ),
+    transactions: rlpList(transactions, 'transactions').map(transactionFromItem),
     ommers: rlpList(ommers, 'ommers').map((ommer) => headerFromRlp(encodeRlp(ommer))),
-    ...(withdrawals === undefined
-      ? {}
-      : {
-          withdrawals: rlpList(withdrawals, 'withdrawals').map((entry) => {
-            const list = rlpList(entry, 'a withdrawal')
-            return {
-              index: rlpBigint(list[0], 'index', 8),
-              validatorIndex: rlpBigint(list[1], 'validatorIndex', 8),
-              address: rlpFixed(list[2], 20, 'address'),
-              amount: rlpBigint(list[3], 'amount', 8),
-            }
-          }),
-        }),
+    ...(withdrawals && { withdrawals: rlpList(withdrawals, 'withdrawals').map(withdrawalFromItem) }),
+  }
+}
+
+/** In a block a transaction of type 0 is a list, one with a type is bytes: each has one form only. */
+function transactionFromItem(item: RlpItem): Transaction {
+  if (!(item instanceof Uint8Array)) return decodeTransaction(encodeRlp(item))
+  const transaction = decodeTransaction(item)
+  if (transaction.type === 0)
+    throw new Fault('chain/malformed', 'a transaction of type 0 is wrapped in bytes')
+  return transaction
+}
+
+function withdrawalFromItem(item: RlpItem): Withdrawal {
+  const list = rlpList(item, 'a withdrawal')
+  if (list.length !== 4) throw new Fault('chain/malformed', 'a withdrawal has four fields')
+  return {
+    index: rlpBigint(list[0], 'index', 8),
+    validatorIndex: rlpBigint(list[1], 'validatorIndex', 8),
+    address: rlpFixed(list[2], 20, 'address'),
+    amount: rlpBigint(list[3], 'amount', 8),
   }
 }
 

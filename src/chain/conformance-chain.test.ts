@@ -26,22 +26,29 @@ const load = () => {
   return { genesis: parseGenesis(readFileSync(join(dir, 'genesis.json'), 'utf8')), blocks }
 }
 
-test('the conformance chain is decoded, linked, committed to by its headers, and encoded as it was', needs('shared'), () => {
-  const { genesis, blocks } = load()
-  let parent = genesis.header
-  for (const { block, rlp } of blocks) {
-    assert.equal(block.header.parentHash, parent.hash, `block ${block.header.number} builds on its parent`)
-    const senders = block.transactions.map((transaction) => recoverSender(transaction) ?? assert.fail('a sender'))
-    assert.equal(blockDifference({ ...block, senders }), undefined)
-    assert.ok(equalBytes(encodeBlock(block), rlp))
-    assert.equal(blockSize(block), rlp.length)
-    assert.ok(equalBytes(headerFromFields(block.header).rlp, block.header.rlp))
-    for (const transaction of block.transactions) assert.ok(equalBytes(encodeTransaction(transaction), transaction.raw))
-    parent = block.header
-  }
-  assert.equal(blocks.length, 54)
-  assert.equal(parent.hash.slice(0, 10), '0xd226371d')
-})
+test(
+  'the conformance chain is decoded, linked, committed to by its headers, and encoded as it was',
+  needs('shared'),
+  () => {
+    const { genesis, blocks } = load()
+    let parent = genesis.header
+    for (const { block, rlp } of blocks) {
+      assert.equal(block.header.parentHash, parent.hash, `block ${block.header.number} builds on its parent`)
+      const senders = block.transactions.map(
+        (transaction) => recoverSender(transaction) ?? assert.fail('a sender'),
+      )
+      assert.equal(blockDifference({ ...block, senders }), undefined)
+      assert.ok(equalBytes(encodeBlock(block), rlp))
+      assert.equal(blockSize(block), rlp.length)
+      assert.ok(equalBytes(headerFromFields(block.header).rlp, block.header.rlp))
+      for (const transaction of block.transactions)
+        assert.ok(equalBytes(encodeTransaction(transaction), transaction.raw))
+      parent = block.header
+    }
+    assert.equal(blocks.length, 54)
+    assert.equal(parent.hash.slice(0, 10), '0xd226371d')
+  },
+)
 
 test('base fee and excess blob gas of each block follow from its parent', needs('shared'), () => {
   const { genesis, blocks } = load()
@@ -49,30 +56,41 @@ test('base fee and excess blob gas of each block follow from its parent', needs(
   let blobs = 0
   for (const { block } of blocks) {
     const { header } = block
-    if (header.baseFeePerGas !== undefined && parent.baseFeePerGas !== undefined) assert.equal(nextBaseFee(parent), header.baseFeePerGas)
+    if (header.baseFeePerGas !== undefined && parent.baseFeePerGas !== undefined)
+      assert.equal(nextBaseFee(parent), header.baseFeePerGas)
     const rules = genesis.config.rulesAt(header.number, header.timestamp)
     if (header.excessBlobGas !== undefined && rules.blob !== undefined) {
       blobs++
-      assert.equal(nextExcessBlobGas(parent, rules, rules.blob), header.excessBlobGas, `block ${header.number}`)
+      assert.equal(
+        nextExcessBlobGas(parent, rules, rules.blob),
+        header.excessBlobGas,
+        `block ${header.number}`,
+      )
     }
     parent = header
   }
   assert.ok(blobs > 10)
 })
 
-test('a flipped bit anywhere in a block is refused or changes what its header commits to', needs('shared'), () => {
-  const { blocks } = load()
-  const { rlp, block } = blocks.findLast((entry) => entry.block.transactions.length > 2) ?? assert.fail('a block')
-  for (let at = 0; at < rlp.length; at += 7) {
-    const flipped = Uint8Array.from(rlp)
-    flipped[at] = (flipped[at] as number) ^ (1 << (at % 8))
-    let differs: boolean
-    try {
-      const read = blockFromRlp(decodeRlpAt(flipped, 0).item)
-      differs = read.header.hash !== block.header.hash || blockDifference({ ...read, senders: [] }) !== undefined
-    } catch {
-      differs = true
+test(
+  'a flipped bit anywhere in a block is refused or changes what its header commits to',
+  needs('shared'),
+  () => {
+    const { blocks } = load()
+    const { rlp, block } =
+      blocks.findLast((entry) => entry.block.transactions.length > 2) ?? assert.fail('a block')
+    for (let at = 0; at < rlp.length; at += 7) {
+      const flipped = Uint8Array.from(rlp)
+      flipped[at] = (flipped[at] as number) ^ (1 << (at % 8))
+      let differs: boolean
+      try {
+        const read = blockFromRlp(decodeRlpAt(flipped, 0).item)
+        differs =
+          read.header.hash !== block.header.hash || blockDifference({ ...read, senders: [] }) !== undefined
+      } catch {
+        differs = true
+      }
+      assert.ok(differs, `byte ${at} (${toHex(flipped.subarray(at, at + 1))})`)
     }
-    assert.ok(differs, `byte ${at} (${toHex(flipped.subarray(at, at + 1))})`)
-  }
-})
+  },
+)

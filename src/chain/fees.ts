@@ -1,4 +1,5 @@
 /** Fees that follow from a header: the blob base fee (EIP-4844, 7691, 7892, 7918) and the next base fee (EIP-1559). */
+import { Fault } from '#kernel/fault.ts'
 import type { Header } from './header.ts'
 import { isActive, type BlobParameters, type Rules } from './rules.ts'
 import { GAS_PER_BLOB } from './verify-block.ts'
@@ -10,8 +11,19 @@ const ELASTICITY = 2n
 const BASE_FEE_CHANGE_DENOMINATOR = 8n
 const INITIAL_BASE_FEE = 1_000_000_000n
 
-/** EIP-4844's approximation of factor · e^(numerator / denominator). */
+/** e^177 is the last power below 2^256: no fee can be there, and the sum takes a step for each. */
+const EXPONENT_MAX = 177n
+
+/**
+ * EIP-4844's approximation of factor · e^(numerator / denominator).
+ * @throws Fault chain/malformed where the result would not fit in 256 bits
+ */
 export function fakeExponential(factor: bigint, numerator: bigint, denominator: bigint): bigint {
+  if (numerator / denominator > EXPONENT_MAX)
+    throw new Fault(
+      'chain/malformed',
+      `no chain can reach an excess of ${numerator} (fraction ${denominator})`,
+    )
   let sum = 0n
   let term = factor * denominator
   for (let i = 1n; term > 0n; i++) {

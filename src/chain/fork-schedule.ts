@@ -1,10 +1,16 @@
-/** A chain's rules from its genesis `config` in geth's format. Chains with rules of their own are refused by name, never guessed. */
+/**
+ * A chain's rules from its genesis `config` in geth's format. Chains with rules of their own, and forks that this release does not know,
+ * are refused by name, never guessed: a wrong rule would make wrong state that looks right.
+ */
 import { Fault } from '#kernel/fault.ts'
+import { BLOB_FORKS, parseBlobSchedule } from './blob-schedule.ts'
 import { jsonFixed, jsonNumber, jsonObject, type JsonObject, jsonBigint } from './json-fields.ts'
-import type { BlobParameters, ChainConfig, Fork, Rules } from './rules.ts'
+import type { ChainConfig, Fork, Rules } from './rules.ts'
+
+type ForkKey = readonly [key: string, fork: Fork]
 
 /** By number, oldest first. */
-const BLOCK_FORKS: readonly (readonly [key: string, fork: Fork])[] = [
+const BLOCK_FORKS: readonly ForkKey[] = [
   ['homesteadBlock', 'homestead'], ['daoForkBlock', 'dao'], ['eip150Block', 'tangerine'], ['eip155Block', 'spuriousDragon'],
   ['eip158Block', 'spuriousDragon'], ['byzantiumBlock', 'byzantium'], ['constantinopleBlock', 'constantinople'],
   ['petersburgBlock', 'petersburg'], ['istanbulBlock', 'istanbul'], ['muirGlacierBlock', 'muirGlacier'], ['berlinBlock', 'berlin'],
@@ -12,79 +18,54 @@ const BLOCK_FORKS: readonly (readonly [key: string, fork: Fork])[] = [
 ] // biome-ignore format: one table
 
 /** By timestamp. Blob-parameter forks (EIP-7892) change values only. */
-const TIME_FORKS: readonly (readonly [key: string, fork: Fork])[] = [
+const TIME_FORKS: readonly ForkKey[] = [
   ['shanghaiTime', 'shanghai'], ['cancunTime', 'cancun'], ['pragueTime', 'prague'], ['osakaTime', 'osaka'],
 ] // biome-ignore format: one table
-const BLOB_FORKS = [
-  'cancunTime',
-  'pragueTime',
-  'osakaTime',
-  'bpo1Time',
-  'bpo2Time',
-  'bpo3Time',
-  'bpo4Time',
-  'bpo5Time',
-]
 
+/** Chains may leave these out and still have what comes after. */
+const OPTIONAL = new Set([
+  'daoForkBlock', 'eip155Block', 'petersburgBlock', 'muirGlacierBlock', 'arrowGlacierBlock', 'grayGlacierBlock', 'bpo1Time', 'bpo2Time',
+  'bpo3Time', 'bpo4Time', 'bpo5Time',
+]) // biome-ignore format: one table
+
+/** Keys of configs that are not for Ethereum's rules. */
 const OTHER_RULES: Record<string, string> = {
-  optimism: 'the OP stack',
-  bor: 'Polygon Bor',
-  arbitrum: 'Arbitrum',
-  parlia: 'BNB Smart Chain',
-  congress: 'a proof-of-authority fork of geth',
-  clique: 'proof of authority (clique)',
-}
+  optimism: 'the OP stack', bor: 'Polygon Bor', arbitrum: 'Arbitrum', parlia: 'BNB Smart Chain', congress: 'proof of authority (congress)',
+  clique: 'proof of authority (clique)', aura: 'proof of authority (aura)', istanbul: 'Istanbul BFT', ibft2: 'IBFT 2', qbft: 'QBFT',
+  isQuorum: 'Quorum', taiko: 'Taiko', scroll: 'Scroll', enableVerkleAtGenesis: 'Verkle tries', enableUBTAtGenesis: 'binary tries',
+} // biome-ignore format: one table
 
-/** Keys that change no rules of execution. */
-const IGNORED = new Set([
-  'chainId',
-  'ethash',
-  'blobSchedule',
-  'depositContractAddress',
-  'daoForkSupport',
-  'terminalTotalDifficulty',
-  'terminalTotalDifficultyPassed',
-  'mergeNetsplitBlock',
-  'eip150Hash',
-  'amsterdamTime',
-])
+/** Keys that end like forks but change no rules of execution by themselves. */
+const OTHER_KEYS = ['mergeNetsplitBlock', 'amsterdamTime']
+const FORK_KEYS = [...BLOCK_FORKS, ...TIME_FORKS].map(([key]) => key)
+const KNOWN = [...new Set([...FORK_KEYS, ...BLOB_FORKS, ...OTHER_KEYS])]
 
-/** EIP-4844, EIP-7691. */
-const DEFAULT_BLOBS: Record<string, BlobParameters> = {
-  cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3_338_477n },
-  prague: { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716n },
-}
+/** The first blocks after the Merge of chains whose config does not say it, by chain id. */
+const MERGED_AT: Record<string, number> = { 1: 15_537_394, 11155111: 1_450_409 }
 
 /** @throws Fault chain/unsupported-rules, chain/malformed */
 export function parseChainConfig(value: unknown): ChainConfig {
-  const config = jsonObject(value, "the genesis' config")
+  const config = withKnownKeys(jsonObject(value, "the genesis' config"))
   refuseOtherRules(config)
   const chainId = jsonBigint(config['chainId'], 'config.chainId')
   const blockForks = scheduled(config, BLOCK_FORKS)
   const timeForks = scheduled(config, TIME_FORKS)
-  const blobs = blobSchedule(config)
-  const mergeBlock = mergeNumber(config)
-  const amsterdam =
-    config['amsterdamTime'] === undefined || config['amsterdamTime'] === null
-      ? undefined
-      : jsonNumber(config['amsterdamTime'], 'amsterdamTime')
+  const blobs = parseBlobSchedule(config)
+  const mergeBlock = mergeNumber(config, chainId)
+  const amsterdam = whenOf(config, 'amsterdamTime')
+  const deposits = config['depositContractAddress'] ?? undefined
   const depositContract =
-    config['depositContractAddress'] === undefined
+    deposits === undefined
       ? {}
-      : { depositContract: jsonFixed(config['depositContractAddress'], 20, 'depositContractAddress') }
+      : { depositContract: jsonFixed(deposits, 20, 'config.depositContractAddress') }
 
   return {
     chainId,
     rulesAt(number, timestamp): Rules {
-      if (amsterdam !== undefined && timestamp >= amsterdam) {
-        throw new Fault(
-          'chain/unsupported-rules',
-          `block ${number} is under the rules of Amsterdam, which this release does not execute`,
-        )
-      }
+      const merged = mergeBlock !== undefined && number >= mergeBlock
+      if (merged && amsterdam !== undefined && timestamp >= amsterdam) throw notYet(number)
       let fork: Fork = 'frontier'
       for (const entry of blockForks) if (number >= entry.at) fork = entry.fork
-      const merged = mergeBlock !== undefined && number >= mergeBlock
       if (merged) fork = 'merge'
       if (merged) for (const entry of timeForks) if (timestamp >= entry.at) fork = entry.fork
       const blob = merged ? blobs.findLast((entry) => timestamp >= entry.at)?.parameters : undefined
@@ -93,23 +74,49 @@ export function parseChainConfig(value: unknown): ChainConfig {
   }
 }
 
+/**
+ * Refuses a schedule that geth refuses too: a fork before an older one, or without it. Apart from the parsing, because the prestates of
+ * traces cut schedules out of real chains.
+ * @throws Fault chain/malformed
+ */
+export function checkForkOrder(value: unknown): void {
+  const config = withKnownKeys(jsonObject(value, "the genesis' config"))
+  for (const keys of [BLOCK_FORKS.map(([key]) => key), ['shanghaiTime', ...BLOB_FORKS]]) {
+    let last: { key: string; at: number | undefined } | undefined
+    for (const key of keys) {
+      const at = whenOf(config, key)
+      if (at === undefined && OPTIONAL.has(key)) continue
+      if (last !== undefined && at !== undefined && (last.at === undefined || last.at > at)) {
+        const when = last.at === undefined ? 'is not scheduled' : `comes at ${last.at}`
+        throw new Fault(
+          'chain/malformed',
+          `config.${key} is at ${at}, but config.${last.key} before it ${when}`,
+        )
+      }
+      last = { key, at }
+    }
+  }
+}
+
+/** As geth does, keys are read without regard to case. */
+function withKnownKeys(config: JsonObject): JsonObject {
+  const byLowerCase = new Map(KNOWN.map((key) => [key.toLowerCase(), key]))
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [byLowerCase.get(key.toLowerCase()) ?? key, value]),
+  )
+}
+
 function refuseOtherRules(config: JsonObject): void {
   for (const [key, name] of Object.entries(OTHER_RULES)) {
-    if (config[key] === undefined || config[key] === null) continue
+    if (config[key] === undefined || config[key] === null || config[key] === false) continue
     throw new Fault(
       'chain/unsupported-rules',
       `the genesis is of a chain with other rules than Ethereum's: ${name} (config.${key})`,
       { key },
     )
   }
-  const known = new Set([
-    ...IGNORED,
-    ...BLOCK_FORKS.map(([key]) => key),
-    ...TIME_FORKS.map(([key]) => key),
-    ...BLOB_FORKS,
-  ])
   for (const [key, at] of Object.entries(config)) {
-    if (known.has(key) || !/(Block|Time)$/.test(key) || at === null) continue
+    if (KNOWN.includes(key) || !/(Block|Time)$/.test(key) || at === null) continue
     throw new Fault(
       'chain/unsupported-rules',
       `the genesis schedules a fork that this release does not know: config.${key}`,
@@ -118,52 +125,48 @@ function refuseOtherRules(config: JsonObject): void {
   }
 }
 
-function scheduled<K extends Fork>(
+function notYet(number: number): Fault {
+  return new Fault(
+    'chain/unsupported-rules',
+    `block ${number} is under the rules of Amsterdam, which this release does not execute`,
+    { number },
+  )
+}
+
+function scheduled(
   config: JsonObject,
-  table: readonly (readonly [key: string, fork: K])[],
-): { readonly at: number; readonly fork: K }[] {
+  table: readonly ForkKey[],
+): { readonly at: number; readonly fork: Fork }[] {
   return table.flatMap(([key, fork]) => {
-    const at = config[key]
-    return at === undefined || at === null ? [] : [{ at: jsonNumber(at, `config.${key}`), fork }]
+    // Petersburg undoes a part of Constantinople; a config that does not name it means both at once.
+    const at =
+      whenOf(config, key) ?? (key === 'petersburgBlock' ? whenOf(config, 'constantinopleBlock') : undefined)
+    if (fork === 'dao' && config['daoForkSupport'] !== true) return []
+    return at === undefined ? [] : [{ at, fork }]
   })
 }
 
 /** The number of the first block after the Merge; undefined for a chain that never merges. */
-function mergeNumber(config: JsonObject): number | undefined {
-  const { mergeNetsplitBlock, terminalTotalDifficulty, terminalTotalDifficultyPassed } = config
-  if (
-    terminalTotalDifficulty !== undefined &&
-    jsonBigint(terminalTotalDifficulty, 'config.terminalTotalDifficulty') === 0n
+function mergeNumber(config: JsonObject, chainId: bigint): number | undefined {
+  const total = config['terminalTotalDifficulty'] ?? undefined
+  // A number that JSON cannot hold exactly (mainnet's) is not zero, and that is all that counts here.
+  if (total !== undefined && Number(total) === 0) return 0
+  const known = total === undefined ? undefined : MERGED_AT[String(chainId)]
+  const at = known ?? whenOf(config, 'mergeNetsplitBlock')
+  if (at !== undefined) return at
+  if (config['terminalTotalDifficultyPassed'] === true) return 0
+  const [after] = [...TIME_FORKS.map(([key]) => key), 'amsterdamTime'].filter(
+    (key) => whenOf(config, key) !== undefined,
   )
-    return 0
-  if (mergeNetsplitBlock !== undefined && mergeNetsplitBlock !== null)
-    return jsonNumber(mergeNetsplitBlock, 'config.mergeNetsplitBlock')
-  if (terminalTotalDifficultyPassed === true) return 0
-  return undefined
+  if (after === undefined) return undefined
+  throw new Fault(
+    'chain/malformed',
+    `config.${after} needs the Merge: set config.terminalTotalDifficulty to 0, or config.mergeNetsplitBlock to the first block after it`,
+  )
 }
 
-function blobSchedule(config: JsonObject): { readonly at: number; readonly parameters: BlobParameters }[] {
-  const schedule =
-    config['blobSchedule'] === undefined ? {} : jsonObject(config['blobSchedule'], 'config.blobSchedule')
-  let last: BlobParameters | undefined
-  return BLOB_FORKS.flatMap((key) => {
-    const at = config[key]
-    if (at === undefined || at === null) return []
-    const name = key.slice(0, -'Time'.length)
-    const given = schedule[name] === undefined ? undefined : blobParameters(schedule[name], name)
-    last = given ?? DEFAULT_BLOBS[name] ?? last
-    return last === undefined ? [] : [{ at: jsonNumber(at, `config.${key}`), parameters: last }]
-  })
-}
-
-function blobParameters(value: unknown, fork: string): BlobParameters {
-  const json = jsonObject(value, `config.blobSchedule.${fork}`)
-  return {
-    target: jsonNumber(json['target'], `blobSchedule.${fork}.target`),
-    max: jsonNumber(json['max'], `blobSchedule.${fork}.max`),
-    baseFeeUpdateFraction: jsonBigint(
-      json['baseFeeUpdateFraction'],
-      `blobSchedule.${fork}.baseFeeUpdateFraction`,
-    ),
-  }
+/** The number or timestamp under a key; undefined where the fork is not scheduled. */
+function whenOf(config: JsonObject, key: string): number | undefined {
+  const at = config[key] ?? undefined
+  return at === undefined ? undefined : jsonNumber(at, `config.${key}`)
 }

@@ -1,13 +1,21 @@
 /** Reads a genesis file in geth's format: rules, first state, and the header that geth makes of it. */
 import { keccak256 } from '#core/keccak.ts'
-import { bigintTo, fromHex } from '#kernel/bytes.ts'
+import { bigintTo, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { BlockHash } from './block-ref.ts'
+import type { Address, BlockHash } from './block-ref.ts'
 import type { AccountChange, Code, SlotChange } from './delta.ts'
-import { parseChainConfig } from './fork-schedule.ts'
+import { checkForkOrder, parseChainConfig } from './fork-schedule.ts'
 import type { Genesis } from './genesis.ts'
 import { headerFromFields, type HeaderFields } from './header-rlp.ts'
-import { jsonBigint, jsonBytes, jsonFixed, jsonNumber, jsonObject, type JsonObject } from './json-fields.ts'
+import {
+  jsonBigint,
+  jsonBytes,
+  jsonFixed,
+  jsonHash,
+  jsonNumber,
+  jsonObject,
+  type JsonObject,
+} from './json-fields.ts'
 import { ommersHash, requestsHash, stateRoot } from './roots.ts'
 import { isActive, type Rules } from './rules.ts'
 import { EMPTY_CODE_HASH } from './state-view.ts'
@@ -21,7 +29,7 @@ const ZERO32 = `0x${'00'.repeat(32)}` as BlockHash
 /** @param text the file's text @throws Fault chain/genesis, chain/unsupported-rules */
 export function parseGenesis(text: string): Genesis {
   try {
-    return genesisFromJson(JSON.parse(text))
+    return genesisFromJson(JSON.parse(text, exactIntegers))
   } catch (cause) {
     if (cause instanceof Fault && cause.code === 'chain/unsupported-rules') throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -29,31 +37,48 @@ export function parseGenesis(text: string): Genesis {
   }
 }
 
+/** geth writes some quantities as bare numbers of any size; as a JavaScript number they would lose digits. */
+function exactIntegers(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source
+  const isRounded = typeof value === 'number' && !Number.isSafeInteger(value)
+  return isRounded && source !== undefined && /^\d{1,78}$/.test(source) ? BigInt(source) : value
+}
+
 function genesisFromJson(value: unknown): Genesis {
   const json = jsonObject(value, 'the genesis')
+  checkForkOrder(json['config'])
   const config = parseChainConfig(json['config'])
+  if (jsonBigint(json['number'] ?? 0, 'number') !== 0n)
+    throw new Fault('chain/malformed', 'the number of a genesis is 0')
   const { accounts, slots, codes } = parseAlloc(jsonObject(json['alloc'], 'alloc'))
   const timestamp = jsonNumber(json['timestamp'] ?? 0, 'timestamp')
   const rules = config.rulesAt(0, timestamp)
   const header = headerFromFields({
-    parentHash: ZERO32,
+    parentHash: optional(json, 'parentHash', (v) => jsonHash(v, 'parentHash') as BlockHash) ?? ZERO32,
     ommersHash: ommersHash([]),
     beneficiary: optional(json, 'coinbase', (v) => jsonFixed(v, 20, 'coinbase')) ?? new Uint8Array(20),
     stateRoot: stateRoot(accounts, slots),
     transactionsRoot: fromHex(EMPTY_TRIE_ROOT),
     receiptsRoot: fromHex(EMPTY_TRIE_ROOT),
     logsBloom: new Uint8Array(256),
-    difficulty: optional(json, 'difficulty', (v) => jsonBigint(v, 'difficulty')) ?? DEFAULT_DIFFICULTY,
-    number: jsonNumber(json['number'] ?? 0, 'number'),
+    difficulty: optional(json, 'difficulty', (v) => jsonBigint(v, 'difficulty')) ?? defaultDifficulty(json),
+    number: 0,
     gasLimit: jsonBigint(json['gasLimit'] ?? DEFAULT_GAS_LIMIT, 'gasLimit') || DEFAULT_GAS_LIMIT,
     gasUsed: jsonBigint(json['gasUsed'] ?? 0, 'gasUsed'),
     timestamp,
     extraData: optional(json, 'extraData', (v) => jsonBytes(v, 'extraData')) ?? new Uint8Array(0),
     mixHash: optional(json, 'mixHash', (v) => jsonFixed(v, 32, 'mixHash')) ?? new Uint8Array(32),
-    nonce: bigintTo(jsonBigint(json['nonce'] ?? 0, 'nonce'), 8),
+    nonce: bigintTo(jsonUint64(json['nonce'] ?? 0, 'nonce'), 8),
     ...laterFields(json, rules),
   })
   return { config, header, accounts, slots, codes }
+}
+
+/** As geth's Genesis.ToBlock: a chain without proof of work begins at 0. */
+function defaultDifficulty(json: JsonObject): bigint {
+  const hasWork = jsonObject(json['config'], 'config')['ethash'] !== undefined
+  const hasMixHash = json['mixHash'] !== undefined && /[1-9a-f]/i.test(String(json['mixHash']).slice(2))
+  return hasWork && !hasMixHash ? DEFAULT_DIFFICULTY : 0n
 }
 
 /** As geth's Genesis.ToBlock. */
@@ -77,25 +102,39 @@ function parseAlloc(alloc: JsonObject): { accounts: AccountChange[]; slots: Slot
   const accounts: AccountChange[] = []
   const slots: SlotChange[] = []
   const codes: Code[] = []
+  const seen = new Set<string>()
   for (const [key, value] of Object.entries(alloc)) {
     const address = jsonFixed(key.startsWith('0x') ? key : `0x${key}`, 20, `alloc.${key}`)
+    if (seen.has(toHex(address))) throw new Fault('chain/malformed', `alloc.${key} is there twice`)
+    seen.add(toHex(address))
     const json = jsonObject(value, `alloc.${key}`)
     const code = optional(json, 'code', (v) => jsonBytes(v, `alloc.${key}.code`)) ?? new Uint8Array(0)
     const codeHash = code.length === 0 ? fromHex(EMPTY_CODE_HASH) : keccak256(code)
     if (code.length > 0) codes.push({ hash: codeHash, code })
-    const nonce = jsonBigint(json['nonce'] ?? 0, `alloc.${key}.nonce`)
+    const nonce = jsonUint64(json['nonce'] ?? 0, `alloc.${key}.nonce`)
     const balance = jsonBigint(json['balance'] ?? 0, `alloc.${key}.balance`)
     accounts.push({ address, after: { nonce, balance, codeHash } })
-    const storage = json['storage'] === undefined ? {} : jsonObject(json['storage'], `alloc.${key}.storage`)
-    for (const [slot, word] of Object.entries(storage)) {
-      slots.push({
-        address,
-        key: word32(slot, `alloc.${key}.storage`),
-        value: word32(word, `alloc.${key}.storage.${slot}`),
-      })
-    }
+    slots.push(...parseStorage(address, json['storage'] ?? {}, `alloc.${key}.storage`))
   }
   return { accounts, slots, codes }
+}
+
+/** Slots of zero are none. */
+function parseStorage(address: Address, value: unknown, what: string): SlotChange[] {
+  const seen = new Set<string>()
+  return Object.entries(jsonObject(value, what)).flatMap(([slot, word]) => {
+    const key = word32(slot, what)
+    if (seen.has(toHex(key))) throw new Fault('chain/malformed', `${what}.${slot} is there twice`)
+    seen.add(toHex(key))
+    const bytes = word32(word, `${what}.${slot}`)
+    return trimZeros(bytes).length === 0 ? [] : [{ address, key, value: bytes }]
+  })
+}
+
+function jsonUint64(value: unknown, what: string): bigint {
+  const quantity = jsonBigint(value, what)
+  if (quantity >= 2n ** 64n) throw new Fault('chain/malformed', `${what} must be below 2^64`)
+  return quantity
 }
 
 /** Up to 32 bytes of hex, with or without 0x, padded on the left as geth does. */

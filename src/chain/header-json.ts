@@ -18,7 +18,7 @@ const KNOWN = new Set([
   'hash', 'parentHash', 'sha3Uncles', 'miner', 'stateRoot', 'transactionsRoot', 'receiptsRoot', 'logsBloom', 'difficulty', 'number',
   'gasLimit', 'gasUsed', 'timestamp', 'extraData', 'mixHash', 'nonce', 'baseFeePerGas', 'withdrawalsRoot', 'blobGasUsed', 'excessBlobGas',
   'parentBeaconBlockRoot', 'requestsHash', 'blockAccessListHash', 'slotNumber', 'size', 'totalDifficulty', 'transactions', 'uncles',
-  'withdrawals',
+  'withdrawals', 'author',
 ]) // biome-ignore format: one table
 
 /** @throws Fault chain/malformed, chain/header-mismatch */

@@ -26,9 +26,8 @@ export function headerFromRlp(rlp: Uint8Array): Header {
   return { hash: hashText(keccak256(rlp)), rlp, ...fixedFields(list), ...laterFields(list) }
 }
 
-/** Encodes the fields and names the result by its hash. */
+/** Encodes the fields; the header is what its bytes say. @throws Fault chain/malformed where they are no header's */
 export function headerFromFields(fields: HeaderFields): Header {
-  const later = laterValues(fields)
   const rlp = encodeRlp([
     fromHex(fields.parentHash),
     fields.ommersHash,
@@ -45,9 +44,9 @@ export function headerFromFields(fields: HeaderFields): Header {
     fields.extraData,
     fields.mixHash,
     fields.nonce,
-    ...later,
+    ...laterValues(fields),
   ])
-  return { ...fields, hash: hashText(keccak256(rlp)), rlp }
+  return headerFromRlp(rlp)
 }
 
 function fixedFields(list: readonly RlpItem[]): Pick<HeaderFields, RequiredField> {

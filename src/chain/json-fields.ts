@@ -15,12 +15,22 @@ export function jsonList(value: unknown, what: string): readonly unknown[] {
   return value
 }
 
-/** A quantity: `0x` and hex digits; a decimal number or text where a file writes one. */
+const WORD_MAX = 2n ** 256n - 1n
+
+/** A quantity of at most 256 bits: `0x` and hex digits; a decimal number or text where a file writes one. */
 export function jsonBigint(value: unknown, what: string): bigint {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  const quantity = quantityOf(value)
+  if (quantity === undefined || quantity < 0n || quantity > WORD_MAX)
+    throw malformed(what, value, 'a quantity')
+  return quantity
+}
+
+function quantityOf(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value
-  if (typeof value === 'string' && /^(0x[0-9a-fA-F]+|\d+)$/.test(value)) return BigInt(value)
-  throw malformed(what, value, 'a quantity')
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined
+  // The length of a text is bounded before it is a number: parsing takes more than linear time.
+  if (typeof value === 'string' && /^(0x[0-9a-fA-F]{1,64}|\d{1,78})$/.test(value)) return BigInt(value)
+  return undefined
 }
 
 export function jsonNumber(value: unknown, what: string): number {
@@ -48,7 +58,7 @@ export function jsonHash(value: unknown, what: string): Hex {
 }
 
 function malformed(what: string, value: unknown, want: string): Fault<'chain/malformed'> {
-  const shown = JSON.stringify(value) ?? 'missing'
+  const shown = typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? 'missing')
   return new Fault('chain/malformed', `${what} must be ${want}, but it is ${shown.slice(0, 80)}`, {
     field: what,
   })

@@ -10,6 +10,15 @@ export type RlpItem = Uint8Array | readonly RlpItem[]
 /** Nesting of lists; an Ethereum block has five. */
 const DEPTH_MAX = 16
 
+/** What one decoding may cost: a list of small items takes a hundred times its bytes in memory. */
+export interface RlpLimits {
+  readonly bytesMax: number
+  readonly itemsMax: number
+}
+
+/** For any block: EIP-7934 allows 8 MiB; before it only gas said how much, and some dev chains are generous. */
+const BLOCK_LIMITS: RlpLimits = { bytesMax: 67_108_864, itemsMax: 2_000_000 }
+
 export function encodeRlp(item: RlpItem): Uint8Array {
   const out = new Uint8Array(encodedLength(item))
   write(item, out, 0)
@@ -17,15 +26,20 @@ export function encodeRlp(item: RlpItem): Uint8Array {
 }
 
 /** @throws Fault chain/rlp where the bytes are not exactly one canonical item */
-export function decodeRlp(bytes: Uint8Array): RlpItem {
-  const { item, end } = decodeRlpAt(bytes, 0)
+export function decodeRlp(bytes: Uint8Array, limits: RlpLimits = BLOCK_LIMITS): RlpItem {
+  const { item, end } = decodeRlpAt(bytes, 0, limits)
   if (end !== bytes.length) throw malformed('bytes after the item', end)
   return item
 }
 
-/** The item that begins at `at`, and where it ends. @throws Fault chain/rlp */
-export function decodeRlpAt(bytes: Uint8Array, at: number): { readonly item: RlpItem; readonly end: number } {
-  return read(bytes, at, bytes.length, 0)
+/** The item that begins at `at`, and where it ends: for files of blocks one after another. @throws Fault chain/rlp */
+export function decodeRlpAt(bytes: Uint8Array, at: number, limits: RlpLimits = BLOCK_LIMITS): ItemAt {
+  const limit = Math.min(bytes.length, at + limits.bytesMax)
+  return read({ bytes, itemsLeft: limits.itemsMax }, at, limit, 0)
+}
+export interface ItemAt {
+  readonly item: RlpItem
+  readonly end: number
 }
 
 function payloadLength(item: RlpItem): number {
@@ -71,14 +85,21 @@ function writePrefix(base: number, length: number, out: Uint8Array, at: number):
   return at + 1 + n
 }
 
-function read(bytes: Uint8Array, at: number, limit: number, depth: number): { item: RlpItem; end: number } {
+interface Reading {
+  readonly bytes: Uint8Array
+  itemsLeft: number
+}
+
+function read(reading: Reading, at: number, limit: number, depth: number): ItemAt {
+  const { bytes } = reading
   const prefix = bytes[at]
   if (prefix === undefined || at >= limit) throw malformed('an item is missing', at)
+  if (--reading.itemsLeft < 0) throw malformed('there are more items than allowed', at)
   if (prefix < 0x80) return { item: bytes.subarray(at, at + 1), end: at + 1 }
   const list = prefix >= 0xc0
   const { from, length } = readLength(bytes, at, limit, prefix - (list ? 0xc0 : 0x80))
   const end = from + length
-  if (end > limit) throw malformed('an item is longer than what holds it', at)
+  if (end > limit) throw malformed('an item is longer than what holds it or than allowed', at)
   if (!list) {
     if (length === 1 && (bytes[from] as number) < 0x80) throw malformed('a small byte has a prefix', at)
     return { item: bytes.subarray(from, end), end }
@@ -86,7 +107,7 @@ function read(bytes: Uint8Array, at: number, limit: number, depth: number): { it
   if (depth >= DEPTH_MAX) throw malformed(`lists nest deeper than ${DEPTH_MAX}`, at)
   const children: RlpItem[] = []
   for (let next = from; next < end; ) {
-    const child = read(bytes, next, end, depth + 1)
+    const child = read(reading, next, end, depth + 1)
     children.push(child.item)
     next = child.end
   }

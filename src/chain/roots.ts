@@ -1,11 +1,12 @@
 /** What a header commits to, computed from the things themselves. */
 import { keccak256, sha256 } from '#core/keccak.ts'
 import { concatBytes, toHex, trimZeros } from '#kernel/bytes.ts'
+import { BLOOM_BYTES, logsBloom, orInto, rememberingHash } from './bloom.ts'
 import type { AccountChange, SlotChange } from './delta.ts'
 import type { Withdrawal } from './frame.ts'
 import type { Header } from './header.ts'
 import type { Receipt } from './receipt.ts'
-import { encodeReceipt } from './receipt-rlp.ts'
+import { encodeReceiptWith } from './receipt-rlp.ts'
 import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
 import { rlpOf } from './rlp-fields.ts'
 import type { Transaction } from './transaction.ts'
@@ -16,7 +17,19 @@ export function transactionsRoot(transactions: readonly Transaction[]): Uint8Arr
 }
 
 export function receiptsRoot(receipts: readonly Receipt[]): Uint8Array {
-  return orderedTrieRoot(receipts.map(encodeReceipt))
+  return commitToReceipts(receipts).root
+}
+
+/** What a header says about its receipts. Each log is hashed once for both. */
+export function commitToReceipts(receipts: readonly Receipt[]): { root: Uint8Array; bloom: Uint8Array } {
+  const bloom = new Uint8Array(BLOOM_BYTES)
+  const hash = rememberingHash()
+  const encoded = receipts.map((receipt) => {
+    const own = logsBloom(receipt.logs, hash)
+    orInto(bloom, own)
+    return encodeReceiptWith(receipt, own)
+  })
+  return { root: orderedTrieRoot(encoded), bloom }
 }
 
 /** EIP-4895. */

@@ -4,11 +4,16 @@ import { recoverAddress } from '#core/recover.ts'
 import type { Address } from './block-ref.ts'
 import { encodeRlp } from './rlp.ts'
 import { rlpOf } from './rlp-fields.ts'
+import type { Fork } from './rules.ts'
 import type { Transaction } from './transaction.ts'
 import { signingHash, yParityOf } from './transaction-rlp.ts'
 
-/** Undefined where no key signs so. About 0.3 ms. */
-export function recoverSender(transaction: Transaction): Address | undefined {
+/** Half of the curve's order: EIP-2 allows one of each signature's two forms, the one with the lower s. */
+const S_MAX = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+
+/** Undefined where no key signs so under the rules of `fork`. About 0.3 ms. */
+export function recoverSender(transaction: Transaction, fork: Fork = 'homestead'): Address | undefined {
+  if (transaction.s > S_MAX && fork !== 'frontier') return undefined
   return recoverAddress(signingHash(transaction), yParityOf(transaction), transaction.r, transaction.s)
 }
 

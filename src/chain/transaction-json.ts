@@ -1,5 +1,4 @@
 /** A transaction as JSON-RPC gives it inside a block: rebuilt as bytes and believed only if they hash to its hash. */
-import { keccak256 } from '#core/keccak.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import {
@@ -13,30 +12,24 @@ import {
   type JsonObject,
 } from './json-fields.ts'
 import type { AccessListItem, Authorization, Transaction } from './transaction.ts'
-import { encodeTransaction, type Unencoded } from './transaction-rlp.ts'
+import { assertKnownType, decodeTransaction, encodeTransaction, type Unencoded } from './transaction-rlp.ts'
 
 /** @throws Fault chain/malformed, chain/unknown-transaction-type, chain/transaction-mismatch */
 export function transactionFromJson(value: unknown): Transaction {
   const json = jsonObject(value, 'a transaction')
   const type = json['type'] === undefined ? 0 : jsonNumber(json['type'], 'type')
-  if (type > 4) {
+  assertKnownType(type)
+  const transaction = decodeTransaction(encodeTransaction({ type, ...fieldsOf(type, json) } as Unencoded))
+  const computed = toHex(transaction.hash)
+  const claimed = jsonHash(json['hash'], 'hash')
+  if (computed !== claimed) {
     throw new Fault(
-      'chain/unknown-transaction-type',
-      `transactions of type ${type} are not known to these rules`,
-      { type },
+      'chain/transaction-mismatch',
+      `a transaction of type ${type} hashes to ${computed}, not to ${claimed} as its client says`,
+      { claimed, computed, type },
     )
   }
-  const unencoded = { type, ...fieldsOf(type, json) } as Unencoded
-  const raw = encodeTransaction(unencoded)
-  const hash = keccak256(raw)
-  const claimed = jsonHash(json['hash'], 'hash')
-  if (toHex(hash) !== claimed) {
-    throw new Fault('chain/transaction-mismatch', `transaction ${claimed} hashes to ${toHex(hash)}`, {
-      claimed,
-      type,
-    })
-  }
-  return { ...unencoded, raw, hash } as Transaction
+  return transaction
 }
 
 function fieldsOf(type: number, json: JsonObject): object {

@@ -3,6 +3,7 @@ import { keccak256 } from '#core/keccak.ts'
 import { concatBytes } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Address } from './block-ref.ts'
+import { splitEnvelope } from './envelope.ts'
 import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
 import { rlpBigint, rlpBytes, rlpFixed, rlpList, rlpOf } from './rlp-fields.ts'
 import type { AccessListItem, Authorization, Transaction } from './transaction.ts'
@@ -10,31 +11,37 @@ import type { AccessListItem, Authorization, Transaction } from './transaction.t
 /** Fields of each type's list. */
 const FIELDS: Record<Transaction['type'], number> = { 0: 9, 1: 11, 2: 12, 3: 14, 4: 13 }
 
-/** The canonical bytes, or the network form of a blob transaction refused by name.
- *  @throws Fault chain/unknown-transaction-type, chain/malformed, chain/rlp */
+/**
+ * Reads the canonical bytes. The network form of a blob transaction, with its sidecar, is refused by name.
+ * @throws Fault chain/unknown-transaction-type, chain/malformed, chain/rlp
+ */
 export function decodeTransaction(raw: Uint8Array): Transaction {
-  const first = raw[0]
-  if (first === undefined) throw new Fault('chain/malformed', 'a transaction has no bytes')
-  const type = first >= 0xc0 ? 0 : first
-  if (type > 4) {
-    throw new Fault(
-      'chain/unknown-transaction-type',
-      `transactions of type ${type} are not known to these rules`,
-      { type },
-    )
-  }
-  const known = type as Transaction['type']
-  const list = rlpList(decodeRlp(known === 0 ? raw : raw.subarray(1)), 'a transaction')
-  if (known === 3 && list.length > 1 && !(list[0] instanceof Uint8Array)) {
-    throw new Fault('chain/malformed', 'a blob transaction with its sidecar is no part of a block')
-  }
-  if (list.length !== FIELDS[known]) {
+  const { type, payload } = splitEnvelope(raw, 'a transaction')
+  assertKnownType(type)
+  const list = rlpList(decodeRlp(payload), 'a transaction')
+  if (type === 3 && list[0] !== undefined && !(list[0] instanceof Uint8Array)) {
     throw new Fault(
       'chain/malformed',
-      `a transaction of type ${known} has ${FIELDS[known]} fields, not ${list.length}`,
+      'a blob transaction in its network form, with a sidecar (EIP-4844, EIP-7594), is no part of a block',
     )
   }
-  return { raw, hash: keccak256(raw), ...fieldsOf(known, list) } as Transaction
+  if (list.length !== FIELDS[type]) {
+    throw new Fault(
+      'chain/malformed',
+      `a transaction of type ${type} has ${FIELDS[type]} fields, not ${list.length}`,
+    )
+  }
+  return { raw, hash: keccak256(raw), ...fieldsOf(type, list) } as Transaction
+}
+
+/** @throws Fault chain/unknown-transaction-type */
+export function assertKnownType(type: number): asserts type is Transaction['type'] {
+  if (type in FIELDS) return
+  throw new Fault(
+    'chain/unknown-transaction-type',
+    `a transaction of type ${type}: these rules know types 0 to 4`,
+    { type },
+  )
 }
 
 /** The canonical bytes of fields. */
@@ -87,7 +94,7 @@ function fieldsOf(type: Transaction['type'], list: readonly RlpItem[]): object {
   const blobs =
     type === 3 ? { maxFeePerBlobGas: bigint('maxFeePerBlobGas'), blobVersionedHashes: hashes(list[i++]) } : {}
   const authorizations = type === 4 ? { authorizationList: decodeAuthorizations(list[i++]) } : {}
-  const v = bigint('v')
+  const v = checkedV(type, bigint('v'))
   const r = bigint('r')
   const s = bigint('s')
   const legacyChain = type === 0 && v >= 35n ? { chainId: (v - 35n) / 2n } : {}
@@ -107,6 +114,14 @@ function fieldsOf(type: Transaction['type'], list: readonly RlpItem[]): object {
     r,
     s,
   }
+}
+
+/** Others have no y parity: 29, say, is no signature of any chain (EIP-155). */
+function checkedV(type: Transaction['type'], v: bigint): bigint {
+  const isParity = type === 0 ? v === 27n || v === 28n || v >= 35n : v <= 1n
+  if (!isParity)
+    throw new Fault('chain/malformed', `a transaction of type ${type} has no signature with v ${v}`)
+  return v
 }
 
 function signedFields(t: Unencoded): RlpItem[] {
@@ -163,6 +178,7 @@ function decodeAuthorizations(item: RlpItem | undefined): Authorization[] {
       chainId: rlpBigint(list[0], 'chainId'),
       address: rlpFixed(list[1], 20, 'address'),
       nonce: rlpBigint(list[2], 'nonce', 8),
+      // EIP-7702: any byte is well formed; one that is no parity makes the authorization void, not the transaction.
       yParity: Number(rlpBigint(list[3], 'yParity', 1)),
       r: rlpBigint(list[4], 'r'),
       s: rlpBigint(list[5], 's'),

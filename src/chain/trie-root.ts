@@ -3,8 +3,9 @@
  * the lists of a block (keys are the RLP of the index) and whole small states (keys are hashes).
  */
 import { keccak256 } from '#core/keccak.ts'
-import { compareBytes, concatBytes } from '#kernel/bytes.ts'
-import { encodeRlp } from './rlp.ts'
+import { assert } from '#kernel/assert.ts'
+import { compareBytes, fromHex } from '#kernel/bytes.ts'
+import { encodeRlp, type RlpItem } from './rlp.ts'
 import { rlpOf } from './rlp-fields.ts'
 
 export interface TrieEntry {
@@ -15,12 +16,14 @@ export interface TrieEntry {
 /** keccak-256 of the RLP of no bytes. */
 export const EMPTY_TRIE_ROOT = '0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421'
 
+const NOTHING = new Uint8Array(0)
+
 /** The root over distinct keys, in any order. */
 export function trieRoot(entries: readonly TrieEntry[]): Uint8Array {
-  if (entries.length === 0) return keccak256(Uint8Array.of(0x80))
+  if (entries.length === 0) return fromHex(EMPTY_TRIE_ROOT)
   const sorted = entries.map(({ key, value }) => ({ nibbles: nibblesOf(key), value }))
   sorted.sort((a, b) => compareBytes(a.nibbles, b.nibbles))
-  return keccak256(node(sorted, 0, sorted.length, 0))
+  return keccak256(encodeRlp(node(sorted, 0, sorted.length, 0)))
 }
 
 /** The root of a list: transactions, receipts, withdrawals. */
@@ -33,48 +36,36 @@ interface Leaf {
   readonly value: Uint8Array
 }
 
-/** RLP of the node over leaves from..to, which share their first `depth` nibbles. */
-function node(leaves: readonly Leaf[], from: number, to: number, depth: number): Uint8Array {
-  const first = leaves[from] as Leaf
-  if (to - from === 1) return encodeRlp([hexPrefix(first.nibbles.subarray(depth), true), first.value])
-  const last = leaves[to - 1] as Leaf
+/** The node over leaves from..to, which share their first `depth` nibbles. */
+function node(leaves: readonly Leaf[], from: number, to: number, depth: number): RlpItem {
+  const { nibbles, value } = leaves[from] as Leaf
+  if (to - from === 1) return [hexPrefix(nibbles.subarray(depth), true), value]
+  const last = (leaves[to - 1] as Leaf).nibbles
   let shared = depth
-  while (shared < first.nibbles.length && first.nibbles[shared] === last.nibbles[shared]) shared++
-  if (shared > depth) {
-    const path = hexPrefix(first.nibbles.subarray(depth, shared), false)
-    return listOf([encodeRlp(path), reference(branch(leaves, from, to, shared))])
-  }
-  return branch(leaves, from, to, depth)
+  while (shared < nibbles.length && nibbles[shared] === last[shared]) shared++
+  const below = branch(leaves, from, to, shared)
+  return shared === depth ? below : [hexPrefix(nibbles.subarray(depth, shared), false), reference(below)]
 }
 
-function branch(leaves: readonly Leaf[], from: number, to: number, depth: number): Uint8Array {
-  const children: Uint8Array[] = []
-  let value: Uint8Array = Uint8Array.of(0x80)
-  let next = from
+function branch(leaves: readonly Leaf[], from: number, to: number, depth: number): RlpItem {
   const first = leaves[from] as Leaf
-  if (first.nibbles.length === depth) {
-    value = encodeRlp(first.value)
-    next++
-  }
+  const endsHere = first.nibbles.length === depth
+  const items: RlpItem[] = []
+  let next = endsHere ? from + 1 : from
   for (let nibble = 0; nibble < 16; nibble++) {
     const begin = next
     while (next < to && (leaves[next] as Leaf).nibbles[depth] === nibble) next++
-    children.push(begin === next ? Uint8Array.of(0x80) : reference(node(leaves, begin, next, depth + 1)))
+    items.push(begin === next ? NOTHING : reference(node(leaves, begin, next, depth + 1)))
   }
-  return listOf([...children, value])
+  assert(next === to, 'the keys of a trie are distinct')
+  items.push(endsHere ? first.value : NOTHING)
+  return items
 }
 
-/** A node inside its parent: itself where it is shorter than a hash, else its hash. */
-function reference(rlp: Uint8Array): Uint8Array {
-  return rlp.length < 32 ? rlp : encodeRlp(keccak256(rlp))
-}
-
-/** A list of items that are encoded already. */
-function listOf(encoded: readonly Uint8Array[]): Uint8Array {
-  const payload = concatBytes(...encoded)
-  if (payload.length < 56) return concatBytes(Uint8Array.of(0xc0 + payload.length), payload)
-  const length = payload.length < 0x100 ? [payload.length] : [payload.length >> 8, payload.length & 0xff]
-  return concatBytes(Uint8Array.of(0xf7 + length.length, ...length), payload)
+/** A node inside its parent: itself where its RLP is shorter than a hash, else its hash. */
+function reference(item: RlpItem): RlpItem {
+  const rlp = encodeRlp(item)
+  return rlp.length < 32 ? item : keccak256(rlp)
 }
 
 /** Hex-prefix encoding (Yellow Paper appendix C). */

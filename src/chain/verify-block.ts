@@ -1,10 +1,8 @@
 /** Does a block hold what its header commits to? Each check names the field that differs first. */
 import { equalBytes, toHex } from '#kernel/bytes.ts'
-import { addToBloom } from './bloom.ts'
 import type { Block } from './frame.ts'
 import type { Receipt } from './receipt.ts'
-import { ommersHash, receiptsRoot, requestsHash, transactionsRoot, withdrawalsRoot } from './roots.ts'
-import { trieRoot } from './trie-root.ts'
+import { commitToReceipts, ommersHash, requestsHash, transactionsRoot, withdrawalsRoot } from './roots.ts'
 
 export interface Difference {
   /** The header's field. */
@@ -28,50 +26,25 @@ export function blockDifference({
   return (
     bytesDiffer('transactionsRoot', header.transactionsRoot, transactionsRoot(transactions)) ??
     bytesDiffer('ommersHash', header.ommersHash, ommersHash(ommers)) ??
-    ((withdrawals === undefined) === (header.withdrawalsRoot === undefined)
-      ? undefined
-      : {
-          field: 'withdrawalsRoot',
-          expected: header.withdrawalsRoot ? 'a list' : 'none',
-          computed: withdrawals ? 'a list' : 'none',
-        }) ??
     bytesDiffer('withdrawalsRoot', header.withdrawalsRoot, withdrawals && withdrawalsRoot(withdrawals)) ??
-    (header.blobGasUsed === undefined
-      ? undefined
-      : numbersDiffer('blobGasUsed', header.blobGasUsed, BigInt(blobs) * GAS_PER_BLOB))
+    numbersDiffer('blobGasUsed', header.blobGasUsed ?? 0n, BigInt(blobs) * GAS_PER_BLOB)
   )
 }
 
-/** What execution gave. `requests` where the header commits to them (EIP-7685). */
+/** What execution gave. `requests` from Prague on (EIP-7685). */
 export function executionDifference(
   { header }: Block,
   receipts: readonly Receipt[],
   requests: readonly Uint8Array[] | undefined,
 ): Difference | undefined {
   const gasUsed = receipts.at(-1)?.cumulativeGasUsed ?? 0n
+  const { root, bloom } = commitToReceipts(receipts)
   return (
     numbersDiffer('gasUsed', header.gasUsed, gasUsed) ??
-    bytesDiffer(
-      'receiptsRoot',
-      header.receiptsRoot,
-      receipts.length === 0 ? trieRoot([]) : receiptsRoot(receipts),
-    ) ??
-    bytesDiffer('logsBloom', header.logsBloom, blockBloom(receipts)) ??
-    (requests === undefined
-      ? undefined
-      : bytesDiffer('requestsHash', header.requestsHash, requestsHash(requests)))
+    bytesDiffer('receiptsRoot', header.receiptsRoot, root) ??
+    bytesDiffer('logsBloom', header.logsBloom, bloom) ??
+    bytesDiffer('requestsHash', header.requestsHash, requests && requestsHash(requests))
   )
-}
-
-function blockBloom(receipts: readonly Receipt[]): Uint8Array {
-  const bloom = new Uint8Array(256)
-  for (const { logs } of receipts) {
-    for (const log of logs) {
-      addToBloom(bloom, log.address)
-      for (const topic of log.topics) addToBloom(bloom, topic)
-    }
-  }
-  return bloom
 }
 
 function bytesDiffer(
