@@ -61,7 +61,9 @@ function search(attempt: (gas: bigint) => CallOutcome, first: Returned, bound: b
     else low = gas
     return undefined
   }
-  const optimistic = ((first.gasSpent + CALL_STIPEND) * 64n) / 63n
+  // The peak: before refunds, and not below the floor of EIP-7623, which gasUsed has in it.
+  const peak = first.gasSpent > first.gasUsed ? first.gasSpent : first.gasUsed
+  const optimistic = ((peak + CALL_STIPEND) * 64n) / 63n
   if (optimistic < high) {
     const failed = tryAt(optimistic)
     if (failed !== undefined) return failed

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import '#test/support/core.ts'
 import { blockFromRlp } from '#chain/block-rlp.ts'
+import { accountAt, slotAt } from '#chain/delta-builder.ts'
+import type { Delta } from '#chain/delta.ts'
 import { parseGenesis } from '#chain/genesis-file.ts'
 import { decodeRlpAt } from '#chain/rlp.ts'
 import { stateRoot } from '#chain/roots.ts'
@@ -46,6 +48,7 @@ test(
         )
       } else assert.equal(executeBlock(block, rules, state).kind, 'refused')
       assert.equal(outcome.gasUsed, header.gasUsed)
+      assertNet(outcome.delta, state)
       state.applyDelta(outcome.delta)
       state.hashes.set(header.number, header.hash)
       const { accounts, slots } = state.contents()
@@ -54,3 +57,17 @@ test(
     assert.ok(executed > 40)
   },
 )
+
+/** Whatever a delta lists differs from the state before. */
+function assertNet(delta: Delta, before: MapState): void {
+  for (let i = 0; i < delta.accounts.count; i++) {
+    const { address, after } = accountAt(delta, i)
+    assert.notDeepEqual(before.accounts.get(toHex(address)), after, `${toHex(address)} has changed`)
+  }
+  const value = new Uint8Array(32)
+  for (let i = 0; i < delta.slots.count; i++) {
+    const slot = slotAt(delta, i)
+    before.slot(slot.address, slot.key, value)
+    assert.notDeepEqual(value, slot.value, `${toHex(slot.address)} ${toHex(slot.key)} has changed`)
+  }
+}

@@ -24,7 +24,7 @@ export interface World {
 
 /** Forks that a test may want, oldest first, with the key that schedules each. */
 const SCHEDULE: readonly (readonly [fork: Fork, key: string])[] = [
-  ['homestead', 'homesteadBlock'], ['tangerine', 'eip150Block'], ['spuriousDragon', 'eip158Block'], ['byzantium', 'byzantiumBlock'],
+  ['homestead', 'homesteadBlock'], ['tangerine', 'eip150Block'], ['spuriousDragon', 'eip155Block'], ['spuriousDragon', 'eip158Block'], ['byzantium', 'byzantiumBlock'],
   ['constantinople', 'constantinopleBlock'], ['petersburg', 'petersburgBlock'], ['istanbul', 'istanbulBlock'], ['berlin', 'berlinBlock'],
   ['london', 'londonBlock'], ['merge', 'terminalTotalDifficulty'], ['shanghai', 'shanghaiTime'], ['cancun', 'cancunTime'],
   ['prague', 'pragueTime'], ['osaka', 'osakaTime'],
@@ -40,7 +40,7 @@ export function address(n: number): Uint8Array {
 
 /** @param accounts by `n` of their {@link address} */
 export function createWorld(accounts: Readonly<Record<number, WorldAccount>>, fork: Fork = 'osaka'): World {
-  const last = SCHEDULE.findIndex(([name]) => name === fork)
+  const last = SCHEDULE.findLastIndex(([name]) => name === fork)
   const config = Object.fromEntries(SCHEDULE.slice(0, last + 1).map(([, key]) => [key, 0]))
   const alloc = Object.entries(accounts).map(([n, { balance = 0n, nonce = 0, code, storage = {} }]) => [
     toHex(address(Number(n))),
