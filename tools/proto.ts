@@ -13,7 +13,11 @@ function generate(out: string): void {
   const template = {
     version: 'v2',
     plugins: [
-      { local: resolve('node_modules/.bin/protoc-gen-es'), out, opt: ['target=js+dts', 'import_extension=js'] },
+      {
+        local: resolve('node_modules/.bin/protoc-gen-es'),
+        out,
+        opt: ['target=js+dts', 'import_extension=js'],
+      },
     ],
   }
   const { status, stderr } = spawnSync('buf', ['generate', 'proto', '--template', JSON.stringify(template)], {

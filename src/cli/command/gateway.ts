@@ -1,0 +1,52 @@
+/** `drover gateway`: one endpoint before all replicas. */
+import { loggerFor, logOptions } from '#cli/process/logging.ts'
+import { runService } from '#cli/process/service.ts'
+import { installCommittedCore } from '#cli/process/core.ts'
+import { createClock } from '#platform/clock/clock.ts'
+import { createHttpClient } from '#platform/http/client.ts'
+import { createHttpServer } from '#platform/http/server.ts'
+import { createTransport } from '#platform/net/transport.ts'
+import { createRandom } from '#platform/random/random.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { startGateway } from '#roles/gateway/gateway.ts'
+import { gatewayOptions } from '#roles/gateway/options.ts'
+import { defineCommand } from './command.ts'
+
+const CLOSE_GRACE_MS = 2_000
+
+export const gatewayCommand = defineCommand({
+  name: 'gateway',
+  summary: 'one endpoint before all replicas, whose head never goes backwards',
+  text: `
+Asks the replicas that hold the served head, and passes to masters what only an execution client knows.
+  drover gateway --replicas 127.0.0.1:8556,127.0.0.1:8566 --masters http://127.0.0.1:8640 --port 8545`,
+  options: { ...gatewayOptions, ...logOptions },
+  async run({ values }) {
+    const log = loggerFor(values.id, values)
+    installCommittedCore()
+    await runService('gateway', log, async (scope) => {
+      const http = createHttpClient()
+      scope.defer(() => http.close())
+      const gateway = startGateway(
+        values,
+        {
+          transport: createTransport(),
+          http,
+          clock: createClock(),
+          random: createRandom(),
+          log,
+          meter: createMeterRegistry(),
+        },
+        scope,
+      )
+      const { host, port } = await createHttpServer()
+        .listen({ host: values.host, port: values.port, bodyBytesMax: values.bodyBytesMax }, gateway.handle)
+        .then((listener) => {
+          scope.defer(() => listener.close({ graceMs: CLOSE_GRACE_MS }))
+          return listener
+        })
+      log.info('answering', { http: `http://${host}:${port}`, replicas: values.replicas })
+      return { http: `http://${host}:${port}` }
+    })
+  },
+})

@@ -1,0 +1,88 @@
+/** `drover master`: one process with a follower (this thread) and an executor thread. */
+import { MessageChannel } from 'node:worker_threads'
+import { installCommittedCore } from '#cli/process/core.ts'
+import { readGenesis } from '#cli/process/genesis-path.ts'
+import { loggerFor, logOptions } from '#cli/process/logging.ts'
+import { runService } from '#cli/process/service.ts'
+import { startThread } from '#cli/process/worker.ts'
+import { createClock } from '#platform/clock/clock.ts'
+import { createHttpClient } from '#platform/http/client.ts'
+import { createHttpServer } from '#platform/http/server.ts'
+import { createTransport } from '#platform/net/transport.ts'
+import { createRandom } from '#platform/random/random.ts'
+import { createMailbox } from '#platform/thread/mailbox.ts'
+import { createWebSocketClient } from '#platform/web-socket/client.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { createExecutionClient } from '#roles/master/client.ts'
+import { createFollower } from '#roles/master/follower.ts'
+import { createForwardPort, FORWARD_BODY_BYTES_MAX } from '#roles/master/forward-port.ts'
+import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from '#roles/master/messages.ts'
+import { createMasterMetrics } from '#roles/master/metrics.ts'
+import { masterOptions } from '#roles/master/options.ts'
+import { defineCommand } from './command.ts'
+
+const CLOSE_GRACE_MS = 2_000
+
+export const masterCommand = defineCommand({
+  name: 'master',
+  summary: 'stands beside an execution client and publishes its blocks to the feed',
+  text: `
+Executes every block of the client's chain, publishes what is proven, and passes on what only the client knows.
+  drover master --id m1 --client ws://127.0.0.1:8546 --genesis genesis.json --feed 127.0.0.1:8650 --data ./m1`,
+  options: { ...masterOptions, ...logOptions },
+  async run({ values }) {
+    const log = loggerFor(values.id, values)
+    installCommittedCore()
+    const genesis = readGenesis(values.genesisPath)
+    await runService('master', log, async (scope) => {
+      const clock = createClock()
+      const random = createRandom()
+      const transport = createTransport()
+      const metrics = createMasterMetrics(createMeterRegistry())
+      const http = createHttpClient()
+      scope.defer(() => http.close())
+      const client = createExecutionClient(
+        {
+          url: values.clientUrl,
+          timeoutMs: values.clientTimeoutMs,
+          ...(values.clientHeadsUrl === undefined ? {} : { headsUrl: values.clientHeadsUrl }),
+        },
+        { clock, random, http, webSocket: createWebSocketClient(), log },
+      )
+      const forward = createForwardPort(
+        { host: values.forwardHost, secret: values.forwardSecret },
+        { client, metrics },
+      )
+      const listener = await createHttpServer().listen(
+        { host: values.forwardHost, port: values.forwardPort, bodyBytesMax: FORWARD_BODY_BYTES_MAX },
+        forward,
+      )
+      scope.defer(() => listener.close({ graceMs: CLOSE_GRACE_MS }))
+
+      const channel = new MessageChannel()
+      const entry = new URL('../thread/executor.ts', import.meta.url)
+      await startThread(scope, 'executor', entry, { options: values, follower: channel.port2 }, [
+        channel.port2,
+      ])
+      scope.defer(() => channel.port1.close())
+      const follower = createFollower(
+        { id: values.id, cluster: values.cluster, beatMs: values.beatMs },
+        {
+          client,
+          executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),
+          genesis,
+          openLog: () => openRemoteRecordLog(values.feed, transport),
+          clock,
+          random,
+          log,
+          metrics,
+        },
+      )
+      scope.spawn('follow the client', (signal) => follower.run(signal))
+      const forwardUrl = `http://${listener.host}:${listener.port}`
+      log.info('standing beside its client', { client: values.clientUrl, forward: forwardUrl })
+      return { forward: forwardUrl }
+    })
+  },
+})

@@ -1,0 +1,60 @@
+/** `drover replica`: one process with an applier thread and an answer thread. */
+import { readFileSync } from 'node:fs'
+import { MessageChannel } from 'node:worker_threads'
+import { readGenesis } from '#cli/process/genesis-path.ts'
+import { installCommittedCore } from '#cli/process/core.ts'
+import { loggerFor, logOptions } from '#cli/process/logging.ts'
+import { runService } from '#cli/process/service.ts'
+import { startThread } from '#cli/process/worker.ts'
+import { BOARD_BYTES } from '#roles/replica/board.ts'
+import { replicaOptions } from '#roles/replica/options.ts'
+import { defineCommand } from './command.ts'
+
+export const replicaCommand = defineCommand({
+  name: 'replica',
+  summary: 'applies the feed to a store and answers JSON-RPC',
+  text: `
+Follows a feed from where its store stands and answers at one exact block.
+  drover replica --id r1 --genesis genesis.json --feed 127.0.0.1:8650 --data ./r1 --port 8555 --link 127.0.0.1:8556`,
+  options: { ...replicaOptions, ...logOptions },
+  async run({ values }) {
+    const log = loggerFor(values.id, values)
+    // Read here too, so that a wrong file is one clear line and not a thread's failure.
+    installCommittedCore()
+    readGenesis(values.genesisPath)
+    await runService('replica', log, async (scope) => {
+      const board = new SharedArrayBuffer(BOARD_BYTES)
+      const news = new MessageChannel()
+      const metrics = new MessageChannel()
+      const thread = (entry: string) => new URL(`../thread/${entry}.ts`, import.meta.url)
+      // The writer first: it makes the store, and threads share its map (platform/lmdb).
+      await startThread(
+        scope,
+        'applier',
+        thread('applier'),
+        { options: values, board, answerers: news.port1, metrics: metrics.port1 },
+        [news.port1, metrics.port1],
+      )
+      await startThread(
+        scope,
+        'answerer',
+        thread('answerer'),
+        {
+          options: values,
+          clientVersion: `drover/v${version()}`,
+          board,
+          applier: news.port2,
+          metrics: metrics.port2,
+        },
+        [news.port2, metrics.port2],
+      )
+      return { link: values.link }
+    })
+  },
+})
+
+/** Of this package. */
+function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,43 @@
+/** Entry of a master's executor thread: executes and proves blocks on the master's own store. */
+import { join } from 'node:path'
+import { type MessagePort, workerData } from 'node:worker_threads'
+import { installCommittedCore } from '#cli/process/core.ts'
+import { readGenesis } from '#cli/process/genesis-path.ts'
+import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
+import { createClock } from '#platform/clock/clock.ts'
+import { createZstd } from '#platform/compress/zstd.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import { createMailbox } from '#platform/thread/mailbox.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { createExecutor } from '#roles/master/executor.ts'
+import type { ExecutorReply, ExecutorRequest } from '#roles/master/messages.ts'
+import { createMasterMetrics } from '#roles/master/metrics.ts'
+import type { MasterOptions } from '#roles/master/options.ts'
+import { openStore } from '#state/open-store.ts'
+import { runThread } from './entry.ts'
+
+export interface ExecutorThreadData {
+  readonly options: MasterOptions & LogSettings
+  readonly follower: MessagePort
+}
+
+const MAINTAIN_EVERY_MS = 60_000
+
+const { options, follower } = workerData as ExecutorThreadData
+
+await runThread('executor', async (scope) => {
+  installCommittedCore()
+  const kv = openLmdb({ path: join(options.dataPath, 'store'), mode: 'writer', durable: true })
+  scope.defer(() => kv.close())
+  const maintenance = setInterval(() => kv.maintain(), MAINTAIN_EVERY_MS)
+  scope.defer(() => clearInterval(maintenance))
+  const compress = createZstd()
+  createExecutor(createMailbox<ExecutorReply, ExecutorRequest>(follower), {
+    store: openStore(kv, { compress }),
+    genesis: readGenesis(options.genesisPath),
+    compress,
+    clock: createClock(),
+    log: loggerFor(options.id, options),
+    metrics: createMasterMetrics(createMeterRegistry()),
+  })
+})

@@ -1,0 +1,128 @@
+/** The HttpServer port over plain node:http. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Fault } from '#kernel/fault.ts'
+import type { HttpHandler, HttpResponse, HttpServer } from '#ports/http.ts'
+
+const HEAD_BYTES_MAX = 16_384
+const HEADERS_MAX = 100
+const HEAD_MS_MAX = 10_000
+const REQUEST_MS_MAX = 30_000
+const IDLE_MS_MAX = 65_000
+const CONNECTIONS_MAX = 20_000
+const EMPTY = new Uint8Array(0)
+
+export function createHttpServer(): HttpServer {
+  return {
+    async listen({ host, port, bodyBytesMax }, handler) {
+      const server = createServer(
+        {
+          maxHeaderSize: HEAD_BYTES_MAX,
+          headersTimeout: HEAD_MS_MAX,
+          requestTimeout: REQUEST_MS_MAX,
+          keepAliveTimeout: IDLE_MS_MAX,
+          noDelay: true,
+        },
+        (request, response) => void answer(request, response, handler, bodyBytesMax),
+      )
+      server.maxHeadersCount = HEADERS_MAX
+      server.maxConnections = CONNECTIONS_MAX
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)))
+      server.listen({ host, port, backlog: 4_096 }, resolve)
+      await promise
+      const address = server.address()
+      return {
+        host,
+        port: typeof address === 'object' && address !== null ? address.port : port,
+        async close({ graceMs }) {
+          const closed = Promise.withResolvers<void>()
+          server.close(() => closed.resolve())
+          server.closeIdleConnections()
+          const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+          await closed.promise
+          clearTimeout(cut)
+        },
+      }
+    },
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: HttpHandler,
+  bodyBytesMax: number,
+): Promise<void> {
+  const controller = new AbortController()
+  response.on('close', () => controller.abort(new Fault('net/client-gone', 'the client went away')))
+  try {
+    const body = await readBody(request, bodyBytesMax)
+    if (body === undefined) return send(response, tooLarge(request, bodyBytesMax))
+    const answered = await handler({
+      method: request.method ?? 'GET',
+      target: request.url ?? '/',
+      headers: request.headers as Record<string, string | undefined>,
+      body,
+      signal: controller.signal,
+    })
+    send(response, answered)
+  } catch {
+    // The body broke off, or the handler has a bug that it has logged: either way this one request ends.
+    if (!response.headersSent)
+      send(response, { status: 500, headers: { 'content-type': 'text/plain' }, body: 'internal error' })
+    else response.destroy()
+  }
+}
+
+/** Undefined where it is longer than allowed. */
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) return undefined
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of request) {
+    length += (part as Buffer).length
+    if (length > bytesMax) return undefined
+    parts.push(part as Buffer)
+  }
+  if (parts.length === 0) return EMPTY
+  if (parts.length === 1) return view(parts[0] as Uint8Array)
+  return view(Buffer.concat(parts))
+}
+
+/** A plain view: the pure layers know no Buffer. */
+function view(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+/** As geth says it. */
+function tooLarge(request: IncomingMessage, bytesMax: number): HttpResponse {
+  const length = request.headers['content-length'] ?? 'chunked'
+  return {
+    status: 413,
+    headers: { 'content-type': 'text/plain', connection: 'close' },
+    body: `content length too large (${length}>${bytesMax})`,
+  }
+}
+
+function send(response: ServerResponse, { status, headers, body }: HttpResponse): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  response.writeHead(status, { ...headers, 'content-length': bytes.length })
+  response.end(bytes)
+}
+
+function explain(error: NodeJS.ErrnoException, host: string, port: number): Fault {
+  if (error.code === 'EADDRINUSE') {
+    return new Fault(
+      'net/port-in-use',
+      `${host}:${port} is taken: stop the process there or choose another port with --port`,
+      { host, port },
+      { cause: error },
+    )
+  }
+  return new Fault(
+    'net/refused',
+    `cannot listen on ${host}:${port}: ${error.message}`,
+    { host, port },
+    { cause: error },
+  )
+}

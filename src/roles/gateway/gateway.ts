@@ -1,0 +1,135 @@
+/**
+ * A gateway stands between users and replicas. It decides one served head (`head.ts` drives the machine), keeps a stream to each replica
+ * (`links.ts`), asks whoever holds that head (`router.ts`), passes on to masters what replicas cannot know (`forward.ts`,
+ * `rebroadcast.ts`) and speaks HTTP with users (`http-edge.ts`). It owns no state of the chain: whatever it cannot get is refused.
+ */
+import { assert } from '#kernel/assert.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { HttpClient, HttpHandler } from '#ports/http.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { MeterRegistry } from '#ports/meter-registry.ts'
+import type { Random } from '#ports/random.ts'
+import type { Scope } from '#ports/scope.ts'
+import type { Transport } from '#ports/transport.ts'
+import type { ReplicaStatus } from '#wire/link.ts'
+import { createAdmission } from './admission.ts'
+import { createForward } from './forward.ts'
+import { createHead } from './head.ts'
+import { createHttpEdge } from './http-edge.ts'
+import { openLinks } from './links.ts'
+import { createGatewayMetrics } from './metrics.ts'
+import type { GatewayOptions } from './options.ts'
+import { createRate } from './rate.ts'
+import { createRebroadcast } from './rebroadcast.ts'
+import { createRouter } from './router.ts'
+import { createSolver } from './solver.ts'
+import { describeGateway, type GatewayStatus } from './status.ts'
+
+const NONCE_BYTES = 4
+
+export interface GatewayParts {
+  readonly transport: Transport
+  readonly http: HttpClient
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly meter: MeterRegistry
+}
+
+export interface Gateway {
+  /** For the HttpServer that the composition root listens with. */
+  readonly handle: HttpHandler
+  status(): GatewayStatus
+  /** True while some replica holds the served head. */
+  isReady(): boolean
+}
+
+/** Links to the replicas in `scope` and answers until it is closed. */
+export function startGateway(
+  options: Omit<GatewayOptions, 'host' | 'port'>,
+  parts: GatewayParts,
+  scope: Scope,
+): Gateway {
+  assert(options.replicas.length > 0, 'a gateway has replicas')
+  const { clock, log } = parts
+  const metrics = createGatewayMetrics(parts.meter)
+  const statuses = new Map<string, ReplicaStatus>()
+
+  const nonce = parts.random.bytes(NONCE_BYTES).reduce((sum, byte) => sum * 256 + byte, 0)
+  const head = createHead(nonce, {
+    clock,
+    log,
+    metrics,
+    askFeedEnd: (address, asked) => links.get(address)?.askFeedEnd(asked),
+    giveUp: (address) => links.get(address)?.giveUp(),
+    moved: () => rebroadcast.headMoved(),
+  })
+  const links = openLinks(
+    { gateway: options.id, addresses: options.replicas },
+    {
+      ...parts,
+      onStatus(link, status) {
+        statuses.set(link.address, status)
+        head.take({
+          kind: 'status',
+          replica: link.address,
+          applied: status.applied,
+          head: status.head,
+          routable: status.phase === 'ready',
+        })
+      },
+      onFeedEnd: (asked, next) => head.take({ kind: 'feedEnd', nonce: asked, next }),
+      onLost(address) {
+        statuses.delete(address)
+        head.take({ kind: 'lost', replica: address })
+      },
+    },
+    scope,
+  )
+  const router = createRouter({ head, links, clock, metrics })
+  const forward = createForward(
+    { masters: options.masters, secret: options.forwardSecret },
+    { http: parts.http, clock, log, metrics },
+  )
+  const rebroadcast = createRebroadcast({ forward, router, clock, metrics }, (task) =>
+    scope.spawn('send transactions again', task),
+  )
+  const admission = createAdmission({
+    inFlightMax: options.requestsInFlightMax,
+    queuedMax: options.requestsQueuedMax,
+  })
+  const rate = createRate(clock)
+  const solver = createSolver({ router, forward, rebroadcast, links, clock, metrics })
+
+  scope.defer(() => head.close())
+  const gateway: Gateway = {
+    isReady: () => head.holders().length > 0,
+    status: () =>
+      describeGateway({
+        addresses: options.replicas,
+        links,
+        statuses,
+        served: head.served(),
+        holders: head.holders(),
+        traffic: {
+          requests: rate.total(),
+          inFlight: admission.inFlight(),
+          requestsPerSecond: rate.perSecond(),
+          pendingTransactions: rebroadcast.count(),
+        },
+      }),
+    handle: (request) => edge(request),
+  }
+  const edge = createHttpEdge(options, {
+    solver,
+    admission,
+    clock,
+    log,
+    metrics,
+    meter: parts.meter,
+    rate,
+    isReady: gateway.isReady,
+    status: gateway.status,
+  })
+  return gateway
+}

@@ -1,0 +1,120 @@
+/**
+ * Drives the served-head machine: feeds it what replicas say and what time it is, carries out its effects, and lets requests wait for
+ * what is not there yet. Time is read when something happens, never cached.
+ */
+import type { BlockRef } from '#chain/block-ref.ts'
+import { unreachable } from '#kernel/assert.ts'
+import type { Clock, Timer } from '#ports/clock.ts'
+import type { Logger } from '#ports/logger.ts'
+import {
+  createServedHead,
+  type DecidedHead,
+  type HeadEffect,
+  type HeadInput,
+  holders,
+  step,
+} from '#protocol/head/served-head.ts'
+import type { GatewayMetrics } from './metrics.ts'
+
+export interface Head {
+  served(): DecidedHead | undefined
+  /** Addresses of the replicas that may be asked at the served head. */
+  holders(): readonly string[]
+  take(input: Timeless<HeadInput>): void
+  /** What `ready` gives, as soon as it gives something; undefined after `untilMs` or when nobody waits any more. Asked again after each step. */
+  wait<T>(ready: () => T | undefined, untilMs: number, signal: AbortSignal): Promise<T | undefined>
+  close(): void
+}
+
+type Timeless<T> = T extends { readonly nowMs: number } ? Omit<T, 'nowMs'> : never
+
+export interface HeadParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: GatewayMetrics
+  readonly askFeedEnd: (address: string, nonce: number) => void
+  /** The replica is silent: what it was asked is asked elsewhere. */
+  readonly giveUp: (address: string) => void
+  readonly moved: (head: DecidedHead) => void
+}
+
+export function createHead(nonce: number, parts: HeadParts): Head {
+  const { clock, log, metrics } = parts
+  const view = createServedHead(nonce)
+  const waiting = new Set<() => void>()
+  let timer: Timer | undefined
+  let shown: BlockRef | undefined
+
+  const perform = (effect: HeadEffect): void => {
+    switch (effect.kind) {
+      case 'serve':
+        countMove(metrics, log, shown, effect.head.head)
+        shown = effect.head.head
+        return parts.moved(effect.head)
+      case 'askFeedEnd':
+        return parts.askFeedEnd(effect.replica, effect.nonce)
+      case 'evict':
+        log.warn('a replica is silent and is not asked any more', { address: effect.replica })
+        metrics.evicted.add(1)
+        return parts.giveUp(effect.replica)
+      case 'distrust':
+        log.error('a replica contradicts the others and is not asked any more', {
+          address: effect.replica,
+          why: effect.why,
+        })
+        return parts.giveUp(effect.replica)
+      case 'arm':
+        timer?.cancel()
+        timer = clock.after(effect.atMs - clock.nowMs(), () => take({ kind: 'tick' }))
+        return
+      default:
+        return unreachable(effect, 'effects of the served head')
+    }
+  }
+  const take: Head['take'] = (input) => {
+    for (const effect of step(view, { ...input, nowMs: clock.nowMs() })) perform(effect)
+    metrics.routable.set(holders(view).length)
+    for (const again of [...waiting]) again()
+  }
+
+  return {
+    served: () => view.served,
+    holders: () => holders(view),
+    take,
+    async wait(ready, untilMs, signal) {
+      const now = ready()
+      const leftMs = untilMs - clock.nowMs()
+      if (now !== undefined || signal.aborted || leftMs <= 0) return now
+      const found = Promise.withResolvers<ReturnType<typeof ready>>()
+      const look = (): void => {
+        const value = ready()
+        if (value !== undefined) found.resolve(value)
+      }
+      const stop = (): void => found.resolve(undefined)
+      const deadline = clock.after(leftMs, stop)
+      waiting.add(look)
+      signal.addEventListener('abort', stop)
+      try {
+        return await found.promise
+      } finally {
+        deadline.cancel()
+        waiting.delete(look)
+        signal.removeEventListener('abort', stop)
+      }
+    },
+    close() {
+      timer?.cancel()
+    },
+  }
+}
+
+function countMove(metrics: GatewayMetrics, log: Logger, from: BlockRef | undefined, to: BlockRef): void {
+  metrics.headMoves.add(1)
+  metrics.head.set(to.number)
+  if (from === undefined || to.number >= from.number) return
+  metrics.headSteppedDown.add(1)
+  log.warn('the served head stepped down: the new branch is shorter and was held back long enough', {
+    from: from.number,
+    to: to.number,
+  })
+}

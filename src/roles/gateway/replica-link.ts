@@ -1,0 +1,175 @@
+/**
+ * The gateway's end of one stream to a replica, from the handshake to its loss. Requests travel with ids and many are under way at once;
+ * whatever ends the stream, or evicts the replica, ends each of them with an outcome that lets the router ask elsewhere.
+ */
+import { Fault } from '#kernel/fault.ts'
+import type { Clock, Timer } from '#ports/clock.ts'
+import type { Connection } from '#ports/transport.ts'
+import {
+  decodeToGateway,
+  encodeToReplica,
+  LINK_VERSION,
+  type LinkHead,
+  type Refusal,
+  type ReplicaHello,
+  type ReplicaStatus,
+  type ToGateway,
+} from '#wire/link.ts'
+import { createAnswerCollector, type LinkAnswer } from '#wire/link-answer.ts'
+
+const HELLO_WITHIN_MS = 2_000
+/** Below the replica's own limit, so that a crowd is refused here without a round trip. */
+const REQUESTS_PER_LINK_MAX = 1_000
+const IDS = 4_294_967_296
+
+export type Outcome =
+  | { readonly kind: 'answer'; readonly answer: LinkAnswer }
+  | { readonly kind: 'notHeld' }
+  | { readonly kind: 'refused'; readonly why: Refusal }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'late' }
+
+export interface ReplicaLink {
+  readonly address: string
+  readonly hello: ReplicaHello
+  inFlight(): number
+  /** Never rejects. `late` when `deadlineMs` have passed; `lost` when the stream is, or nobody waits any more. */
+  ask(
+    request: { readonly head: LinkHead; readonly body: Uint8Array; readonly deadlineMs: number },
+    signal: AbortSignal,
+  ): Promise<Outcome>
+  askFeedEnd(nonce: number): void
+  /** Ends all that is under way as lost: the replica is silent. Answers that still come are dropped. */
+  giveUp(): void
+  /** Resolves when the stream has ended. */
+  readonly ended: Promise<unknown>
+  close(): void
+}
+
+export interface LinkEvents {
+  /** After the handshake and before anything else of this stream. Throws a Fault to refuse it. */
+  readonly onOpen: (link: ReplicaLink) => void
+  readonly onStatus: (link: ReplicaLink, status: ReplicaStatus) => void
+  readonly onFeedEnd: (nonce: number, next: number) => void
+}
+
+/** @throws Fault gateway/handshake, wire/link, net/lost */
+export function openReplicaLink(
+  connection: Connection,
+  address: string,
+  parts: { readonly gateway: string; readonly clock: Clock } & LinkEvents,
+): Promise<ReplicaLink> {
+  const opened = Promise.withResolvers<ReplicaLink>()
+  const ended = Promise.withResolvers<unknown>()
+  const requests = createRequests(connection, parts.clock)
+  let link: ReplicaLink | undefined
+  const fail = (cause: unknown): void => {
+    opened.reject(cause)
+    connection.close()
+  }
+  const late = parts.clock.after(HELLO_WITHIN_MS, () =>
+    fail(new Fault('gateway/handshake', `${address} accepts connections and says nothing`, { address })),
+  )
+
+  const greet = (message: ToGateway): void => {
+    if (message.kind !== 'hello')
+      throw new Fault('gateway/handshake', `${address} does not begin with a greeting`, { address })
+    if (message.version !== LINK_VERSION) throw otherVersion(address, message.version)
+    late.cancel()
+    link = {
+      address,
+      hello: message,
+      inFlight: requests.count,
+      ask: requests.ask,
+      askFeedEnd: (nonce) => connection.send(encodeToReplica({ kind: 'askFeedEnd', nonce })),
+      giveUp: requests.loseAll,
+      ended: ended.promise,
+      close: () => connection.close(),
+    }
+    parts.onOpen(link)
+    opened.resolve(link)
+  }
+
+  connection.onLost((cause) => {
+    late.cancel()
+    requests.loseAll()
+    opened.reject(cause)
+    ended.resolve(cause)
+  })
+  connection.onMessage((bytes) => {
+    try {
+      const message = decodeToGateway(bytes)
+      if (link === undefined) greet(message)
+      else if (message.kind === 'status') parts.onStatus(link, message)
+      else if (message.kind === 'feedEnd') parts.onFeedEnd(message.nonce, message.next)
+      else requests.take(message)
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown
+      fail(thrown)
+    }
+  })
+  connection.send(encodeToReplica({ kind: 'hello', version: LINK_VERSION, gateway: parts.gateway }))
+  return opened.promise
+}
+
+function otherVersion(address: string, version: number): Fault {
+  return new Fault(
+    'gateway/handshake',
+    `the replica at ${address} speaks version ${version} of the link, this gateway ${LINK_VERSION}: upgrade the older one`,
+    { address, version, ours: LINK_VERSION },
+  )
+}
+
+/** The requests under way on one stream. */
+function createRequests(connection: Connection, clock: Clock) {
+  const waiting = new Map<number, (outcome: Outcome) => void>()
+  const collector = createAnswerCollector()
+  let nextId = 0
+
+  const settle = (id: number, outcome: Outcome): void => {
+    waiting.get(id)?.(outcome)
+    waiting.delete(id)
+  }
+  const abandon = (id: number, outcome: Outcome): void => {
+    if (!waiting.has(id)) return
+    connection.send(encodeToReplica({ kind: 'cancel', id }))
+    collector.drop(id)
+    settle(id, outcome)
+  }
+  const ask: ReplicaLink['ask'] = async (request, signal) => {
+    if (signal.aborted) return { kind: 'lost' }
+    if (waiting.size >= REQUESTS_PER_LINK_MAX) return { kind: 'refused', why: 'overloaded' }
+    const id = nextId
+    nextId = (nextId + 1) % IDS
+    const outcome = Promise.withResolvers<Outcome>()
+    waiting.set(id, outcome.resolve)
+    const gone = (): void => abandon(id, { kind: 'lost' })
+    const deadline: Timer = clock.after(request.deadlineMs, () => abandon(id, { kind: 'late' }))
+    signal.addEventListener('abort', gone)
+    connection.send(
+      encodeToReplica({ kind: 'request', id, ...request, deadlineMs: Math.ceil(request.deadlineMs) }),
+    )
+    try {
+      return await outcome.promise
+    } finally {
+      deadline.cancel()
+      signal.removeEventListener('abort', gone)
+    }
+  }
+  return {
+    ask,
+    count: () => waiting.size,
+    loseAll() {
+      for (const id of [...waiting.keys()]) abandon(id, { kind: 'lost' })
+    },
+    take(message: Exclude<ToGateway, { kind: 'status' | 'feedEnd' }>): void {
+      if (message.kind === 'hello') throw new Fault('gateway/handshake', 'a replica greeted twice')
+      if (!waiting.has(message.id)) return // cancelled or late
+      if (message.kind === 'piece') {
+        const answer = collector.add(message)
+        if (answer !== undefined) settle(message.id, { kind: 'answer', answer })
+      } else if (message.kind === 'notHeld') settle(message.id, { kind: 'notHeld' })
+      else settle(message.id, { kind: 'refused', why: message.why })
+    },
+  }
+}

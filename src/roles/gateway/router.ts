@@ -1,0 +1,120 @@
+/**
+ * Finds the replica that answers a body of calls. The body is bound to one served head; whoever holds it and has the least to do is
+ * asked, and a failed attempt is made again at another holder with the same head: reads may be repeated. When nobody can answer at that
+ * head any more (a reorg took it away) what has come is thrown away and the whole body is bound again. Waiting for a head or a holder
+ * has a budget of its own, shorter than the request's.
+ */
+import type { Clock } from '#ports/clock.ts'
+import type { Answer, HeadContext } from '#rpc/answer.ts'
+import type { Head } from './head.ts'
+import type { Links } from './links.ts'
+import type { GatewayMetrics } from './metrics.ts'
+import type { Outcome, ReplicaLink } from './replica-link.ts'
+
+/** How long a request waits for what is not served yet (architecture §9). */
+export const WAIT_MS = 500
+/** Attempts of one request, over all heads that it was bound to. */
+const ATTEMPTS_MAX = 16
+
+export type Routed =
+  | { readonly kind: 'answer'; readonly answer: Answer; readonly head: HeadContext }
+  /** No head is served, it is below the asked mark, or nobody who holds it could be asked in time. */
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'overloaded' }
+  /** The request's own time is over. */
+  | { readonly kind: 'late' }
+
+export interface Router {
+  /** Answers the body at one head whose number is at least `minBlock`. */
+  ask(
+    body: Uint8Array,
+    limits: { readonly minBlock: number; readonly untilMs: number; readonly signal: AbortSignal },
+  ): Promise<Routed>
+  /** The served head once it is at least `minBlock`, waited for as long as a request may wait. */
+  head(minBlock: number, signal: AbortSignal): Promise<HeadContext | undefined>
+}
+
+interface Parts {
+  readonly head: Head
+  readonly links: Links
+  readonly clock: Clock
+  readonly metrics: GatewayMetrics
+}
+
+export function createRouter(parts: Parts): Router {
+  const { head, clock } = parts
+  let turn = 0
+
+  const servedFrom = (minBlock: number): HeadContext | undefined => {
+    const served = head.served()
+    return served !== undefined && served.head.number >= minBlock ? served : undefined
+  }
+
+  /** The holder with the least under way; those that are equal take turns. */
+  const pick = (tried: ReadonlySet<ReplicaLink>): ReplicaLink | undefined => {
+    const addresses = head.holders()
+    turn = (turn + 1) % Number.MAX_SAFE_INTEGER
+    let best: ReplicaLink | undefined
+    for (let i = 0; i < addresses.length; i++) {
+      const link = parts.links.get(addresses[(turn + i) % addresses.length] as string)
+      if (link === undefined || tried.has(link)) continue
+      if (best === undefined || link.inFlight() < best.inFlight()) best = link
+    }
+    return best
+  }
+
+  return {
+    head: (minBlock, signal) => head.wait(() => servedFrom(minBlock), clock.nowMs() + WAIT_MS, signal),
+    async ask(body, { minBlock, untilMs, signal }) {
+      const waitUntilMs = Math.min(untilMs, clock.nowMs() + WAIT_MS)
+      const tried = new Set<ReplicaLink>()
+      let bound: HeadContext | undefined
+      let failure: Routed['kind'] & ('unavailable' | 'overloaded') = 'unavailable'
+
+      const choose = (): { at: HeadContext; link: ReplicaLink } | undefined => {
+        const at = servedFrom(minBlock)
+        if (at === undefined) return undefined
+        if (at.position !== bound?.position) {
+          // A later head than the one that failed, or the first: everybody may be asked again.
+          bound = at
+          tried.clear()
+        }
+        const link = pick(tried)
+        return link && { at, link }
+      }
+
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const chosen = await head.wait(choose, waitUntilMs, signal)
+        if (chosen === undefined) return { kind: failure }
+        const { at, link } = chosen
+        tried.add(link)
+        const outcome = await link.ask({ head: at, body, deadlineMs: untilMs - clock.nowMs() }, signal)
+        if (outcome.kind === 'late' || signal.aborted) return { kind: 'late' }
+        if (outcome.kind !== 'answer') {
+          parts.metrics.attemptsFailed.add(1, { reason: outcome.kind })
+          failure = isOverload(outcome) ? 'overloaded' : 'unavailable'
+          continue
+        }
+        if (await laterHeadMayKnow(outcome.answer, at, waitUntilMs, signal)) continue
+        return { kind: 'answer', answer: outcome.answer, head: at }
+      }
+      return { kind: failure }
+    },
+  }
+
+  /** A call asked for what is announced but not served yet: true as soon as a later head is served. */
+  async function laterHeadMayKnow(
+    answer: Answer,
+    at: HeadContext,
+    untilMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (!answer.items.some((item) => item.kind === 'retry')) return false
+    const later = (): true | undefined => ((head.served()?.position ?? 0) > at.position ? true : undefined)
+    return (await head.wait(later, untilMs, signal)) === true
+  }
+}
+
+function isOverload(outcome: Outcome): boolean {
+  return outcome.kind === 'refused' && outcome.why === 'overloaded'
+}

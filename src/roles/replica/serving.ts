@@ -1,0 +1,161 @@
+/**
+ * An answer thread: stands between the applier's news and everybody who asks. Until the store is there (a new replica waits for its feed) it
+ * answers that it is not ready; then HTTP and link answer from snapshots, and the link tells gateways each change.
+ */
+import type { Genesis } from '#chain/genesis.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { HttpHandler } from '#ports/http.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { Mailbox } from '#ports/mailbox.ts'
+import type { Meter } from '#ports/meter.ts'
+import type { Scope } from '#ports/scope.ts'
+import type { Transport } from '#ports/transport.ts'
+import type { Store } from '#state/store.ts'
+import { createAnswerHttp } from './answer-http.ts'
+import { type Answerer, type AnswererOptions, createAnswerer } from './answerer.ts'
+import type { AnswererAsks, ApplierNews, Board } from './board.ts'
+import { type LinkPortParts, openLinkPort } from './link-port.ts'
+
+export interface ServingOptions extends AnswererOptions {
+  readonly id: string
+  /** Where gateways connect. */
+  readonly link: string
+}
+
+export interface ServingParts {
+  /** Called once the applier says that the store is there. */
+  readonly openStore: () => Store
+  readonly genesis: Genesis
+  readonly board: Board
+  readonly applier: Mailbox<AnswererAsks, ApplierNews>
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly log: Logger
+  readonly meter: Meter
+  readonly renderMetrics: () => string
+}
+
+export interface Serving {
+  /** For the HttpServer that the composition root listens with. */
+  readonly handle: HttpHandler
+}
+
+/** Resolves at once; the link opens when the store is there, because its greeting names the cluster. */
+export async function startServing(
+  options: ServingOptions,
+  parts: ServingParts,
+  scope: Scope,
+): Promise<Serving> {
+  const { board, applier } = parts
+  const once = new Set<() => void>()
+  const always = new Set<() => void>()
+  const asked = new Map<number, { settle(next: number): void; fail(thrown: unknown): void }>()
+  const opened = Promise.withResolvers<void>()
+  let lastNonce = 0
+
+  applier.onMessage((news) => {
+    if (news.kind === 'opened') opened.resolve()
+    else if (news.kind === 'feedEnd') {
+      const waiting = asked.get(news.nonce)
+      asked.delete(news.nonce)
+      if (news.next === undefined)
+        waiting?.fail(new Fault('feed/lost', 'the feed cannot be asked for its end'))
+      else waiting?.settle(news.next)
+    } else {
+      for (const wake of once) wake()
+      once.clear()
+      for (const changed of always) changed()
+    }
+  })
+  const feedEnd = (): Promise<number> => {
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const nonce = ++lastNonce
+    asked.set(nonce, { settle: resolve, fail: reject })
+    applier.post({ kind: 'askFeedEnd', nonce })
+    return promise
+  }
+
+  let store: Store | undefined
+  const lateStore = (): Store => {
+    if (store === undefined)
+      throw new Fault('replica/not-ready', 'the store is not there yet: the feed has not been read')
+    return store
+  }
+  const answerer = createAnswerer(options, {
+    store: {
+      identity: () => lateStore().identity(),
+      snapshot: () => lateStore().snapshot(),
+      initialise: refuseWrites,
+      commit: refuseWrites,
+    },
+    board,
+    config: parts.genesis.config,
+    clock: parts.clock,
+    log: parts.log,
+    meter: parts.meter,
+    onceMoved: (wake) => once.add(wake),
+  })
+  scope.spawn('open the link', async (signal) => {
+    signal.addEventListener('abort', () => opened.resolve(), { once: true })
+    await opened.promise
+    if (signal.aborted) return
+    store = parts.openStore()
+    const onChange: LinkPortParts['onChange'] = (changed) => {
+      always.add(changed)
+      return () => always.delete(changed)
+    }
+    const link = await openLink(options, parts, { answerer, store, onChange, feedEnd })
+    scope.defer(() => link.close())
+  })
+  return {
+    handle: createAnswerHttp({
+      answerer,
+      isReady: () => store !== undefined && board.isReady(),
+      metrics: parts.renderMetrics,
+    }),
+  }
+}
+
+function refuseWrites(): never {
+  throw new Fault('replica/read-only', 'only the applier writes the store')
+}
+
+async function openLink(
+  options: ServingOptions,
+  { transport, clock, log, board }: ServingParts,
+  {
+    answerer,
+    store,
+    onChange,
+    feedEnd,
+  }: { answerer: Answerer; store: Store } & Pick<LinkPortParts, 'onChange' | 'feedEnd'>,
+) {
+  const identity = store.identity()
+  if (identity === undefined) throw new Fault('replica/not-ready', 'the store has no identity')
+  const { cluster, chainId, genesisHash, generation } = identity
+  const hello = { cluster, chainId: Number(chainId), genesisHash, generation, replica: options.id }
+  const status: LinkPortParts['status'] = () => {
+    // Before the snapshot: it may then show more than is claimed, never less.
+    const applied = board.applied()
+    const snapshot = store.snapshot()
+    try {
+      return {
+        phase: board.isReady() ? 'ready' : 'catchingUp',
+        applied,
+        head: answerer.served(snapshot),
+        announcedNumber: board.announcedNumber(),
+        verifiedNumber: snapshot.heads.verified.number,
+        historyFrom: snapshot.historyFrom,
+        chainFrom: snapshot.chainFrom,
+      }
+    } finally {
+      snapshot.release()
+    }
+  }
+  const answer: LinkPortParts['answer'] = (body, context) => answerer.answer(body, context)
+  return openLinkPort(
+    { address: options.link, hello },
+    { transport, clock, log, answer, status, onChange, feedEnd },
+  )
+}
