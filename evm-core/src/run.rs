@@ -2,9 +2,9 @@
 //! abandoned, or another is begun.
 use crate::{
     codec::{put_bytes, read_environment, read_transaction, write_failure, write_outcome, Ran, Reader, Status, Stopped},
-    fuel::{aborted, instructions, refill, Ctx},
     global::{input, output, Global},
     host::{report_panics, HostDb},
+    instructions::{aborted, instructions, refill, Ctx},
 };
 use revm::{
     context::{BlockEnv, CfgEnv, Context, TxEnv},

@@ -39,7 +39,7 @@ export interface EvmEnvironment {
   }
 }
 
-export interface EvmAuthorization {
+interface EvmAuthorization {
   readonly chainId: bigint
   readonly address: Uint8Array
   readonly nonce: bigint
@@ -70,13 +70,13 @@ export interface EvmTransaction {
   readonly authorizationList?: readonly EvmAuthorization[]
 }
 
-export interface EvmLog {
+interface EvmLog {
   readonly address: Uint8Array
   readonly topics: readonly Uint8Array[]
   readonly data: Uint8Array
 }
 
-export interface Ran {
+interface Ran {
   /** After refunds, and not below the floor of EIP-7623: what a receipt says. */
   readonly gasUsed: bigint
   /** Before refunds. */

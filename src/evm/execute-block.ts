@@ -166,7 +166,7 @@ function rewards({ header, ommers }: Block, rules: Rules): Credit[] {
 }
 
 /** A block's transaction as the core takes it. */
-export function transactionFor(t: Transaction, from: Address): EvmTransaction {
+function transactionFor(t: Transaction, from: Address): EvmTransaction {
   const { type, to, gasLimit: gas, value, nonce, chainId, data } = t
   return {
     type,
