@@ -45,7 +45,7 @@ export function stateMethods() {
       const input = callObject(call, 0)
       const outcome = caller.call(input, { ...stateAt(context, blockPlace(where, 1)), ...limits(context) })
       if (outcome.kind === 'returned') return toHex(outcome.output)
-      throw callFailure(outcome, input.gas ?? context.gasMax)
+      throw callFailure(outcome)
     },
     eth_estimateGas: (params, context) => {
       const [call, where, ...overrides] = list(params, 1, 4)
@@ -61,11 +61,11 @@ export function stateMethods() {
         case 'exceeds':
           throw failed('server', `gas required exceeds allowance (${estimate.allowance})`)
         case 'noFunds':
-          throw failed('server', 'insufficient funds for transfer')
+          throw failed('server', estimate.reason)
         case 'failed':
-          if (estimate.outcome.kind === 'refused')
+          if (estimate.outcome.kind === 'refused' && estimate.outcome.suppliedGas !== undefined)
             throw failed('server', `failed with ${estimate.gas} gas: ${estimate.outcome.reason}`)
-          throw callFailure(estimate.outcome, estimate.gas)
+          throw callFailure(estimate.outcome)
       }
     },
   } satisfies Handlers
@@ -105,7 +105,7 @@ function codeOf(view: StateView, hash: Uint8Array): Uint8Array {
   return code
 }
 
-function callFailure(outcome: Exclude<CallOutcome, { kind: 'returned' }>, gas: bigint): RpcFailure {
+function callFailure(outcome: Exclude<CallOutcome, { kind: 'returned' }>): RpcFailure {
   switch (outcome.kind) {
     case 'reverted': {
       const reason = revertReason(outcome.output)
@@ -118,7 +118,8 @@ function callFailure(outcome: Exclude<CallOutcome, { kind: 'returned' }>, gas: b
     case 'halted':
       return failed('server', outcome.reason)
     case 'refused':
-      return failed('server', `err: ${outcome.reason} (supplied gas ${gas})`)
+      if (outcome.suppliedGas === undefined) return failed('server', outcome.reason)
+      return failed('server', `err: ${outcome.reason} (supplied gas ${outcome.suppliedGas})`)
     case 'timeout':
       return failed('server', 'execution aborted (timeout)')
     case 'missing':
