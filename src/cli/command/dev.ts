@@ -8,7 +8,6 @@ import { join, resolve } from 'node:path'
 import { type Anvil, startAnvil } from '#cli/dev/anvil.ts'
 import { anyFreePort, freePortFrom } from '#cli/dev/free-port.ts'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
-import { call } from '#cli/dev/json-rpc.ts'
 import { startLiveLine } from '#cli/dev/live-line.ts'
 import { type Child, superviseChild } from '#cli/dev/supervisor.ts'
 import { startTraffic } from '#cli/dev/traffic.ts'
@@ -18,6 +17,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { OptionTable, OptionValues } from '#ports/options.ts'
 import { defineCommand } from './command.ts'
+import { fetchStatus } from './status.ts'
 
 const options = {
   port: {
@@ -57,6 +57,10 @@ const options = {
   },
   ...logOptions,
 } as const satisfies OptionTable
+
+/** A newcomer is shown the cluster even where it is still catching up by then. */
+const SERVING_MS_MAX = 8_000
+const PROBE_EVERY_MS = 25
 
 type DevOptions = OptionValues<typeof options>
 
@@ -202,6 +206,7 @@ async function compose(
   await Promise.all(children.map(({ ready }) => ready))
 
   const gateway = `http://127.0.0.1:${port}`
+  await untilServing(gateway, values.replicas)
   let holder: string = DEV_ACCOUNTS[0]
   if (anvil !== undefined) {
     const traffic = await startTraffic(anvil.http, gateway, { blockTimeMs: values.blockTimeMs, log })
@@ -278,7 +283,11 @@ function print(cluster: DevCluster): void {
   )
 }
 
-/** Kept here so that a reader finds what "ready" means for the whole: the gateway answers at a head. */
-export async function gatewayAnswers(gateway: string): Promise<boolean> {
-  return typeof (await call(gateway, 'eth_blockNumber', []).catch(() => undefined)) === 'string'
+/** Ready is what a newcomer sees: the gateway has a head, and every replica holds it. */
+async function untilServing(gateway: string, replicas: number): Promise<void> {
+  for (const end = performance.now() + SERVING_MS_MAX; performance.now() < end; ) {
+    const status = await fetchStatus(gateway).catch(() => undefined)
+    if (status?.head && status.replicas.filter(({ phase }) => phase === 'ready').length === replicas) return
+    await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS))
+  }
 }

@@ -1,6 +1,7 @@
 /** `drover status`: what a gateway knows of its cluster, for people. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
+import type { GatewayStatus } from '#roles/gateway/status.ts'
 import { defineCommand } from './command.ts'
 
 const options = {
@@ -16,24 +17,6 @@ const options = {
 
 const TIMEOUT_MS = 5_000
 
-/** The gateway's GET /status. */
-export interface GatewayStatus {
-  readonly cluster: string | null
-  readonly head: { readonly number: number; readonly hash: string } | null
-  readonly safe: { readonly number: number } | null
-  readonly finalized: { readonly number: number } | null
-  readonly verified: number | null
-  readonly requests: number
-  readonly replicas: readonly {
-    readonly id: string
-    readonly address: string
-    readonly phase: string
-    readonly head: number | null
-    readonly lag: number | null
-    readonly inFlight: number
-  }[]
-}
-
 export const statusCommand = defineCommand({
   name: 'status',
   summary: 'what a gateway knows of its cluster',
@@ -46,7 +29,8 @@ export const statusCommand = defineCommand({
   },
 })
 
-async function fetchStatus(url: string): Promise<GatewayStatus> {
+/** @throws Fault status/no-gateway */
+export async function fetchStatus(url: string): Promise<GatewayStatus> {
   try {
     const response = await fetch(new URL('/status', url), { signal: AbortSignal.timeout(TIMEOUT_MS) })
     if (!response.ok) throw new Error(`HTTP ${response.status}`)
@@ -66,8 +50,8 @@ export function renderStatus(status: GatewayStatus): string {
   const lines = [
     `cluster    ${status.cluster ?? 'not known yet'}`,
     `head       ${head}`,
-    `safe       ${status.safe?.number ?? '–'}`,
-    `finalized  ${status.finalized?.number ?? '–'}`,
+    `safe       ${status.safe ?? '–'}`,
+    `finalized  ${status.finalized ?? '–'}`,
     `verified   ${status.verified ?? '–'}`,
     `requests   ${status.requests}`,
     '',

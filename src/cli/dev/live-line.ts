@@ -1,13 +1,6 @@
 /** The one live line of `drover dev`: head, verified, each replica's lag, requests a second. On a terminal it redraws itself; elsewhere a line every ten seconds. */
 
-/** What the gateway's /status tells, as far as the line needs it. */
-export interface ClusterStatus {
-  readonly head: { readonly number: number } | null
-  readonly verified: number | null
-  readonly replicas: readonly { readonly id: string; readonly lag: number | null }[]
-  /** Since the gateway's start. */
-  readonly requests: number
-}
+import type { GatewayStatus } from '#roles/gateway/status.ts'
 
 const TERMINAL_EVERY_MS = 250
 const ELSEWHERE_EVERY_MS = 10_000
@@ -20,7 +13,7 @@ export function startLiveLine(statusUrl: string, out: NodeJS.WriteStream): { sto
     let line: string
     try {
       const response = await fetch(statusUrl, { signal: AbortSignal.timeout(2_000) })
-      const status = (await response.json()) as ClusterStatus
+      const status = (await response.json()) as GatewayStatus
       const rate = last === undefined ? 0 : ((status.requests - last.requests) / (atMs - last.atMs)) * 1_000
       last = { requests: status.requests, atMs }
       line = renderLine(status, rate)
@@ -39,7 +32,7 @@ export function startLiveLine(statusUrl: string, out: NodeJS.WriteStream): { sto
   }
 }
 
-export function renderLine(status: ClusterStatus, requestsPerSecond: number): string {
+export function renderLine(status: GatewayStatus, requestsPerSecond: number): string {
   const lags = status.replicas.map(
     ({ id, lag }) => `${id} ${lag === null ? 'away' : lag === 0 ? 'at head' : `−${lag}`}`,
   )

@@ -2,6 +2,7 @@
  * How a long-running command lives: it starts in a scope, says when it is ready, and stops in order on ctrl-C, SIGTERM, or when the
  * channel to its supervisor closes. A second signal ends it at once.
  */
+import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 
@@ -25,10 +26,18 @@ export async function runService(
   if (process.connected) process.on('disconnect', () => stop.resolve('supervisor gone'))
 
   try {
-    const facts = await Promise.race([start(scope), scope.failed.then(() => ({}))])
-    process.send?.({ kind: 'ready', ...facts })
+    // A start that waits for others can be stopped too.
+    const early = stop.promise.then(() => undefined)
+    const facts = await Promise.race([start(scope), scope.failed.then(() => undefined), early])
+    if (facts !== undefined) process.send?.({ kind: 'ready', ...facts })
     const reason = await Promise.race([stop.promise, scope.failed.then(() => 'closed')])
     log.info('stopping', { reason })
+  } catch (thrown) {
+    log.error('failed', {
+      error: messageOf(thrown),
+      ...(thrown instanceof Fault ? { code: thrown.code } : {}),
+    })
+    throw thrown
   } finally {
     setTimeout(() => {
       log.error('did not stop in time; ending anyway')

@@ -35,6 +35,11 @@ await runThread('answerer', async (scope) => {
   const meter = createMeterRegistry()
   let applierMetrics = ''
   metrics.on('message', (text: string) => (applierMetrics = text))
+  // Open ports would keep the thread alive.
+  scope.defer(() => {
+    applier.close()
+    metrics.close()
+  })
   const compress = createZstd()
 
   const serving = await startServing(

@@ -45,6 +45,11 @@ await runThread('applier', async (scope) => {
   const rendering = setInterval(() => metrics.postMessage(meter.render()), METRICS_EVERY_MS)
   scope.defer(() => clearInterval(rendering))
   const transport = createTransport()
+  // Open ports would keep the thread alive.
+  scope.defer(() => {
+    answerers.close()
+    metrics.close()
+  })
 
   scope.spawn('follow the feed', (signal) =>
     followFeed(

@@ -31,6 +31,8 @@ await runThread('executor', async (scope) => {
   scope.defer(() => kv.close())
   const maintenance = setInterval(() => kv.maintain(), MAINTAIN_EVERY_MS)
   scope.defer(() => clearInterval(maintenance))
+  // An open port would keep the thread alive.
+  scope.defer(() => follower.close())
   const compress = createZstd()
   createExecutor(createMailbox<ExecutorReply, ExecutorRequest>(follower), {
     store: openStore(kv, { compress }),

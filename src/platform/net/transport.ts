@@ -1,5 +1,5 @@
 /** Messages over TCP and Unix sockets: a length before each, and what is sent in one turn of the loop leaves in one write. */
-import { unlinkSync } from 'node:fs'
+import { lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Connection, Listener, Transport } from '#ports/transport.ts'
@@ -186,7 +186,8 @@ async function removeStaleSocket(address: string): Promise<void> {
   const found = await promise
   clearTimeout(timer)
   probe.destroy()
-  if (found === 'stale') unlinkSync(path)
+  // Only a socket is ever removed: anything else there is somebody's, and listening will say that it is in the way.
+  if (found === 'stale' && lstatSync(path).isSocket()) unlinkSync(path)
 }
 
 function explainListen(error: NodeJS.ErrnoException, address: string): Fault {
