@@ -5,11 +5,19 @@ import type { GethNode } from './node.ts'
 
 type Dump = Map<string, { balance: bigint; nonce: bigint; code: string; storage: Map<string, string> }>
 
+const PAGE = 256
+
 /** geth's full state at a block (needs preimages). */
 async function dumpState(node: GethNode, number: number): Promise<Dump> {
   type Account = { balance: string; nonce?: number; code?: string; storage?: Record<string, string> }
-  const { accounts } = (await node.rpc('debug_dumpBlock', `0x${number.toString(16)}`)) as {
-    accounts: Record<string, Account>
+  type Page = { accounts: Record<string, Account>; next?: string }
+  const accounts: Record<string, Account> = {}
+  // debug_dumpBlock stops silently at 256 accounts; the range says where it goes on.
+  for (let next: string | undefined = `0x${'00'.repeat(32)}`; next !== undefined; ) {
+    const at = `0x${number.toString(16)}`
+    const page = (await node.rpc('debug_accountRange', at, next, PAGE, false, false, false)) as Page
+    Object.assign(accounts, page.accounts)
+    next = page.next
   }
   const dump: Dump = new Map()
   for (const [address, account] of Object.entries(accounts)) {

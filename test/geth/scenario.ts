@@ -139,7 +139,7 @@ export function createScenario(): Scenario {
     alloc: fund(...wallets),
     chain,
     async block(net) {
-      genesis ??= ((await net.nodes[0]?.rpc('eth_getBlockByNumber', '0x0', false)) as { hash: Hex }).hash
+      genesis ??= await genesisHash(net)
       return add(net, undefined, undefined)
     },
     async reorg(net, depth) {
@@ -157,3 +157,9 @@ export function createScenario(): Scenario {
 const ZERO: Hex = `0x${'00'.repeat(20)}`
 const toHex32 = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`
 const fresh = (n: number): Hex => `0x${(0xabcd_0000 + n).toString(16).padStart(40, '0')}`
+
+async function genesisHash(net: Devnet): Promise<Hex> {
+  const [node] = net.nodes
+  if (node === undefined) throw new Error('a devnet has a node')
+  return ((await node.rpc('eth_getBlockByNumber', '0x0', false)) as { hash: Hex }).hash
+}
