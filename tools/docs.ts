@@ -48,7 +48,7 @@ ${[...new Set(rows)].sort().join('\n')}
 }
 
 const METRIC = /\.(counter|gauge|histogram)\(\s*'(drover_[a-z_]+)',\s*(['"`])((?:(?!\3).)*)\3/g
-const FAULT = /new Fault\(\s*'([a-z-]+\/[a-z-]+)'/g
+const FAULT = /(?:new Fault\(\s*|code: )'([a-z-]+\/[a-z-]+)'/g
 
 /** Error codes thrown and not documented, or documented and thrown nowhere. */
 export function errorCodeDrift(page: string): string[] {
