@@ -1,9 +1,10 @@
-/** Assembly: parts of one producer become a whole frame; at most one unfinished frame a producer. */
+/** Assembly: parts of one producer become a whole frame; at most one unfinished frame a producer, and the first whole one of a block counts. */
 import { sameBlock } from '#chain/block-ref.ts'
+import { disputed, firstWord } from './disputes.ts'
 import type { FeedEffect, WholeFrame } from './effects.ts'
 import type { FeedState, ProducerState } from './machine-state.ts'
 import type { FramePart } from './records.ts'
-import { type BlockTree, KEPT_BLOCKS } from './tree.ts'
+import { type BlockTree, floorOf } from './tree.ts'
 
 /** What a part does. A `frameWhole` among the effects has been added to the tree. */
 export function takePart(
@@ -14,22 +15,19 @@ export function takePart(
   part: FramePart,
 ): FeedEffect[] {
   const effects: FeedEffect[] = []
-  const { unfinished } = producer
-  const continues =
-    unfinished !== undefined &&
-    unfinished.frameDigest === part.frameDigest &&
-    unfinished.received === part.index &&
-    sameBlock(unfinished.block, part.block)
-  if (!continues) {
+  if (!continues(producer, part)) {
     effects.push(...dropUnfinished(id, producer))
-    if (part.index !== 0) return effects // the beginning is not here: ignored until a first part comes
+    // Its beginning is not here, or its block has its frame or needs none: ignored, all parts of it.
+    if (part.index !== 0) return effects
+    effects.push(...disputed(state, id, part))
+    if (!isWanted(state, tree, part)) return effects
     const { kind: _kind, index: _index, bytes: _bytes, ...frame } = part
     producer.unfinished = { ...frame, received: 0 }
   }
   const frame = producer.unfinished as NonNullable<ProducerState['unfinished']>
   frame.received++
   effects.push({ kind: 'partKept', producer: id, index: part.index })
-  if (frame.received === frame.count) effects.push(...complete(state, tree, id, producer, part))
+  if (frame.received === frame.count) effects.push(...complete(state, tree, id, producer, frame))
   return effects
 }
 
@@ -39,19 +37,33 @@ export function dropUnfinished(id: string, producer: ProducerState): FeedEffect[
   return [{ kind: 'partsDropped', producer: id }]
 }
 
+function continues({ unfinished }: ProducerState, part: FramePart): boolean {
+  return (
+    unfinished !== undefined &&
+    unfinished.frameDigest === part.frameDigest &&
+    unfinished.count === part.count &&
+    unfinished.received === part.index &&
+    sameBlock(unfinished.block, part.block)
+  )
+}
+
+function isWanted(state: FeedState, tree: BlockTree, { block }: { block: WholeFrame['block'] }): boolean {
+  return block.number > floorOf(state.finalized.number, state.highest) && !tree.isWhole(block)
+}
+
 function complete(
   state: FeedState,
   tree: BlockTree,
   id: string,
   producer: ProducerState,
-  part: FramePart,
+  named: NonNullable<ProducerState['unfinished']>,
 ): FeedEffect[] {
-  const { block, parent, frameDigest, deltaHash, level } = part
-  const tooOld = block.number <= Math.max(state.finalized.number, state.highest - KEPT_BLOCKS)
-  // Of several whole frames of one block the first is that block's.
-  if (tooOld || tree.isWhole(block)) return dropUnfinished(id, producer)
+  // Another's may have become whole, or finality have passed, since its first part.
+  if (!isWanted(state, tree, named)) return dropUnfinished(id, producer)
   producer.unfinished = undefined
-  const frame: WholeFrame = { block, parent, producer: id, frameDigest, deltaHash, level }
-  tree.add({ block, parent })
+  const { received: _received, count: _count, ...rest } = named
+  const frame: WholeFrame = { ...rest, producer: id }
+  tree.add({ block: frame.block, parent: frame.parent })
+  firstWord(state, frame)
   return [{ kind: 'frameWhole', frame }]
 }

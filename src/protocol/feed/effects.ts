@@ -49,5 +49,17 @@ export type Alarm =
       readonly head: BlockRef
       readonly finalized: BlockRef
     }
+  /** Two masters derived different deltas of one block: one of them, or its client, is wrong. */
+  | {
+      readonly code: 'dispute'
+      readonly producer: string
+      readonly block: BlockRef
+      readonly level: Level
+      /** Whose frame counts. */
+      readonly against: string
+      readonly levelAgainst: Level
+    }
+  /** Too many producers: the one that was silent for longest is forgotten. */
+  | { readonly code: 'producerForgotten'; readonly producer: string }
   /** A head whose ancestors are older than what is kept. */
   | { readonly code: 'ancestorNotKept'; readonly producer: string; readonly head: BlockRef }

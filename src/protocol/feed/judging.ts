@@ -4,12 +4,11 @@
  */
 import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
 import type { Alarm, FeedEffect } from './effects.ts'
-import type { FeedState, ProducerState } from './machine-state.ts'
-import type { HeadEvent } from './records.ts'
-import { type BlockTree, KEPT_BLOCKS, type Path } from './tree.ts'
+import type { FeedState, KeptEvent, ProducerState } from './machine-state.ts'
+import { type BlockTree, floorOf, KEPT_BLOCKS, type Path } from './tree.ts'
 
 /** Beats of one other master, since the leader's last record, after which the leader is gone: counted, so that no clock decides. */
-const GONE_AFTER_BEATS = 3
+export const GONE_AFTER_BEATS = 3
 /** Rule 4d: this far above the highest head ever, a branch wins whoever names it. */
 const CLEARLY_AHEAD = 2
 
@@ -18,11 +17,11 @@ export function judge(
   state: FeedState,
   tree: BlockTree,
   id: string,
-  event: HeadEvent,
+  event: KeptEvent,
 ): FeedEffect[] | undefined {
   const path = tree.pathDown(event.head)
   if (path.kind === 'broken') {
-    if (path.missing.number > floorOf(state)) return undefined
+    if (path.missing.number > floorOf(state.finalized.number, state.highest)) return undefined
     return alarm(
       isBelowFinal(state, path.missing)
         ? conflict(state, id, event)
@@ -38,22 +37,21 @@ export function judge(
   return effects
 }
 
-export function isGone(state: FeedState): boolean {
-  const { leader } = state
-  if (leader === undefined) return true
-  if (state.producers.get(leader)?.phase !== 'serving') return true
-  return [...state.beatsSinceLeader.values()].some((beats) => beats >= GONE_AFTER_BEATS)
-}
-
-function floorOf(state: FeedState): number {
-  return Math.max(state.finalized.number, state.highest - KEPT_BLOCKS)
+/** Nobody leads, or the leader does not say that it serves, or another master has been heard three times since the leader was. */
+export function isGone({ leader: id, producers }: FeedState): boolean {
+  const leader = id === undefined ? undefined : producers.get(id)
+  if (leader?.phase !== 'serving') return true
+  return [...producers.values()].some(
+    ({ lastBeats: [thirdLast], lastBeats }) =>
+      lastBeats.length === GONE_AFTER_BEATS && (thirdLast as number) > leader.lastPosition,
+  )
 }
 
 function isBelowFinal(state: FeedState, missing: BlockRef): boolean {
   return missing.number <= state.finalized.number && missing.number > state.highest - KEPT_BLOCKS
 }
 
-function conflict({ finalized }: FeedState, producer: string, { head }: HeadEvent): Alarm {
+function conflict({ finalized }: FeedState, producer: string, { head }: KeptEvent): Alarm {
   return { code: 'conflictsWithFinalized', producer, head, finalized }
 }
 
@@ -63,7 +61,7 @@ function alarm(what: Alarm): FeedEffect[] {
 
 type Joined = Extract<Path, { kind: 'joined' }>
 
-function wins(state: FeedState, tree: BlockTree, id: string, event: HeadEvent, path: Joined): boolean {
+function wins(state: FeedState, tree: BlockTree, id: string, event: KeptEvent, path: Joined): boolean {
   const { head } = event
   if (sameBlock(path.at, state.head)) return true // 3
   return (
@@ -78,7 +76,7 @@ function wins(state: FeedState, tree: BlockTree, id: string, event: HeadEvent, p
 function finalizesAnother(
   state: FeedState,
   tree: BlockTree,
-  { finalized }: HeadEvent,
+  { finalized }: KeptEvent,
   path: Joined,
 ): boolean {
   if (finalized === undefined || finalized.number <= state.finalized.number || tree.isCanonical(finalized))
@@ -86,12 +84,11 @@ function finalizesAnother(
   return path.blocks.some((block) => sameBlock(block, finalized))
 }
 
-function move(state: FeedState, tree: BlockTree, id: string, event: HeadEvent, path: Joined): FeedEffect {
+function move(state: FeedState, tree: BlockTree, id: string, event: KeptEvent, path: Joined): FeedEffect {
   const from = state.head
   const undo = tree.switchTo(path.at, from, path.blocks)
   state.head = event.head
   state.highest = Math.max(state.highest, event.head.number)
-  if (state.leader !== id) state.beatsSinceLeader.clear()
   state.leader = id
   return {
     kind: 'headMoved',
@@ -103,7 +100,7 @@ function move(state: FeedState, tree: BlockTree, id: string, event: HeadEvent, p
   }
 }
 
-function marks(state: FeedState, tree: BlockTree, id: string, event: HeadEvent): FeedEffect[] {
+function marks(state: FeedState, tree: BlockTree, id: string, event: KeptEvent): FeedEffect[] {
   const { safe, finalized } = state
   const onChain = (ref: BlockRef | undefined): ref is BlockRef =>
     ref !== undefined && tree.isCanonical(ref) && ref.number <= state.head.number

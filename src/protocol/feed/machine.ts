@@ -4,13 +4,18 @@
  * anywhere from a stored state, decide the same. README.md has the protocol on one page; architecture §4 is its specification.
  */
 import type { BlockRef } from '#chain/block-ref.ts'
+import { assert } from '#kernel/assert.ts'
 import { Fault } from '#kernel/fault.ts'
 import { dropUnfinished, takePart } from './assembly.ts'
-import type { FeedEffect } from './effects.ts'
-import { judge, parked } from './judging.ts'
+import type { Alarm, FeedEffect } from './effects.ts'
+import { disputed } from './disputes.ts'
+import { GONE_AFTER_BEATS, judge, parked } from './judging.ts'
 import { decodeState, encodeState, type FeedState, type ProducerState } from './machine-state.ts'
-import type { Beat, FeedRecord, Generation } from './records.ts'
+import type { FeedRecord, Generation } from './records.ts'
 import { BlockTree } from './tree.ts'
+
+/** Masters of one cluster are a handful; ids of lives gone by are forgotten past this. */
+const PRODUCERS_MAX = 64
 
 export interface FeedMachine {
   /** Takes the record at `position`; effects are to be carried out in order.
@@ -31,11 +36,14 @@ export function createFeedMachine(): FeedMachine {
 }
 
 /** A machine as it was when `encode` gave `bytes`.
- *  @param canonical the last {@link KEPT_BLOCKS} or more canonical blocks (all, where there are fewer), ascending, the head last
+ *  @param canonical of the canonical chain all blocks from {@link rememberedFrom} on or more, ascending, the head last
  *  @throws Fault feed/machine-state */
 export function restoreFeedMachine(bytes: Uint8Array, canonical: readonly BlockRef[]): FeedMachine {
   const { state, side } = decodeState(bytes)
-  return machine({ state, tree: new BlockTree(canonical, side) })
+  assert(canonical.at(-1)?.hash === state.head.hash, 'a machine is restored with the chain that it stood on')
+  const tree = new BlockTree(canonical, side)
+  tree.prune(state.finalized.number, state.highest)
+  return machine({ state, tree })
 }
 
 interface Born {
@@ -50,12 +58,12 @@ function machine(restored: Born | undefined): FeedMachine {
       if (born === undefined) {
         const adopted = adopt(record)
         born = adopted.born
-        return [adopted.effect]
+        return [adopted.effect, ...take(born, position, record)]
       }
       const { state, tree } = born
-      // Of several the first counts; the one that lost a race names another cluster.
-      if (record.body.kind === 'generation') return []
       if (record.cluster !== state.cluster) {
+        // Of several generation records the first counts: this one lost the race, and nobody goes on with it.
+        if (record.body.kind === 'generation') return []
         throw new Fault(
           'feed/foreign',
           `record ${position} is of cluster ${record.cluster}; this feed is of ${state.cluster}`,
@@ -105,28 +113,32 @@ function bornAt(cluster: string, { base }: Generation): Born {
     leader: undefined,
     highest: base.number,
     producers: new Map(),
-    beatsSinceLeader: new Map(),
+    firstWords: [],
   }
   return { state, tree: new BlockTree([base], []) }
 }
 
 function take({ state, tree }: Born, position: number, record: FeedRecord): FeedEffect[] {
   const { producer: id, body } = record
-  const placed = place(state, record)
-  if (placed.producer === undefined) return placed.effects
-  const { producer, effects } = placed
-  if (id === state.leader) state.beatsSinceLeader.clear()
+  const { producer, effects } = place(state, record)
+  if (producer === undefined) return effects
+  producer.lastPosition = position
   switch (body.kind) {
     case 'framePart': {
       const assembled = takePart(state, tree, id, producer, body)
       const whole = assembled.some(({ kind }) => kind === 'frameWhole')
       return [...effects, ...assembled, ...(whole ? judgeParked(state, tree) : [])]
     }
-    case 'headEvent':
-      producer.event = { position, event: body, judged: false }
-      return [...effects, ...judgeNewest(state, tree, id, producer)]
+    case 'headEvent': {
+      const { kind: _kind, checked, ...event } = body
+      producer.event = { position, event, judged: false }
+      const disputes = checked.flatMap((said) => disputed(state, id, said))
+      return [...effects, ...disputes, ...judgeNewest(state, tree, id, producer)]
+    }
     case 'beat':
-      return [...effects, ...takeBeat(state, tree, id, producer, body)]
+      producer.phase = body.phase
+      producer.lastBeats = [...producer.lastBeats.slice(1 - GONE_AFTER_BEATS), position]
+      return [...effects, ...judgeNewest(state, tree, id, producer)]
     case 'generation':
       return effects
   }
@@ -136,31 +148,48 @@ function take({ state, tree }: Born, position: number, record: FeedRecord): Feed
 function place(state: FeedState, record: FeedRecord): { producer?: ProducerState; effects: FeedEffect[] } {
   const { producer: id, epoch, incarnation } = record
   const known = state.producers.get(id)
-  if (known === undefined) {
-    const producer = { epoch, incarnation, phase: undefined, event: undefined, unfinished: undefined }
-    state.producers.set(id, producer)
-    return { producer, effects: [] }
-  }
+  if (known === undefined) return welcome(state, record)
   if (epoch < known.epoch) return { effects: [] }
-  if (epoch === known.epoch) {
-    if (incarnation === known.incarnation) return { producer: known, effects: [] }
-    return { effects: [{ kind: 'alarm', alarm: { code: 'duplicateId', producer: id, epoch } }] }
+  if (epoch > known.epoch) {
+    Object.assign(known, { epoch, incarnation, twinReported: false })
+    return { producer: known, effects: dropUnfinished(id, known) }
   }
-  known.epoch = epoch
-  known.incarnation = incarnation
-  return { producer: known, effects: dropUnfinished(id, known) }
+  if (incarnation === known.incarnation) return { producer: known, effects: [] }
+  if (known.twinReported) return { effects: [] }
+  known.twinReported = true
+  return { effects: [alarm({ code: 'duplicateId', producer: id, epoch })] }
 }
 
-function takeBeat(
+/** A producer that was not known; where there are too many, the one that was silent for longest makes room. */
+function welcome(
   state: FeedState,
-  tree: BlockTree,
-  id: string,
-  producer: ProducerState,
-  beat: Beat,
-): FeedEffect[] {
-  producer.phase = beat.phase
-  if (id !== state.leader) state.beatsSinceLeader.set(id, (state.beatsSinceLeader.get(id) ?? 0) + 1)
-  return judgeNewest(state, tree, id, producer)
+  { producer: id, epoch, incarnation }: FeedRecord,
+): { producer: ProducerState; effects: FeedEffect[] } {
+  const effects: FeedEffect[] = []
+  if (state.producers.size >= PRODUCERS_MAX) {
+    const [silent] = [...state.producers]
+      .filter(([each]) => each !== state.leader)
+      .toSorted(([, a], [, b]) => a.lastPosition - b.lastPosition)
+    assert(silent !== undefined, 'there are more producers than the leader')
+    state.producers.delete(silent[0])
+    effects.push(...dropUnfinished(...silent), alarm({ code: 'producerForgotten', producer: silent[0] }))
+  }
+  const producer: ProducerState = {
+    epoch,
+    incarnation,
+    twinReported: false,
+    lastPosition: 0,
+    lastBeats: [],
+    phase: undefined,
+    event: undefined,
+    unfinished: undefined,
+  }
+  state.producers.set(id, producer)
+  return { producer, effects }
+}
+
+function alarm(what: Alarm): FeedEffect {
+  return { kind: 'alarm', alarm: what }
 }
 
 function judgeNewest(state: FeedState, tree: BlockTree, id: string, producer: ProducerState): FeedEffect[] {

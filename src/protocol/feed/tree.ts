@@ -5,8 +5,20 @@
 import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 
-/** How far below the highest head canonical blocks are remembered and side frames kept. */
+/** How far below the highest head side frames are kept: a deeper reorganisation needs a new generation. */
 export const KEPT_BLOCKS = 1_024
+/** How many canonical blocks are remembered while nothing becomes final: a mark further below the head is not recognised. */
+const REMEMBERED_BLOCKS_MAX = 65_536
+
+/** Side frames are above this number. */
+export function floorOf(finalizedNumber: number, highest: number): number {
+  return Math.max(finalizedNumber, highest - KEPT_BLOCKS)
+}
+
+/** The lowest canonical block that is remembered. */
+export function rememberedFrom(finalizedNumber: number, highest: number): number {
+  return Math.min(highest - KEPT_BLOCKS, Math.max(finalizedNumber, highest - REMEMBERED_BLOCKS_MAX))
+}
 
 /** A whole frame beside the chain. */
 export interface SideBlock {
@@ -25,7 +37,7 @@ export class BlockTree {
   readonly #canonical = new Map<number, BlockHash>()
   readonly #side = new Map<BlockHash, SideBlock>()
 
-  /** @param canonical ascending, without gaps, its last the head */
+  /** @param canonical ascending, without gaps, its last the head; older ones than are remembered are forgotten at the first prune */
   constructor(canonical: readonly BlockRef[], side: readonly SideBlock[]) {
     for (const { number, hash } of canonical) this.#canonical.set(number, hash)
     for (const block of side) this.#side.set(block.block.hash, block)
@@ -77,13 +89,14 @@ export class BlockTree {
 
   /** Forgets what can no longer matter; returns the side blocks dropped. */
   prune(finalizedNumber: number, highest: number): BlockRef[] {
-    const floor = Math.max(finalizedNumber, highest - KEPT_BLOCKS)
+    const floor = floorOf(finalizedNumber, highest)
     const dropped = [...this.#side.values()]
       .filter(({ block }) => block.number <= floor)
       .map(({ block }) => block)
     for (const { hash } of dropped) this.#side.delete(hash)
+    const from = rememberedFrom(finalizedNumber, highest)
     for (const number of this.#canonical.keys()) {
-      if (number >= highest - KEPT_BLOCKS) break
+      if (number >= from) break
       this.#canonical.delete(number)
     }
     return dropped

@@ -11,7 +11,7 @@ import { Fault } from '#kernel/fault.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { createFeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
 import type { Generation } from '#protocol/feed/records.ts'
-import { KEPT_BLOCKS } from '#protocol/feed/tree.ts'
+import { rememberedFrom } from '#protocol/feed/tree.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
 import { decodeRecord } from '#wire/record.ts'
@@ -129,9 +129,9 @@ function restore(snapshot: Snapshot): Standing {
 }
 
 function canonicalOf(snapshot: Snapshot): BlockRef[] {
-  const head = snapshot.heads.head.number
-  const from = Math.max(snapshot.chainFrom, head - KEPT_BLOCKS)
-  return Array.from({ length: head - from + 1 }, (_, i) => {
+  const { head, finalized } = snapshot.heads
+  const from = Math.max(snapshot.chainFrom, rememberedFrom(finalized.number, head.number))
+  return Array.from({ length: head.number - from + 1 }, (_, i) => {
     const hash = snapshot.hashAt(from + i)
     assert(hash !== undefined, 'every canonical block has its hash')
     return { number: from + i, hash }
