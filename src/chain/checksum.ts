@@ -6,5 +6,8 @@ import type { Address } from './block-ref.ts'
 export function checksumText(address: Address): string {
   const digits = toHex(address).slice(2)
   const hash = toHex(keccak256(utf8(digits))).slice(2)
-  return `0x${[...digits].map((digit, i) => (Number.parseInt(hash[i] as string, 16) >= 8 ? digit.toUpperCase() : digit)).join('')}`
+  return `0x${digits
+    .split('')
+    .map((digit, i) => (Number.parseInt(hash[i] as string, 16) >= 8 ? digit.toUpperCase() : digit))
+    .join('')}`
 }

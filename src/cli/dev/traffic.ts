@@ -21,7 +21,7 @@ export async function startTraffic(
   gateway: JsonRpcUrl,
   options: { readonly blockTimeMs: number; readonly log: Logger },
 ): Promise<Traffic> {
-  const [owner = '', ...holders] = DEV_ACCOUNTS
+  const [owner, ...holders] = DEV_ACCOUNTS
   const address = await deploy(client, owner)
   await send(client, {
     from: owner,

@@ -71,7 +71,7 @@ function readFlags(
       operands.push(word)
       continue
     }
-    const [name = '', inline] = splitOnce(word.slice(2))
+    const [name, inline] = splitOnce(word.slice(2))
     const spec = flags.get(name)
     if (spec === undefined) {
       const close = nearest(name, [...flags.keys(), 'help'])

@@ -54,7 +54,10 @@ function exchange(url: string, options: RequestOptions, agent: PlainAgent): Prom
   const aborted = (): void => fail(options.signal?.reason)
   options.signal?.addEventListener('abort', aborted, { once: true })
 
-  request.on('response', (response) => collect(response, url, options.responseBytesMax).then(resolve, fail))
+  request.on(
+    'response',
+    (response) => void collect(response, url, options.responseBytesMax).then(resolve, fail),
+  )
   request.on('error', (cause) => reject(unreachable(url, cause)))
   request.end(body)
   if (options.signal?.aborted === true) aborted()

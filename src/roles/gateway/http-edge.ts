@@ -4,7 +4,7 @@
  * (X-Head is read from gateways by replicas only, and not passed on), only the least block that will do (X-Min-Block).
  */
 import type { Clock } from '#ports/clock.ts'
-import type { HttpHandler, HttpRequest, HttpResponse } from '#ports/http.ts'
+import type { HttpRequest, HttpResponse } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { MeterRegistry } from '#ports/meter-registry.ts'
 import type { Admission } from './admission.ts'

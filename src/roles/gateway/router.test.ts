@@ -170,7 +170,7 @@ test('what nobody holds any more after a reorg is bound again to the new head', 
   const routed = await ask({ ms: 200 })
   assert.equal(answeredAt(routed), 104)
   assert.deepEqual(
-    [...new Set(replicas.flatMap((r) => r.asked.map(({ head }) => head.position)))].toSorted(),
+    [...new Set(replicas.flatMap((r) => r.asked.map(({ head }) => head.position)))].toSorted((a, b) => a - b),
     [5, 6],
   )
   await scope.close()
