@@ -3,6 +3,7 @@ import { assert } from '#kernel/assert.ts'
 import { bigintTo, compareBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Address } from './block-ref.ts'
+import { codeHashProblem, deltaProblem } from './delta-check.ts'
 import type { AccountChange, AccountColumns, Code, Delta, SlotChange, SlotColumns } from './delta.ts'
 
 export interface DeltaParts {
@@ -12,7 +13,7 @@ export interface DeltaParts {
   readonly codes: readonly Code[]
 }
 
-/** Sorts by unsigned bytes. Keys must be distinct. */
+/** Sorts by unsigned bytes. Keys must be distinct; a code may be given for each account that has it. */
 export function makeDelta(parts: DeltaParts): Delta {
   const byAddress = (a: { address: Address }, b: { address: Address }): number =>
     compareBytes(a.address, b.address)
@@ -28,9 +29,9 @@ export function makeDelta(parts: DeltaParts): Delta {
   return delta
 }
 
-/** @throws Fault chain/delta where a delta is not canonical */
+/** For a delta from outside. @throws Fault chain/delta where it is not canonical, or a code is not what its hash says */
 export function checkDelta(delta: Delta): void {
-  const problem = deltaProblem(delta)
+  const problem = deltaProblem(delta) ?? codeHashProblem(delta)
   if (problem !== undefined) throw new Fault('chain/delta', `a delta is not canonical: ${problem}`)
 }
 
@@ -111,40 +112,4 @@ function column(rows: readonly Uint8Array[], width: number): Uint8Array {
 
 function row(bytes: Uint8Array, i: number, width: number): Uint8Array {
   return bytes.subarray(i * width, (i + 1) * width)
-}
-
-function deltaProblem({ accounts, slots, cleared, codes }: Delta): string | undefined {
-  const a = accounts.count
-  const s = slots.count
-  const lengths = [
-    [accounts.addresses, 20 * a], [accounts.exists, a], [accounts.nonces, 8 * a], [accounts.balances, 32 * a], [accounts.codeHashes, 32 * a],
-    [slots.addresses, 20 * s], [slots.keys, 32 * s], [slots.values, 32 * s],
-  ] as const // biome-ignore format: one table
-  if (lengths.some(([bytes, length]) => bytes.length !== length))
-    return 'a column has another length than its count says'
-  if (cleared.length % 20 !== 0) return 'cleared is not whole addresses'
-  for (let i = 0; i < a; i++) {
-    if (i > 0 && compareBytes(row(accounts.addresses, i - 1, 20), row(accounts.addresses, i, 20)) >= 0)
-      return 'accounts are not in order'
-    const exists = accounts.exists[i] as number
-    if (exists > 1) return 'existence is 0 or 1'
-    const after = [row(accounts.nonces, i, 8), row(accounts.balances, i, 32), row(accounts.codeHashes, i, 32)]
-    if (exists === 0 && after.some((bytes) => bytes.some((byte) => byte !== 0)))
-      return 'an account that does not exist has values'
-  }
-  for (let i = 1; i < s; i++) {
-    const order =
-      compareBytes(row(slots.addresses, i - 1, 20), row(slots.addresses, i, 20)) ||
-      compareBytes(row(slots.keys, i - 1, 32), row(slots.keys, i, 32))
-    if (order >= 0) return 'slots are not in order'
-  }
-  for (let i = 20; i < cleared.length; i += 20) {
-    if (compareBytes(cleared.subarray(i - 20, i), cleared.subarray(i, i + 20)) >= 0)
-      return 'cleared is not in order'
-  }
-  for (const [i, { hash }] of codes.entries()) {
-    if (hash.length !== 32) return 'a code hash is 32 bytes'
-    if (i > 0 && compareBytes((codes[i - 1] as Code).hash, hash) >= 0) return 'codes are not in order'
-  }
-  return undefined
 }

@@ -5,7 +5,7 @@ import type { Delta } from './delta.ts'
 
 const DOMAIN = utf8('drover/delta/1')
 
-/** 32 bytes.. */
+/** 32 bytes. */
 export function deltaHash(delta: Delta): Uint8Array {
   const { accounts, slots, cleared, codes } = delta
   return keccak256(
