@@ -7,24 +7,26 @@ const DOMAIN = utf8('drover/delta/1')
 
 /** 32 bytes. */
 export function deltaHash(delta: Delta): Uint8Array {
-  const { accounts, slots, cleared, codes } = delta
-  return keccak256(
-    concatBytes(
-      DOMAIN,
-      u32s([accounts.count, slots.count, cleared.length / 20, codes.length]),
-      accounts.addresses,
-      accounts.exists,
-      accounts.nonces,
-      accounts.balances,
-      accounts.codeHashes,
-      slots.addresses,
-      slots.keys,
-      slots.values,
-      cleared,
-      ...codes.map(({ hash }) => hash),
-      u32s(codes.map(({ code }) => code.length)),
-      ...codes.map(({ code }) => code),
-    ),
+  return keccak256(deltaBytes(delta))
+}
+
+/** What is hashed. Two deltas have the same bytes only if they are the same: every length follows from what is before it. */
+export function deltaBytes({ accounts, slots, cleared, codes }: Delta): Uint8Array {
+  return concatBytes(
+    DOMAIN,
+    u32s([accounts.count, slots.count, cleared.length / 20, codes.length]),
+    accounts.addresses,
+    accounts.exists,
+    accounts.nonces,
+    accounts.balances,
+    accounts.codeHashes,
+    slots.addresses,
+    slots.keys,
+    slots.values,
+    cleared,
+    ...codes.map(({ hash }) => hash),
+    u32s(codes.map(({ code }) => code.length)),
+    ...codes.map(({ code }) => code),
   )
 }
 

@@ -4,7 +4,7 @@
  */
 import { Fault } from '#kernel/fault.ts'
 import { BLOB_FORKS, parseBlobSchedule } from './blob-schedule.ts'
-import { jsonFixed, jsonNumber, jsonObject, type JsonObject, jsonBigint } from './json-fields.ts'
+import { jsonBigint, jsonFixed, jsonNumber, type JsonObject, withKeysOf } from './json-fields.ts'
 import type { ChainConfig, Fork, Rules } from './rules.ts'
 
 type ForkKey = readonly [key: string, fork: Fork]
@@ -39,13 +39,17 @@ const OTHER_RULES: Record<string, string> = {
 const OTHER_KEYS = ['mergeNetsplitBlock', 'amsterdamTime']
 const FORK_KEYS = [...BLOCK_FORKS, ...TIME_FORKS].map(([key]) => key)
 const KNOWN = [...new Set([...FORK_KEYS, ...BLOB_FORKS, ...OTHER_KEYS])]
+const ALL_KEYS = [
+  ...KNOWN, 'chainId', 'blobSchedule', 'daoForkSupport', 'depositContractAddress', 'terminalTotalDifficulty',
+  'terminalTotalDifficultyPassed',
+] // biome-ignore format: one table
 
 /** The first blocks after the Merge of chains whose config does not say it, by chain id. */
 const MERGED_AT: Record<string, number> = { 1: 15_537_394, 11155111: 1_450_409 }
 
 /** @throws Fault chain/unsupported-rules, chain/malformed */
 export function parseChainConfig(value: unknown): ChainConfig {
-  const config = withKnownKeys(jsonObject(value, "the genesis' config"))
+  const config = withKeysOf(ALL_KEYS, value, "the genesis' config")
   refuseOtherRules(config)
   const chainId = jsonBigint(config['chainId'], 'config.chainId')
   const blockForks = scheduled(config, BLOCK_FORKS)
@@ -80,7 +84,7 @@ export function parseChainConfig(value: unknown): ChainConfig {
  * @throws Fault chain/malformed
  */
 export function checkForkOrder(value: unknown): void {
-  const config = withKnownKeys(jsonObject(value, "the genesis' config"))
+  const config = withKeysOf(ALL_KEYS, value, "the genesis' config")
   for (const keys of [BLOCK_FORKS.map(([key]) => key), ['shanghaiTime', ...BLOB_FORKS]]) {
     let last: { key: string; at: number | undefined } | undefined
     for (const key of keys) {
@@ -96,14 +100,6 @@ export function checkForkOrder(value: unknown): void {
       last = { key, at }
     }
   }
-}
-
-/** As geth does, keys are read without regard to case. */
-function withKnownKeys(config: JsonObject): JsonObject {
-  const byLowerCase = new Map(KNOWN.map((key) => [key.toLowerCase(), key]))
-  return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [byLowerCase.get(key.toLowerCase()) ?? key, value]),
-  )
 }
 
 function refuseOtherRules(config: JsonObject): void {

@@ -1,7 +1,7 @@
 /** Reads a genesis file in geth's format: rules, first state, and the header that geth makes of it. */
 import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
-import { Fault } from '#kernel/fault.ts'
+import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { Address, BlockHash } from './block-ref.ts'
 import type { AccountChange, Code, SlotChange } from './delta.ts'
 import { checkForkOrder, parseChainConfig } from './fork-schedule.ts'
@@ -14,6 +14,7 @@ import {
   jsonHash,
   jsonNumber,
   jsonObject,
+  withKeysOf,
   type JsonObject,
 } from './json-fields.ts'
 import { ommersHash, requestsHash, stateRoot } from './roots.ts'
@@ -26,14 +27,19 @@ const DEFAULT_DIFFICULTY = 131_072n
 const INITIAL_BASE_FEE = 1_000_000_000n
 const ZERO32 = `0x${'00'.repeat(32)}` as BlockHash
 
+const KEYS = [
+  'config', 'nonce', 'timestamp', 'extraData', 'gasLimit', 'difficulty', 'mixHash', 'coinbase', 'alloc', 'number', 'gasUsed', 'parentHash',
+  'baseFeePerGas', 'excessBlobGas', 'blobGasUsed',
+] // biome-ignore format: one table
+const ACCOUNT_KEYS = ['balance', 'nonce', 'code', 'storage']
+
 /** @param text the file's text @throws Fault chain/genesis, chain/unsupported-rules */
 export function parseGenesis(text: string): Genesis {
   try {
     return genesisFromJson(JSON.parse(text, exactIntegers))
   } catch (cause) {
-    if (cause instanceof Fault && cause.code === 'chain/unsupported-rules') throw cause
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Fault('chain/genesis', `not a genesis in geth's format: ${why}`, {}, { cause })
+    if (!(cause instanceof SyntaxError) && faultCode(cause) !== 'chain/malformed') throw cause
+    throw new Fault('chain/genesis', `not a genesis in geth's format: ${messageOf(cause)}`, {}, { cause })
   }
 }
 
@@ -45,7 +51,7 @@ function exactIntegers(_key: string, value: unknown, context?: { readonly source
 }
 
 function genesisFromJson(value: unknown): Genesis {
-  const json = jsonObject(value, 'the genesis')
+  const json = withKeysOf(KEYS, value, 'the genesis')
   checkForkOrder(json['config'])
   const config = parseChainConfig(json['config'])
   if (jsonBigint(json['number'] ?? 0, 'number') !== 0n)
@@ -107,14 +113,14 @@ function parseAlloc(alloc: JsonObject): { accounts: AccountChange[]; slots: Slot
     const address = jsonFixed(key.startsWith('0x') ? key : `0x${key}`, 20, `alloc.${key}`)
     if (seen.has(toHex(address))) throw new Fault('chain/malformed', `alloc.${key} is there twice`)
     seen.add(toHex(address))
-    const json = jsonObject(value, `alloc.${key}`)
+    const json = withKeysOf(ACCOUNT_KEYS, value, `alloc.${key}`)
     const code = optional(json, 'code', (v) => jsonBytes(v, `alloc.${key}.code`)) ?? new Uint8Array(0)
     const codeHash = code.length === 0 ? fromHex(EMPTY_CODE_HASH) : keccak256(code)
     if (code.length > 0) codes.push({ hash: codeHash, code })
     const nonce = jsonUint64(json['nonce'] ?? 0, `alloc.${key}.nonce`)
     const balance = jsonBigint(json['balance'] ?? 0, `alloc.${key}.balance`)
     accounts.push({ address, after: { nonce, balance, codeHash } })
-    slots.push(...parseStorage(address, json['storage'] ?? {}, `alloc.${key}.storage`))
+    for (const slot of parseStorage(address, json['storage'] ?? {}, `alloc.${key}.storage`)) slots.push(slot)
   }
   return { accounts, slots, codes }
 }

@@ -10,6 +10,17 @@ export function jsonObject(value: unknown, what: string): JsonObject {
   return value as JsonObject
 }
 
+/** The object with its keys as `known` writes them: geth reads its files without regard to the case of keys. */
+export function withKeysOf(known: readonly string[], value: unknown, what: string): JsonObject {
+  const byLowerCase = new Map(known.map((key) => [key.toLowerCase(), key]))
+  return Object.fromEntries(
+    Object.entries(jsonObject(value, what)).map(([key, field]) => [
+      byLowerCase.get(key.toLowerCase()) ?? key,
+      field,
+    ]),
+  )
+}
+
 export function jsonList(value: unknown, what: string): readonly unknown[] {
   if (!Array.isArray(value)) throw malformed(what, value, 'a list')
   return value

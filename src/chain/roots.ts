@@ -16,10 +16,6 @@ export function transactionsRoot(transactions: readonly Transaction[]): Uint8Arr
   return orderedTrieRoot(transactions.map(({ raw }) => raw))
 }
 
-export function receiptsRoot(receipts: readonly Receipt[]): Uint8Array {
-  return commitToReceipts(receipts).root
-}
-
 /** What a header says about its receipts. Each log is hashed once for both. */
 export function commitToReceipts(receipts: readonly Receipt[]): { root: Uint8Array; bloom: Uint8Array } {
   const bloom = new Uint8Array(BLOOM_BYTES)
