@@ -12,7 +12,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     '--test',
-    '--test-timeout=600000',
+    '--test-timeout=180000',
     `--test-concurrency=${availableParallelism()}`,
     `--test-reporter=${process.env['CI'] === 'true' ? 'tap' : 'spec'}`,
     ...(patterns.length > 0 ? patterns : everything),

@@ -92,7 +92,7 @@ export function openReplicaLink(
 
   connection.onLost((cause) => {
     late.cancel()
-    requests.loseAll()
+    requests.end()
     opened.reject(cause)
     ended.resolve(cause)
   })
@@ -125,6 +125,7 @@ function createRequests(connection: Connection, clock: Clock) {
   const waiting = new Map<number, (outcome: Outcome) => void>()
   const collector = createAnswerCollector()
   let nextId = 0
+  let ended = false
 
   const settle = (id: number, outcome: Outcome): void => {
     waiting.get(id)?.(outcome)
@@ -137,7 +138,8 @@ function createRequests(connection: Connection, clock: Clock) {
     settle(id, outcome)
   }
   const ask: ReplicaLink['ask'] = async (request, signal) => {
-    if (signal.aborted) return { kind: 'lost' }
+    // Whoever chose this link may not have heard yet that it is gone.
+    if (signal.aborted || ended) return { kind: 'lost' }
     if (waiting.size >= REQUESTS_PER_LINK_MAX) return { kind: 'refused', why: 'overloaded' }
     const id = nextId
     nextId = (nextId + 1) % IDS
@@ -156,11 +158,17 @@ function createRequests(connection: Connection, clock: Clock) {
       signal.removeEventListener('abort', gone)
     }
   }
+  const loseAll = (): void => {
+    for (const id of [...waiting.keys()]) abandon(id, { kind: 'lost' })
+  }
   return {
     ask,
     count: () => waiting.size,
-    loseAll() {
-      for (const id of [...waiting.keys()]) abandon(id, { kind: 'lost' })
+    loseAll,
+    /** The stream is gone: nothing asked from now on would ever be answered. */
+    end() {
+      ended = true
+      loseAll()
     },
     take(message: Exclude<ToGateway, { kind: 'status' | 'feedEnd' }>): void {
       if (message.kind === 'hello') throw new Fault('gateway/handshake', 'a replica greeted twice')
