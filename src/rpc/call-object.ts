@@ -1,10 +1,7 @@
 /** geth's TransactionArgs: what eth_call and eth_estimateGas take. */
-import { accessListFromJson, authorizationsFromJson } from '#chain/transaction-json.ts'
 import type { AccessListItem, Authorization } from '#chain/transaction.ts'
-import { equalBytes } from '#kernel/bytes.ts'
-import { messageOf } from '#kernel/fault.ts'
 import { failed } from './errors.ts'
-import { data, fixedBytes, goKind, invalid, quantity } from './params.ts'
+import { anyBytes, cannot, fixedBytes, goKind, type Into, invalid, quantity } from './geth-hex.ts'
 
 export interface CallObject {
   readonly from?: Uint8Array
@@ -23,68 +20,102 @@ export interface CallObject {
   readonly authorizationList?: readonly Authorization[]
 }
 
-/** What is read at which width; another name is ignored, as geth does. */
-const QUANTITIES = {
-  gas: ['hexutil.Uint64', 64],
-  gasPrice: ['hexutil.Big', 256],
-  maxFeePerGas: ['hexutil.Big', 256],
-  maxPriorityFeePerGas: ['hexutil.Big', 256],
-  value: ['hexutil.Big', 256],
-  nonce: ['hexutil.Uint64', 64],
-  chainId: ['hexutil.Big', 256],
-  maxFeePerBlobGas: ['hexutil.Big', 256],
-} as const
+type Read = (value: unknown, into: (type: string) => Into) => unknown
+
+const bytes20: Read = (value, into) => fixedBytes(value, 20, into('common.Address'))
+const big: Read = (value, into) => quantity(value, 256, into('*hexutil.Big'))
+const uint64: Read = (value, into) => quantity(value, 64, into('hexutil.Uint64'))
+const bytes: Read = (value, into) => anyBytes(value, into('hexutil.Bytes'))
+
+/** Every field that is read, in geth's order; another name is ignored, as geth does. */
+const FIELDS: Readonly<Record<string, Read>> = {
+  from: bytes20,
+  to: bytes20,
+  gas: uint64,
+  gasPrice: big,
+  maxFeePerGas: big,
+  maxPriorityFeePerGas: big,
+  value: big,
+  nonce: uint64,
+  data: bytes,
+  input: bytes,
+  accessList: (value, into) => items(value, into('types.AccessList')).map((one) => accessTuple(one, into)),
+  chainId: big,
+  maxFeePerBlobGas: big,
+  blobVersionedHashes: (value, into) =>
+    items(value, into('[]common.Hash')).map((hash) => fixedBytes(hash, 32, into('common.Hash'))),
+  authorizationList: (value, into) =>
+    items(value, into('[]types.SetCodeAuthorization')).map((one) => authorization(one, into)),
+}
 
 export function callObject(value: unknown, index: number): CallObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(
-      index,
-      `json: cannot unmarshal ${typeof value === 'string' ? 'string' : goKind(value)} into Go value of type ethapi.TransactionArgs`,
-    )
-  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw cannot(goKind(value), { index, type: 'ethapi.TransactionArgs' })
   const json = value as Record<string, unknown>
-  const there = (name: string): boolean => json[name] !== undefined && json[name] !== null
-  const field = (name: string, type: string): string =>
-    `Go struct field TransactionArgs.${name} of type ${type}`
   const out: Record<string, unknown> = {}
-  for (const name of ['from', 'to']) {
-    if (there(name))
-      out[name] = fixedBytes(json[name], index, 20, 'common.Address', field(name, 'common.Address'))
+  for (const [name, read] of Object.entries(FIELDS)) {
+    const given = json[name] ?? undefined
+    if (given === undefined) continue
+    out[name] = read(given, (type) => ({ index, type, field: `TransactionArgs.${name}` }))
   }
-  for (const [name, [type, bits]] of Object.entries(QUANTITIES)) {
-    if (there(name)) out[name] = quantity(json[name], index, bits, field(name, type))
-  }
-  const input = there('input') ? data(json['input'], index, field('input', 'hexutil.Bytes')) : undefined
-  const old = there('data') ? data(json['data'], index, field('data', 'hexutil.Bytes')) : undefined
-  if (input && old && !equalBytes(input, old)) {
-    throw failed(
-      'server',
-      'both "data" and "input" are set and not equal. Please use "input" to pass transaction call data',
-    )
-  }
-  if (input ?? old) out['input'] = input ?? old
-  try {
-    if (there('accessList')) out['accessList'] = accessListFromJson(json['accessList'])
-    if (there('authorizationList'))
-      out['authorizationList'] = authorizationsFromJson(json['authorizationList'])
-  } catch (thrown) {
-    throw invalid(index, messageOf(thrown))
-  }
-  if (there('blobVersionedHashes')) {
-    const hashes = json['blobVersionedHashes']
-    if (!Array.isArray(hashes))
-      throw invalid(
-        index,
-        `json: cannot unmarshal ${goKind(hashes)} into ${field('blobVersionedHashes', '[]common.Hash')}`,
-      )
-    out['blobVersionedHashes'] = hashes.map((hash) => fixedBytes(hash, index, 32, 'common.Hash'))
-  }
-  const call = out as CallObject
-  if (
-    call.gasPrice !== undefined &&
-    (call.maxFeePerGas !== undefined || call.maxPriorityFeePerGas !== undefined)
-  ) {
+  // The old name of input; where both are there, geth's calls look at input alone.
+  const { data, ...call } = out
+  if (call['input'] === undefined && data !== undefined) call['input'] = data
+  return checked(call as CallObject)
+}
+
+function checked(call: CallObject): CallObject {
+  const { gasPrice, maxFeePerGas, maxPriorityFeePerGas } = call
+  if (gasPrice !== undefined && (maxFeePerGas ?? maxPriorityFeePerGas) !== undefined)
     throw failed('server', 'both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified')
-  }
   return call
+}
+
+function items(value: unknown, into: Into): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw cannot(goKind(value), into)
+}
+
+function accessTuple(value: unknown, into: (type: string) => Into): AccessListItem {
+  const { address, storageKeys } = fieldsOf(value, ['address', 'storageKeys'], 'AccessTuple', into)
+  return {
+    address: fixedBytes(address, 20, inside(into('common.Address'), 'address')),
+    storageKeys: items(storageKeys, inside(into('[]common.Hash'), 'storageKeys')).map((key) =>
+      fixedBytes(key, 32, inside(into('common.Hash'), 'storageKeys')),
+    ),
+  }
+}
+
+function authorization(value: unknown, into: (type: string) => Into): Authorization {
+  const names = ['chainId', 'address', 'nonce', 'yParity', 'r', 's'] as const
+  const json = fieldsOf(value, names, 'SetCodeAuthorization', into)
+  const read = (name: (typeof names)[number], type: string, bits: number): bigint =>
+    quantity(json[name], bits, inside(into(type), name))
+  return {
+    chainId: read('chainId', 'uint256.Int', 256),
+    address: fixedBytes(json.address, 20, inside(into('common.Address'), 'address')),
+    nonce: read('nonce', 'hexutil.Uint64', 64),
+    yParity: Number(read('yParity', 'hexutil.Uint64', 8)),
+    r: read('r', 'uint256.Int', 256),
+    s: read('s', 'uint256.Int', 256),
+  }
+}
+
+function fieldsOf<Name extends string>(
+  value: unknown,
+  names: readonly Name[],
+  type: string,
+  into: (type: string) => Into,
+): Record<Name, unknown> {
+  const target = into(`types.${type}`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw cannot(goKind(value), target)
+  for (const name of names) {
+    if (((value as Record<string, unknown>)[name] ?? undefined) === undefined)
+      throw invalid(target.index, `missing required field '${name}' for ${type}`)
+  }
+  return value as Record<Name, unknown>
+}
+
+function inside(into: Into, name: string): Into {
+  return { ...into, field: `${into.field}.${name}` }
 }

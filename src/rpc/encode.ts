@@ -58,7 +58,7 @@ export function blockJson(block: BlockParts, transactions: 'full' | 'hashes'): J
   }
 }
 
-function headerJson(h: Header): { [key: string]: Json } {
+export function headerJson(h: Header): { [key: string]: Json } {
   const later: { [key: string]: Json } = {}
   if (h.baseFeePerGas !== undefined) later['baseFeePerGas'] = quantityText(h.baseFeePerGas)
   if (h.withdrawalsRoot !== undefined) later['withdrawalsRoot'] = toHex(h.withdrawalsRoot)
@@ -85,6 +85,12 @@ function headerJson(h: Header): { [key: string]: Json } {
     receiptsRoot: toHex(h.receiptsRoot),
     ...later,
   }
+}
+
+/** An ommer as geth shows one: a block of nothing but its header. */
+export function ommerJson(ommer: Header): Json {
+  // Two empty lists, and the prefix of a list whose length takes two bytes, as that of every header does.
+  return { ...headerJson(ommer), size: quantityText(3 + ommer.rlp.length + 2), uncles: [] }
 }
 
 function withdrawalJson({ index, validatorIndex, address, amount }: Withdrawal): Json {

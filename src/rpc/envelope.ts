@@ -2,6 +2,7 @@
  * The envelope of JSON-RPC 2.0 as geth reads it: a body becomes calls, in order, each with its id as the JSON text that it was and with its
  * own request text, so that it can travel on unchanged.
  */
+import { assert } from '#kernel/assert.ts'
 import { fromUtf8 } from '#kernel/bytes.ts'
 import { CODE, errorText, type RpcError } from './errors.ts'
 import { outline, type OutlineLimits } from './outline.ts'
@@ -126,14 +127,29 @@ function readCall(text: string): BodyItem | undefined {
 
 /** The id's JSON text as it was written; undefined where it is an object or a list. */
 function textOfId(id: unknown, text: string): string | undefined {
-  if (typeof id === 'object' && id !== null) return undefined
-  if (typeof id !== 'number') return JSON.stringify(id)
-  return numberSource(text, id)
+  switch (typeof id) {
+    case 'number':
+      return usualNumber(id, text) ?? sourceOfId(text)
+    case 'string':
+      return text.includes('\\') ? sourceOfId(text) : JSON.stringify(id)
+    case 'object':
+      return id === null ? 'null' : undefined
+    default:
+      return String(id)
+  }
 }
 
-/** JSON.parse changes integers over 2^53 and forgets how a number was written: its source text is asked for then. */
-function numberSource(text: string, id: number): string {
-  if (Number.isSafeInteger(id) && text.includes(`"id":${id},`)) return String(id)
+/** Where clients write it: second, last, or last but the version. A member beside the outer brace belongs to the request itself. */
+const USUAL = /^\{"jsonrpc": ?"2\.0", ?"id": ?(\d{1,15}),|"id": ?(\d{1,15})(?:, ?"jsonrpc": ?"2\.0")?\}$/
+
+function usualNumber(id: number, text: string): string | undefined {
+  const found = USUAL.exec(text)
+  const digits = found?.[1] ?? found?.[2]
+  return digits !== undefined && Number(digits) === id ? digits : undefined
+}
+
+/** JSON.parse changes integers over 2^53 and forgets how a value was written: its reviver is told. */
+function sourceOfId(text: string): string {
   const sources = new Map<object, string>()
   const root: unknown = JSON.parse(text, function (
     this: object,
@@ -141,9 +157,10 @@ function numberSource(text: string, id: number): string {
     value: unknown,
     context?: { source?: string },
   ) {
-    if (key === 'id' && typeof value === 'number' && context?.source !== undefined)
-      sources.set(this, context.source)
+    if (key === 'id' && context?.source !== undefined) sources.set(this, context.source)
     return value
   } as never)
-  return sources.get(root as object) ?? String(id)
+  const source = sources.get(root as object)
+  assert(source !== undefined, 'an id that is a number or a text has a source')
+  return source
 }

@@ -18,6 +18,10 @@ export const CODE = {
   /** Limit exceeded, or not here yet: worth trying again. */
   limit: -32005,
   reverted: 3,
+  /** EIP-4444. */
+  pruned: 4444,
+  /** geth's limit of what one request may ask for. */
+  clientLimit: -38026,
 } as const
 
 /** An expected outcome of a call, carried to its response. */
@@ -35,7 +39,11 @@ export function failed(code: keyof typeof CODE, message: string, data?: unknown)
   return new RpcFailure({ code: CODE[code], message, ...(data === undefined ? {} : { data }) })
 }
 
+/** Subscriptions are known by the ends of their names, whatever the namespace; where a request meets this, there are none. */
 export function methodNotFound(method: string): RpcError {
+  if (method.endsWith('_subscribe'))
+    return { code: CODE.methodNotFound, message: 'notifications not supported' }
+  if (method.endsWith('_unsubscribe')) return { code: CODE.server, message: 'subscription not found' }
   return { code: CODE.methodNotFound, message: `the method ${method} does not exist/is not available` }
 }
 

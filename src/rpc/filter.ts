@@ -1,10 +1,11 @@
-/** The filter object of eth_getLogs, and what it matches. */
+/** The filter object of eth_getLogs (geth's filters.FilterCriteria), and what it matches. */
 import type { BlockHash } from '#chain/block-ref.ts'
 import { bloomMayContain } from '#chain/bloom.ts'
 import type { Log } from '#chain/receipt.ts'
 import { equalBytes } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
-import { type BlockPlace, blockNumber, fixedBytes, goKind, hashText, invalid } from './params.ts'
+import { cannot, decodeBytes, fixedBytes, goKind, invalid } from './geth-hex.ts'
+import { type NumberPlace, numberPlace } from './params.ts'
 
 /** geth's limits. */
 const TOPIC_POSITIONS_MAX = 4
@@ -13,7 +14,7 @@ const ALTERNATIVES_MAX = 1_000
 export interface LogFilter {
   readonly where:
     | { readonly kind: 'block'; readonly hash: BlockHash }
-    | { readonly kind: 'range'; readonly from: BlockPlace | undefined; readonly to: BlockPlace | undefined }
+    | { readonly kind: 'range'; readonly from: NumberPlace | undefined; readonly to: NumberPlace | undefined }
   /** Any of these; empty means any address. */
   readonly addresses: readonly Uint8Array[]
   /** By position, any of these; empty means any topic. */
@@ -21,58 +22,70 @@ export interface LogFilter {
 }
 
 export function logFilter(value: unknown, index: number): LogFilter {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(
-      index,
-      `json: cannot unmarshal ${typeof value === 'string' ? 'string' : goKind(value)} into Go value of type filters.input`,
-    )
-  }
-  const { blockHash, fromBlock, toBlock, address, topics } = value as Record<string, unknown>
-  if (blockHash !== undefined && blockHash !== null) {
-    if ((fromBlock ?? toBlock) != null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw cannot(goKind(value), { index, type: 'filters.input' })
+  const given = value as Record<string, unknown>
+  const hash = given['blockHash'] ?? undefined
+  const [from, to] = [given['fromBlock'], given['toBlock']].map((place) =>
+    place == null ? undefined : numberPlace(place, index),
+  )
+  if (hash !== undefined) {
+    fixedBytes(hash, 32, { index, type: 'common.Hash', field: 'input.blockHash' })
+    if ((from ?? to) !== undefined)
       throw invalid(index, 'cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other')
-    }
-    return { where: { kind: 'block', hash: hashText(blockHash, index) }, ...criteria(address, topics, index) }
   }
-  const from = fromBlock == null ? undefined : blockNumber(fromBlock, index)
-  const to = toBlock == null ? undefined : blockNumber(toBlock, index)
-  return { where: { kind: 'range', from, to }, ...criteria(address, topics, index) }
+  return {
+    where:
+      hash === undefined
+        ? { kind: 'range', from, to }
+        : { kind: 'block', hash: (hash as string).toLowerCase() as BlockHash },
+    addresses: addressesOf(given['address'], index),
+    topics: topicsOf(given['topics'], index),
+  }
 }
 
-function criteria(address: unknown, topics: unknown, index: number): Pick<LogFilter, 'addresses' | 'topics'> {
-  const addresses = (address == null ? [] : Array.isArray(address) ? address : [address]).map((one, i) => {
-    if (typeof one !== 'string')
-      throw failed(
-        'invalidParams',
-        `invalid argument ${index}: ${Array.isArray(address) ? `non-string address at index ${i}` : 'invalid addresses in query'}`,
-      )
-    return fixedBytes(one, index, 20, 'common.Address')
+function addressesOf(value: unknown, index: number): Uint8Array[] {
+  if (value == null) return []
+  if (typeof value === 'string') return [sized(value, 20, 'address', index, 'invalid address: ')]
+  if (!Array.isArray(value)) throw invalid(index, 'invalid addresses in query')
+  const addresses = value.map((one, i) => {
+    if (typeof one !== 'string') throw invalid(index, `non-string address at index ${i}`)
+    return sized(one, 20, 'address', index, `invalid address at index ${i}: `)
   })
-  if (topics != null && !Array.isArray(topics))
-    throw invalid(
-      index,
-      `json: cannot unmarshal ${goKind(topics)} into Go struct field input.topics of type []interface {}`,
-    )
-  const positions = (topics ?? []) as unknown[]
-  if (positions.length > TOPIC_POSITIONS_MAX) throw failed('server', 'exceed max topics')
   if (addresses.length > ALTERNATIVES_MAX)
     throw failed('server', 'exceed max addresses or topics per search position')
-  return { addresses, topics: positions.map((topic) => alternatives(topic, index)) }
+  return addresses
+}
+
+function topicsOf(value: unknown, index: number): Uint8Array[][] {
+  if (value == null) return []
+  if (!Array.isArray(value))
+    throw cannot(goKind(value), { index, type: '[]interface {}', field: 'input.topics' })
+  if (value.length > TOPIC_POSITIONS_MAX) throw invalid(index, 'exceed max topics')
+  return value.map((topic) => alternatives(topic, index))
 }
 
 function alternatives(topic: unknown, index: number): Uint8Array[] {
   if (topic == null) return []
-  const list = Array.isArray(topic) ? topic : [topic]
-  if (list.length > ALTERNATIVES_MAX)
-    throw failed('server', 'exceed max addresses or topics per search position')
+  const list: readonly unknown[] = Array.isArray(topic) ? topic : [topic]
+  if (list.length > ALTERNATIVES_MAX) throw invalid(index, 'exceed max topics')
   // A null among alternatives matches anything, so the position does.
-  if (list.some((one) => one === null)) return []
+  if (list.includes(null)) return []
   return list.map((one) => {
     if (typeof one !== 'string') throw invalid(index, 'invalid topic(s)')
-    return fixedBytes(one, index, 32, 'common.Hash')
+    return sized(one, 32, 'topic', index, '')
   })
 }
 
+function sized(text: string, length: number, what: string, index: number, before: string): Uint8Array {
+  const bytes = decodeBytes(text)
+  if (typeof bytes === 'string') throw invalid(index, before + bytes)
+  if (bytes.length === length) return bytes
+  throw invalid(
+    index,
+    `${before}hex has invalid length ${bytes.length} after decoding; expected ${length} for ${what}`,
+  )
+}
 /** False means that no log of the block matches. */
 export function mayMatch({ addresses, topics }: LogFilter, bloom: Uint8Array): boolean {
   const any = (values: readonly Uint8Array[]): boolean =>

@@ -7,20 +7,28 @@ import type { Header } from '#chain/header.ts'
 import type { ChainConfig, Rules } from '#chain/rules.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
-import { failed, type RpcError } from '#rpc/errors.ts'
-import type { BlockPlace, Tag } from '#rpc/params.ts'
 import type { HeadContext } from '#rpc/answer.ts'
+import type { Json } from '#rpc/encode.ts'
+import { CODE, failed, type RpcError } from '#rpc/errors.ts'
+import type { BlockPlace, Tag } from '#rpc/params.ts'
 import type { Snapshot } from '#state/snapshot.ts'
+
+export type Otherwise = { readonly result: Json } | { readonly error: RpcError }
 
 /** Thrown by a method: a master's client may know. `otherwise` is the answer where none can be asked. */
 export class ForwardWanted extends Error {
   override name = 'ForwardWanted'
-  readonly otherwise: { readonly result: null } | { readonly error: RpcError }
+  readonly otherwise: Otherwise
 
-  constructor(otherwise: { readonly result: null } | { readonly error: RpcError }) {
+  constructor(otherwise: Otherwise) {
     super('a master may know')
     this.otherwise = otherwise
   }
+}
+
+/** Below the oldest block that is kept, and geth's word for it (EIP-4444). */
+export function prunedHistory(): ForwardWanted {
+  return new ForwardWanted({ error: { code: CODE.pruned, message: 'pruned history unavailable' } })
 }
 
 /** Thrown by a method: some master announced this block, and it is not served here yet. */
@@ -41,6 +49,7 @@ export interface AnswerContext {
   readonly config: ChainConfig
   /** Gas and time of one call. */
   readonly gasMax: bigint
+  readonly timeMaxMs: number
   readonly expired: () => boolean
 }
 
@@ -66,7 +75,7 @@ function withinHead(
   number: number,
 ): number | undefined {
   if (number <= head.number) {
-    if (number < snapshot.chainFrom) throw new ForwardWanted({ result: null })
+    if (number < snapshot.chainFrom) throw prunedHistory()
     return number
   }
   if (number <= announcedNumber) throw new NotHereYet(number)

@@ -53,6 +53,7 @@ export function createAnswerHttp({ answerer, isReady, metrics }: AnswerHttpParts
 }
 
 async function post({ headers, body, signal }: HttpRequest, answerer: Answerer): Promise<HttpResponse> {
+  if (body.length === 0) return text(200, '') // as geth, for load balancers
   const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   if (!JSON_TYPES.has(type)) return text(415, 'invalid content type, only application/json is supported')
   const minBlock = minBlockOf(headers['x-min-block'])

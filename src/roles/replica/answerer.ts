@@ -140,6 +140,7 @@ function contextOf(
     announcedNumber: board.announcedNumber(),
     config,
     gasMax: BigInt(options.callGasMax),
+    timeMaxMs: options.callTimeMaxMs,
     expired: deadline(clock, options.callTimeMaxMs),
   }
 }
@@ -212,7 +213,9 @@ function failure(call: Call, error: RpcError): AnswerItem {
 
 function forward(call: Call, otherwise: ForwardWanted['otherwise']): AnswerItem {
   const text =
-    'error' in otherwise ? errorText(call.idText, otherwise.error) : resultText(call.idText, 'null')
+    'error' in otherwise
+      ? errorText(call.idText, otherwise.error)
+      : resultText(call.idText, JSON.stringify(otherwise.result))
   return { kind: 'forward', request: call.requestText, otherwise: text }
 }
 

@@ -6,7 +6,8 @@ import { GAS_PER_BLOB } from '#chain/verify-block.ts'
 import { equalBytes } from '#kernel/bytes.ts'
 import { effectiveGasPrice, type Json, quantityText } from '#rpc/encode.ts'
 import { failed } from '#rpc/errors.ts'
-import { blockNumber, goKind, invalid, list } from '#rpc/params.ts'
+import { cannot, goKind, invalid } from '#rpc/geth-hex.ts'
+import { numberPlace, readParams, required } from '#rpc/params.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
@@ -31,17 +32,21 @@ export function feeMethods() {
   }
   return {
     eth_gasPrice: (params, context) => {
-      list(params, 0, 0)
+      readParams(params)
       return quantityText(
         suggestedTip(context) + (headerAt(context, context.head.head.number).baseFeePerGas ?? 0n),
       )
     },
     eth_maxPriorityFeePerGas: (params, context) => {
-      list(params, 0, 0)
+      readParams(params)
       return quantityText(suggestedTip(context))
     },
+    eth_baseFee: (params, context) => {
+      readParams(params)
+      return quantityText(nextFee(context, headerAt(context, context.head.head.number)))
+    },
     eth_blobBaseFee: (params, context) => {
-      list(params, 0, 0)
+      readParams(params)
       const fee = nextBlobFee(context, headerAt(context, context.head.head.number))
       return fee === undefined ? null : quantityText(fee)
     },
@@ -86,10 +91,13 @@ function nextBlobFee({ config }: AnswerContext, header: Header): bigint | undefi
 }
 
 function feeHistory(params: unknown, context: AnswerContext): Json {
-  const [count, newest, percentiles] = list(params, 2, 3)
-  const asked = blockCount(count)
-  const wanted = percentileList(percentiles)
-  const place = blockNumber(newest, 1)
+  const [asked, place, wanted] = readParams(
+    params,
+    required(blockCount),
+    required(numberPlace),
+    required(floats),
+  )
+  checkPercentiles(wanted)
   const last = findNumber(context, place)
   if (last === undefined) {
     const requested = place.kind === 'number' ? place.number : 0
@@ -161,25 +169,33 @@ function rewards({ snapshot }: AnswerContext, header: Header, percentiles: reado
 }
 
 /** math.HexOrDecimal64: a number, or a text in hex or decimal. */
-function blockCount(value: unknown): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  if (typeof value === 'string' && /^(0x[0-9a-fA-F]{1,13}|\d{1,15})$/.test(value)) return Number(value)
-  throw invalid(0, `json: cannot unmarshal ${goKind(value)} into Go value of type math.HexOrDecimal64`)
+function blockCount(value: unknown, index: number): number {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  if (text === '') return 0
+  // More digits than these are more blocks than there are, and than are given.
+  if (/^(0[xX][0-9a-fA-F]{1,13}|\d{1,15})$/.test(text)) return Number(text)
+  throw invalid(index, `invalid hex or decimal integer ${JSON.stringify(text)}`)
 }
 
-function percentileList(value: unknown): readonly number[] {
-  if (value === undefined || value === null) return []
-  if (!Array.isArray(value))
-    throw invalid(2, `json: cannot unmarshal ${goKind(value)} into Go value of type []float64`)
-  if (value.length > PERCENTILES_MAX)
+function floats(value: unknown, index: number): readonly number[] {
+  if (!Array.isArray(value)) throw cannot(goKind(value), { index, type: '[]float64' })
+  return value.map((one: unknown) => {
+    if (one === null) return 0
+    if (typeof one !== 'number') throw cannot(goKind(one), { index, type: 'float64' })
+    return one
+  })
+}
+
+function checkPercentiles(wanted: readonly number[]): void {
+  if (wanted.length > PERCENTILES_MAX)
     throw failed('server', `invalid reward percentile: over the query limit ${PERCENTILES_MAX}`)
-  for (const [i, one] of value.entries()) {
-    if (typeof one !== 'number')
-      throw invalid(2, `json: cannot unmarshal ${goKind(one)} into Go value of type float64`)
-    if (one < 0 || one > 100) throw failed('server', `invalid reward percentile: ${one}`)
-    if (i > 0 && one <= (value[i - 1] as number)) {
-      throw failed('server', `invalid reward percentile: #${i - 1}:${value[i - 1]} >= #${i}:${one}`)
-    }
+  for (const [i, one] of wanted.entries()) {
+    if (one < 0 || one > 100) throw failed('server', `invalid reward percentile: ${one.toFixed(6)}`)
+    const before = wanted[i - 1]
+    if (before !== undefined && one <= before)
+      throw failed(
+        'server',
+        `invalid reward percentile: #${i - 1}:${before.toFixed(6)} >= #${i}:${one.toFixed(6)}`,
+      )
   }
-  return value as number[]
 }

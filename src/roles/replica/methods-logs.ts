@@ -3,8 +3,8 @@ import { type Hex, toHex } from '#kernel/bytes.ts'
 import { type Json, logJson, placeOf } from '#rpc/encode.ts'
 import { failed } from '#rpc/errors.ts'
 import { logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
-import { type BlockPlace, list } from '#rpc/params.ts'
-import { type AnswerContext, findNumber, ForwardWanted, headerAt, NotHereYet } from './answer-context.ts'
+import { type BlockPlace, LATEST, readParams, required } from '#rpc/params.ts'
+import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
 /** Blocks of one range, and logs of one answer: over them the error names a range that will do. */
@@ -13,7 +13,7 @@ export const LOGS_MAX = 10_000
 
 export const logMethods = {
   eth_getLogs: (params, context) => {
-    const filter = logFilter(list(params, 1, 1)[0], 0)
+    const [filter] = readParams(params, required(logFilter))
     const { from, to } = rangeOf(filter, context)
     const out: Json[] = []
     for (let number = from; number <= to; number++) {
@@ -31,25 +31,20 @@ function rangeOf({ where }: LogFilter, context: AnswerContext): { from: number; 
     if (number === undefined) throw failed('server', 'unknown block')
     return { from: number, to: number }
   }
-  const from = end(context, where.from)
-  const to = end(context, where.to)
-  if (from > to) throw failed('invalidParams', 'invalid block range params')
+  const to = end(context, where.to ?? LATEST)
+  if (to === undefined) throw failed('invalidParams', 'block range extends beyond current head block')
+  const from = end(context, where.from ?? LATEST)
+  if (from === undefined || from > to) throw failed('invalidParams', 'invalid block range params')
   if (to - from >= LOG_BLOCKS_MAX)
     throw suggestion(`query exceeds the limit of ${LOG_BLOCKS_MAX} blocks`, from, from + LOG_BLOCKS_MAX - 1)
   return { from, to }
 }
 
-function end(context: AnswerContext, place: BlockPlace | undefined): number {
-  if (place?.kind === 'tag' && place.tag === 'pending')
+/** Undefined for a number above the head that nobody announced. */
+function end(context: AnswerContext, place: BlockPlace): number | undefined {
+  if (place.kind === 'tag' && place.tag === 'pending')
     throw failed('invalidParams', 'pending logs are not supported')
-  try {
-    const number = findNumber(context, place ?? { kind: 'tag', tag: 'latest' })
-    if (number === undefined) throw failed('invalidParams', 'block range extends beyond current head block')
-    return number
-  } catch (thrown) {
-    if (thrown instanceof NotHereYet || !(thrown instanceof ForwardWanted)) throw thrown
-    throw failed('server', 'the range begins before the oldest block of this store')
-  }
+  return findNumber(context, place)
 }
 
 function collect(context: AnswerContext, filter: LogFilter, number: number, out: Json[]): void {

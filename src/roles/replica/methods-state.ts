@@ -1,60 +1,77 @@
 /** Methods that read state or run code at a block. */
-import { EMPTY_CODE_HASH, Lookup, type StateView } from '#chain/state-view.ts'
-import { assert } from '#kernel/assert.ts'
-import { bigintFrom, toHex } from '#kernel/bytes.ts'
-import { Fault } from '#kernel/fault.ts'
-import { type CallOutcome, createCaller } from '#evm/call.ts'
+import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup, type StateView } from '#chain/state-view.ts'
+import { type CallContext, type CallOutcome, createCaller } from '#evm/call.ts'
+import { environmentOf } from '#evm/environment.ts'
 import { estimateGas } from '#evm/estimate-gas.ts'
+import { overrideEnvironment, overrideState } from '#evm/overrides.ts'
+import { assert } from '#kernel/assert.ts'
+import { bigintFrom, type Hex, toHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
 import { callObject } from '#rpc/call-object.ts'
-import { quantityText } from '#rpc/encode.ts'
-import { failed, type RpcFailure } from '#rpc/errors.ts'
-import { address, blockPlace, list, storageKey } from '#rpc/params.ts'
+import { type Json, quantityText } from '#rpc/encode.ts'
+import { failed, RpcFailure } from '#rpc/errors.ts'
+import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
+import {
+  address,
+  type BlockPlace,
+  blockPlace,
+  LATEST,
+  optional,
+  readParams,
+  required,
+  slotsByAddress,
+  storageKey,
+} from '#rpc/params.ts'
 import { revertReason } from '#rpc/revert.ts'
 import { type AnswerContext, stateAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
+
+const ADDRESS = required(address)
+const AT = optional<BlockPlace>(blockPlace, LATEST)
+const CALL = [
+  required(callObject),
+  AT,
+  optional<ReadonlyMap<Hex, AccountOverride>>(stateOverrides, new Map()),
+  optional<BlockOverrides>(blockOverrides, {}),
+] as const
 
 export function stateMethods() {
   const caller = createCaller()
   return {
     eth_getBalance: (params, context) => {
-      const { record } = accountOf(list(params, 1, 2), context)
+      const { record } = accountOf(readParams(params, ADDRESS, AT), context)
       return quantityText(bigintFrom(record.subarray(8, 40)))
     },
     eth_getTransactionCount: (params, context) => {
-      const { record } = accountOf(list(params, 1, 2), context)
+      const { record } = accountOf(readParams(params, ADDRESS, AT), context)
       return quantityText(bigintFrom(record.subarray(0, 8)))
     },
     eth_getCode: (params, context) => {
-      const { record, view } = accountOf(list(params, 1, 2), context)
+      const { record, view } = accountOf(readParams(params, ADDRESS, AT), context)
       const hash = record.subarray(40, 72)
       const isEmpty = hash.every((byte) => byte === 0) || toHex(hash) === EMPTY_CODE_HASH
       return isEmpty ? '0x' : toHex(codeOf(view, hash))
     },
     eth_getStorageAt: (params, context) => {
-      const [who, key, where] = list(params, 2, 3)
-      const account = address(who, 0)
-      const slot = storageKey(key, 1)
-      const { view } = stateAt(context, blockPlace(where, 2))
-      const out = new Uint8Array(32)
-      known(view.slot(account, slot, out))
-      return toHex(out)
+      const [who, key, where] = readParams(params, ADDRESS, required(storageKey), AT)
+      return slotText(stateAt(context, where).view, who, key)
+    },
+    eth_getStorageValues: (params, context) => {
+      const [wanted, where] = readParams(params, required(slotsByAddress), AT)
+      const { view } = stateAt(context, where)
+      const out: Record<string, Json> = {}
+      for (const [who, keys] of wanted) out[toHex(who)] = keys.map((key) => slotText(view, who, key))
+      return out
     },
     eth_call: (params, context) => {
-      const [call, where, ...overrides] = list(params, 1, 4)
-      refuseOverrides(overrides)
-      const input = callObject(call, 0)
-      const outcome = caller.call(input, { ...stateAt(context, blockPlace(where, 1)), ...limits(context) })
+      const [call, where, state, block] = readParams(params, ...CALL)
+      const outcome = caller.call(call, callContext(context, where, state, block))
       if (outcome.kind === 'returned') return toHex(outcome.output)
-      throw callFailure(outcome)
+      throw callFailure(outcome, context)
     },
     eth_estimateGas: (params, context) => {
-      const [call, where, ...overrides] = list(params, 1, 4)
-      refuseOverrides(overrides)
-      const input = callObject(call, 0)
-      const estimate = estimateGas(caller, input, {
-        ...stateAt(context, blockPlace(where, 1)),
-        ...limits(context),
-      })
+      const [call, where, state, block] = readParams(params, ...CALL)
+      const estimate = estimateGas(caller, call, callContext(context, where, state, block))
       switch (estimate.kind) {
         case 'estimated':
           return quantityText(estimate.gas)
@@ -62,35 +79,58 @@ export function stateMethods() {
           throw failed('server', `gas required exceeds allowance (${estimate.allowance})`)
         case 'noFunds':
           throw failed('server', estimate.reason)
-        case 'failed':
-          if (estimate.outcome.kind === 'refused' && estimate.outcome.suppliedGas !== undefined)
-            throw failed('server', `failed with ${estimate.gas} gas: ${estimate.outcome.reason}`)
-          throw callFailure(estimate.outcome)
+        case 'failed': {
+          const { outcome, gas } = estimate
+          if (outcome.kind === 'refused' && outcome.suppliedGas !== undefined)
+            throw failed('server', `failed with ${gas} gas: ${outcome.reason}`)
+          throw callFailure(outcome, context)
+        }
       }
     },
   } satisfies Handlers
 }
 
-function limits({ gasMax, expired }: AnswerContext): { gasMax: bigint; expired: () => boolean } {
-  return { gasMax, expired }
+/** The block's own environment and state, or what the overrides make of them. */
+function callContext(
+  context: AnswerContext,
+  where: BlockPlace,
+  state: ReadonlyMap<Hex, AccountOverride>,
+  block: BlockOverrides,
+): CallContext {
+  const { gasMax, expired } = context
+  const at = { ...stateAt(context, where), gasMax, expired }
+  if (state.size === 0 && Object.keys(block).length === 0) return at
+  const { header, view } = at
+  const rules = pretendedRules(context, block.number ?? header.number, block.timestamp ?? header.timestamp)
+  const environment = overrideEnvironment(environmentOf(header, rules, 'call'), block)
+  const pretended = overrideState(view, state, environment.spec)
+  if ('kind' in pretended) throw failed('server', pretended.reason)
+  return { ...at, rules, environment, view: pretended }
 }
 
-/** State and block overrides come with a later release; ignoring them would invent an answer. */
-function refuseOverrides(overrides: readonly unknown[]): void {
-  if (overrides.some((one) => one !== undefined && one !== null && Object.keys(one as object).length > 0)) {
-    throw failed('invalidParams', 'state and block overrides are not supported yet')
+function pretendedRules({ config }: AnswerContext, number: number, timestamp: number): CallContext['rules'] {
+  try {
+    return config.rulesAt(number, timestamp)
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw failed('server', thrown.message) // a fork that is not supported yet
+    throw thrown
   }
 }
 
 function accountOf(
-  [who, where]: readonly unknown[],
+  [who, where]: readonly [Uint8Array, BlockPlace],
   context: AnswerContext,
 ): { record: Uint8Array; view: StateView } {
-  const account = address(who, 0)
-  const { view } = stateAt(context, blockPlace(where, 1))
-  const record = new Uint8Array(72)
-  if (known(view.account(account, record)) === Lookup.absent) record.fill(0)
+  const { view } = stateAt(context, where)
+  const record = new Uint8Array(ACCOUNT_BYTES)
+  if (known(view.account(who, record)) === Lookup.absent) record.fill(0)
   return { record, view }
+}
+
+function slotText(view: StateView, who: Uint8Array, key: Uint8Array): Hex {
+  const value = new Uint8Array(32)
+  known(view.slot(who, key, value))
+  return toHex(value)
 }
 
 /** A store without a lazy base has all of its state. */
@@ -105,23 +145,27 @@ function codeOf(view: StateView, hash: Uint8Array): Uint8Array {
   return code
 }
 
-function callFailure(outcome: Exclude<CallOutcome, { kind: 'returned' }>): RpcFailure {
+function callFailure(
+  outcome: Exclude<CallOutcome, { kind: 'returned' }>,
+  { timeMaxMs }: AnswerContext,
+): RpcFailure {
   switch (outcome.kind) {
     case 'reverted': {
       const reason = revertReason(outcome.output)
-      return failed(
-        'reverted',
-        reason === undefined ? 'execution reverted' : `execution reverted: ${reason}`,
-        toHex(outcome.output),
-      )
+      const message = reason === undefined ? 'execution reverted' : `execution reverted: ${reason}`
+      return failed('reverted', message, toHex(outcome.output))
     }
     case 'halted':
       return failed('server', outcome.reason)
-    case 'refused':
-      if (outcome.suppliedGas === undefined) return failed('server', outcome.reason)
-      return failed('server', `err: ${outcome.reason} (supplied gas ${outcome.suppliedGas})`)
+    case 'refused': {
+      const { reason, suppliedGas } = outcome
+      return failed(
+        'server',
+        suppliedGas === undefined ? reason : `err: ${reason} (supplied gas ${suppliedGas})`,
+      )
+    }
     case 'timeout':
-      return failed('server', 'execution aborted (timeout)')
+      return failed('server', `execution aborted (timeout = ${timeMaxMs / 1_000}s)`)
     case 'missing':
       throw new Fault('store/damaged', 'a call read state that is not in the store')
   }

@@ -1,12 +1,17 @@
 /** Every method that a replica answers, as one table: a name of the method table without a handler does not compile. */
-import { list } from '#rpc/params.ts'
-import { quantityText } from '#rpc/encode.ts'
+import { keccak256 } from '#core/keccak.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { anyBytes } from '#rpc/geth-hex.ts'
+import { type Json, quantityText } from '#rpc/encode.ts'
 import type { METHODS } from '#rpc/method-table.ts'
+import { readParams, required } from '#rpc/params.ts'
+import type { AnswerContext } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { blockMethods } from './methods-block.ts'
 import { feeMethods } from './methods-fees.ts'
 import { logMethods } from './methods-logs.ts'
 import { stateMethods } from './methods-state.ts'
+import { transactionMethods } from './methods-transaction.ts'
 
 type AnsweredHere = {
   [M in keyof typeof METHODS]: (typeof METHODS)[M] extends 'forward' ? never : M
@@ -14,30 +19,52 @@ type AnsweredHere = {
 
 export function createMethods(clientVersion: string): Handlers {
   const meta = {
-    web3_clientVersion: (params) => {
-      list(params, 0, 0)
-      return clientVersion
+    web3_clientVersion: plain(() => clientVersion),
+    web3_sha3: (params) => {
+      const [bytes] = readParams(
+        params,
+        required((value, index) => anyBytes(value, { index, type: 'hexutil.Bytes' })),
+      )
+      return toHex(keccak256(bytes))
     },
-    net_version: (params, { config }) => {
-      list(params, 0, 0)
-      return String(config.chainId)
-    },
-    eth_chainId: (params, { config }) => {
-      list(params, 0, 0)
-      return quantityText(config.chainId)
-    },
-    eth_blockNumber: (params, { head }) => {
-      list(params, 0, 0)
-      return quantityText(head.head.number)
-    },
+    net_version: plain(({ config }) => String(config.chainId)),
+    net_listening: plain(() => true),
+    eth_chainId: plain(({ config }) => quantityText(config.chainId)),
+    eth_blockNumber: plain(({ head }) => quantityText(head.head.number)),
     // A replica that answers at all is at the head that it serves.
-    eth_syncing: (params) => {
-      list(params, 0, 0)
-      return false
-    },
+    eth_syncing: plain(() => false),
+    eth_accounts: plain(() => []),
+    eth_capabilities: plain(capabilities),
   } satisfies Handlers
-  return { ...meta, ...stateMethods(), ...blockMethods, ...logMethods, ...feeMethods() } satisfies Record<
-    AnsweredHere,
-    Handler
-  >
+  return {
+    ...meta,
+    ...stateMethods(),
+    ...blockMethods,
+    ...transactionMethods,
+    ...logMethods,
+    ...feeMethods(),
+  } satisfies Record<AnsweredHere, Handler>
+}
+
+/** A method without parameters. */
+function plain(answer: (context: AnswerContext) => Json): Handler {
+  return (params, context) => {
+    readParams(params)
+    return answer(context)
+  }
+}
+
+/** What can be asked about which blocks. */
+function capabilities({ head, snapshot }: AnswerContext): Json {
+  const from = (oldest: number): Json => ({ disabled: false, oldestBlock: quantityText(oldest) })
+  const chain = from(snapshot.chainFrom)
+  return {
+    head: { number: quantityText(head.head.number), hash: head.head.hash },
+    state: from(snapshot.historyFrom),
+    tx: chain,
+    logs: chain,
+    receipts: chain,
+    blocks: chain,
+    stateproofs: { disabled: true },
+  }
 }
