@@ -117,6 +117,7 @@ test('a file that is no genesis is refused with the field', () => {
     [{ alloc: undefined }, /alloc/],
     [{ alloc: { '0x12': {} } }, /alloc\.0x12/],
     [{ alloc: { [A]: { balance: 'much' } } }, /balance/],
+    [{ alloc: { [A]: { balance: String(2n ** 256n) } } }, /balance/],
     [{ alloc: { [A]: { nonce: `0x1${'0'.repeat(16)}` } } }, /nonce/],
     [{ alloc: { [A]: {}, [A.slice(2)]: {} } }, /twice/],
     [{ alloc: { [A]: { storage: { '0x1': '0x2', '0x01': '0x3' } } } }, /twice/],

@@ -23,7 +23,7 @@ function slowNode(entries: ReadonlyMap<string, Uint8Array>): RlpItem {
   while (keys.every((key) => key.length > shared && key[shared] === first[shared])) shared++
   if (shared > 0)
     return [slowPath(first.slice(0, shared), 0), slowReference(below(entries, first.slice(0, shared)))]
-  const branches = [...'0123456789abcdef'].map((digit) => slowReference(below(entries, digit)))
+  const branches = '0123456789abcdef'.split('').map((digit) => slowReference(below(entries, digit)))
   return [...branches, entries.get('') ?? new Uint8Array(0)]
 }
 
