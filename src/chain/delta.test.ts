@@ -5,7 +5,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import '#test/support/core.ts'
 import { keccak256 } from '#core/keccak.ts'
-import { equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import { bigintTo, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { AccountChange, Delta } from './delta.ts'
 import { accountAt, checkDelta, type DeltaParts, makeDelta, slotAt } from './delta-builder.ts'
@@ -100,6 +100,28 @@ test('published deltas have their published bytes and hashes', () => {
     assert.equal(toHex(deltaBytes(delta)), vector.bytes, vector.name)
     assert.equal(toHex(deltaHash(delta)), vector.hash, vector.name)
   }
+})
+
+test('the worked example of docs/feed.md has the bytes and the hash that it shows', () => {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'feed.md'), 'utf8')
+  const [, example = ''] = text.split('### A worked example')
+  const [, layout = '', , hash = ''] = example.split('```')
+  const shown = layout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s{2,}/)[0]?.replaceAll(' ', ''))
+  const address = fromHex(`0x11${'00'.repeat(18)}01`)
+  const word = (value: bigint): Uint8Array => bigintTo(value, 32)
+  const delta = makeDelta({
+    accounts: [
+      { address, after: { nonce: 7n, balance: 10n ** 18n, codeHash: keccak256(new Uint8Array(0)) } },
+    ],
+    slots: [{ address, key: word(1n), value: word(42n) }],
+    cleared: [],
+    codes: [],
+  })
+  assert.equal(`0x${shown.join('')}`, toHex(deltaBytes(delta)))
+  assert.equal(`0x${hash.trim()}`, toHex(deltaHash(delta)))
 })
 
 test('changes in any order make one delta', () => {
