@@ -9,7 +9,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import type { FramePart, HeadEvent, Phase } from './records.ts'
 import type { SideBlock } from './tree.ts'
 
-const VERSION = 1
+const VERSION = 2
 
 /** What judging needs of a head event. */
 export type KeptEvent = Omit<HeadEvent, 'kind' | 'checked'>

@@ -12,7 +12,7 @@ import { disputed } from './disputes.ts'
 import { GONE_AFTER_BEATS, judge, parked } from './judging.ts'
 import { decodeState, encodeState, type FeedState, type ProducerState } from './machine-state.ts'
 import type { FeedRecord, Generation } from './records.ts'
-import { BlockTree } from './tree.ts'
+import { BlockTree, type SideBlock } from './tree.ts'
 
 /** Masters of one cluster are a handful; ids of lives gone by are forgotten past this. */
 const PRODUCERS_MAX = 64
@@ -26,6 +26,8 @@ export interface FeedMachine {
   leader(): string | undefined
   /** Producers with an unfinished frame, and how many of its parts have come. */
   unfinished(): ReadonlyMap<string, number>
+  /** Whole frames beside the chain. */
+  side(): readonly SideBlock[]
   /** The state as bytes; with the canonical chain it makes the same machine again. */
   encode(): Uint8Array
 }
@@ -80,6 +82,7 @@ function machine(restored: Born | undefined): FeedMachine {
           unfinished ? [[id, unfinished.received] as const] : [],
         ),
       ),
+    side: () => born?.tree.side() ?? [],
     encode: () => {
       if (born === undefined) throw new Fault('feed/machine-state', 'the feed has no generation record yet')
       return encodeState({ state: born.state, side: born.tree.side() })

@@ -9,12 +9,17 @@ export function createApplierMetrics(meter: Meter) {
       'drover_replica_reorg_holds_total',
       'decided heads held back because they were shorter than what was served',
     ),
+    steppedDown: meter.counter(
+      'drover_replica_head_step_downs_total',
+      'held heads that were applied though no branch grew as high in time',
+    ),
     refused: meter.counter('drover_replica_frames_refused_total', 'frames that failed their checks'),
     alarms: meter.counter('drover_replica_feed_alarms_total', 'alarms of the feed machine, by code'),
     head: meter.gauge('drover_replica_head_number', 'number of the head block of the store'),
     finalized: meter.gauge('drover_replica_finalized_number', 'number of the finalized block'),
     verified: meter.gauge('drover_replica_verified_number', 'highest block with every block up to it proven'),
     position: meter.gauge('drover_replica_feed_position', 'next feed position to read'),
+    lag: meter.gauge('drover_replica_feed_lag_records', 'records on the feed that are not applied yet'),
     commitSeconds: meter.histogram(
       'drover_replica_commit_seconds',
       'time of one store transaction',

@@ -1,39 +1,48 @@
 /**
  * Applies the feed to the store: stands between the ordered log and the snapshots that answers are read from, and is the store's only
- * writer. Each record goes through the feed machine; what it decides (undo, apply, marks, frames beside the chain) is gathered and written
- * in one transaction together with the machine's state and the position, so that a kill at any point loses nothing and applies nothing
- * twice, and a reorganisation is one switch. It never decides anything itself: a frame that fails its checks stops it at the parent.
+ * writer. Each record goes through the feed machine; what it decides is gathered and written in one transaction together with the machine's
+ * state and the position, so that a kill at any point loses nothing and applies nothing twice, and a reorganisation is one switch. What
+ * decides nothing is not written at all: after a restart those records are read again and say the same. A transaction that fails changes
+ * nothing here either, and can be tried again. It never decides anything itself: a decision with a frame that fails its checks stops it.
  */
 import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
 import { type Frame, type Level, LEVELS } from '#chain/frame.ts'
+import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
-import { messageOf } from '#kernel/fault.ts'
-import type { Clock, Timer } from '#ports/clock.ts'
+import { fromHex } from '#kernel/bytes.ts'
+import type { Clock } from '#ports/clock.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { LogRecord } from '#ports/record-log.ts'
-import type { FeedEffect } from '#protocol/feed/effects.ts'
+import type { FeedEffect, WholeFrame } from '#protocol/feed/effects.ts'
 import type { FeedMachine } from '#protocol/feed/machine.ts'
-import type { FeedRecord } from '#protocol/feed/records.ts'
+import type { RecordBody } from '#protocol/feed/records.ts'
 import type { Heads } from '#state/identity.ts'
 import type { Store, StoreWriter } from '#state/store.ts'
 import { decodeFrame, encodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
+import { createAlarmLog } from './alarm-log.ts'
 import type { ApplierMetrics } from './applier-metrics.ts'
 import type { Board } from './board.ts'
 import { encodeFeedState } from './feed-state.ts'
-import { checkFrame } from './frame-check.ts'
+import { checkFrame, type Verify } from './frame-check.ts'
+import { PendingSwitch } from './pending-switch.ts'
+import { rowsOf } from './commit-size.ts'
 import { ReorgHold } from './reorg-hold.ts'
 import type { SideShelf } from './side-shelf.ts'
 
-/** Blocks of one transaction while catching up. */
+/** Of one transaction while catching up; LMDB's list of dirty pages is bounded. */
 const BLOCKS_PER_COMMIT_MAX = 64
+const ROWS_PER_COMMIT_MAX = 30_000
+/** Of what is read and not written, though nothing may be decided yet. */
+const UNWRITTEN_BYTES_MAX = 8_000_000
+const UNWRITTEN_RECORDS_MAX = 1_000
 /** Rows of history dropped in one transaction. */
 const PRUNED_ROWS_MAX = 10_000
 
 export interface ApplierOptions {
   readonly horizonBlocks: number
-  readonly verify: 'digest' | 'strict'
+  readonly verify: Verify
   readonly prove: Level
 }
 
@@ -52,15 +61,13 @@ export interface ApplierParts {
 export interface Standing {
   readonly machine: FeedMachine
   readonly shelf: SideShelf
+  /** Next to read. */
   readonly position: number
   readonly decidedAt: number
   readonly sequence: number
   readonly heads: Heads
+  readonly historyFrom: number
 }
-
-type Switch = Extract<FeedEffect, { kind: 'headMoved' }>
-/** What must happen in the store in the order in which it was decided: a frame is dropped only after it was applied and undone. */
-type Decided = Switch | Extract<FeedEffect, { kind: 'sideDropped' }>
 
 export class Applier {
   readonly #options: ApplierOptions
@@ -68,19 +75,19 @@ export class Applier {
   readonly #machine: FeedMachine
   readonly #shelf: SideShelf
   readonly #hold: ReorgHold
-  /** Next position to read. */
+  readonly #tellAlarm: ReturnType<typeof createAlarmLog>
+  /** Whole frames since the last commit, decoded, so that the next commit need not decode them again. */
+  readonly #fresh = new Map<string, Frame>()
   #position: number
+  #writtenPosition: number
+  #lastRecord: Uint8Array | undefined
   #decidedAt: number
   #sequence: number
   #heads: Heads
-  /** Decided and not yet in the store. */
-  #decided: Decided[] = []
-  #blocksDecided = 0
+  #historyFrom: number
+  #pending = new PendingSwitch()
+  #pendingRows = 0
   #marksMoved = false
-  /** Whole frames since the last commit, decoded, so that the next commit need not decode them again. */
-  readonly #fresh = new Map<string, Frame>()
-  readonly #bad = new Map<string, string>()
-  #holdTimer: Timer | undefined
   #halted: string | undefined
 
   constructor(options: ApplierOptions, parts: ApplierParts, standing: Standing) {
@@ -89,10 +96,13 @@ export class Applier {
     this.#machine = standing.machine
     this.#shelf = standing.shelf
     this.#position = standing.position
+    this.#writtenPosition = standing.position
     this.#decidedAt = standing.decidedAt
     this.#sequence = standing.sequence
     this.#heads = standing.heads
+    this.#historyFrom = standing.historyFrom
     this.#hold = new ReorgHold(parts.clock)
+    this.#tellAlarm = createAlarmLog(parts)
   }
 
   /** Next position to read. */
@@ -103,48 +113,68 @@ export class Applier {
   halted(): string | undefined {
     return this.#halted
   }
-  isHolding(): boolean {
-    return this.#hold.isHolding()
+  /** While a lower head is held back: milliseconds until `flush` should be called, whatever comes from the feed. */
+  heldForMs(): number | undefined {
+    return this.#hold.isHolding() ? this.#holdMs() : undefined
   }
 
-  /** Takes records as they come from the log, and commits what they decide. */
+  /** Takes records as they come from the log, and commits what they decide; of a batch that failed half way, the rest. */
   take(records: readonly LogRecord[]): void {
+    this.gather(records)
+    this.flush()
+  }
+
+  /** Takes records and commits only when there is much: for who knows that more records wait. */
+  gather(records: readonly LogRecord[]): void {
     for (const { position, bytes } of records) {
+      if (position < this.#position) continue
+      // With a bad frame about, each decision is written by itself: the store stops at the last one before it.
+      if (this.#shelf.hasRefused() || this.#isFull()) this.flush()
       if (this.#halted !== undefined) return
       assert(position === this.#position, 'records are taken in order, without gaps')
-      const record = decodeRecord(bytes)
-      this.#announce(record)
-      for (const effect of this.#machine.step(position, record)) this.#note(effect, record, position)
-      this.#position = position + 1
-      if (this.#blocksDecided >= BLOCKS_PER_COMMIT_MAX) this.#flush()
+      this.#step(position, bytes)
     }
-    this.#flush()
+  }
+
+  /** Writes everything that is decided, unless the head must still be held back. */
+  flush(): void {
+    if (this.#halted !== undefined || this.#isHeld()) return
+    const bad = this.#pending.apply.find(({ hash }) => this.#shelf.whyRefused(hash) !== undefined)
+    if (bad !== undefined) {
+      this.#halt(bad)
+      return
+    }
+    const isDecided = !this.#pending.isEmpty() || this.#marksMoved
+    if (isDecided || this.#isMuchUnwritten()) this.#write()
+    const { board, metrics, moved } = this.#parts
+    board.setApplied(this.#position)
+    metrics.position.set(this.#position)
+    moved()
   }
 
   /** One small step of tidying up; to be called when no record waits. True while there is more to do. */
   tidy(): boolean {
-    const keepFrom = Math.min(
-      this.#heads.head.number - this.#options.horizonBlocks,
-      this.#heads.finalized.number,
-    )
-    if (keepFrom <= 0 || this.#hold.isHolding()) return false
+    const { head, finalized } = this.#heads
+    const from = Math.min(head.number - this.#options.horizonBlocks, finalized.number)
+    if (from <= this.#historyFrom) return false
     let done = true
     this.#commit((writer) => {
-      done = writer.pruneHistory(keepFrom, PRUNED_ROWS_MAX)
+      done = writer.pruneHistory(from, PRUNED_ROWS_MAX)
     })
+    if (done) this.#historyFrom = from
     return !done
   }
 
-  stop(): void {
-    this.#holdTimer?.cancel()
-  }
-
-  #announce({ body }: FeedRecord): void {
+  #step(position: number, bytes: Uint8Array): void {
+    const { body, ...envelope } = decodeRecord(bytes)
+    const effects = this.#machine.step(position, { ...envelope, body })
     if (body.kind === 'beat' || body.kind === 'headEvent') this.#parts.board.announce(body.head.number)
+    for (const effect of effects) this.#note(effect, body, position)
+    this.#position = position + 1
+    this.#lastRecord = bytes
   }
 
-  #note(effect: FeedEffect, { body }: FeedRecord, position: number): void {
-    const { log, metrics } = this.#parts
+  #note(effect: FeedEffect, body: RecordBody, position: number): void {
     switch (effect.kind) {
       case 'partKept':
         assert(body.kind === 'framePart', 'parts come from part records')
@@ -153,25 +183,13 @@ export class Applier {
       case 'partsDropped':
         this.#shelf.dropParts(effect.producer)
         return
-      case 'frameWhole': {
-        const bytes = this.#shelf.takeParts(effect.frame.producer)
-        const verdict = checkFrame(bytes, effect.frame, this.#options.verify, this.#parts.compress)
-        this.#shelf.putFrame(effect.frame.block.hash, bytes)
-        if (verdict.kind === 'good') this.#fresh.set(effect.frame.block.hash, verdict.frame)
-        else {
-          metrics.refused.add(1)
-          this.#bad.set(effect.frame.block.hash, verdict.why)
-          log.error('a frame failed its checks and is not applied', {
-            block: describeBlock(effect.frame.block),
-            producer: effect.frame.producer,
-            why: verdict.why,
-          })
-        }
+      case 'frameWhole':
+        this.#keepFrame(effect.frame)
         return
-      }
       case 'headMoved':
-        this.#decided.push(effect)
-        this.#blocksDecided += effect.apply.length
+        this.#pending.move(effect.undo, effect.apply)
+        for (const { hash } of [...effect.undo, ...effect.apply])
+          this.#pendingRows += rowsOf(this.#fresh.get(hash))
         this.#decidedAt = position
         return
       case 'marksMoved':
@@ -179,132 +197,149 @@ export class Applier {
         this.#decidedAt = position
         return
       case 'sideDropped':
-        this.#decided.push(effect)
+        this.#pending.drop(effect.blocks)
         return
       case 'alarm':
-        metrics.alarms.add(1, { code: effect.alarm.code })
-        log.warn('the feed says something that should be looked at', {
-          alarm: effect.alarm.code,
-          producer: effect.alarm.producer,
-        })
+        this.#tellAlarm(effect.alarm)
         return
       case 'adopted':
-        throw new Error('a feed is adopted when its store is made')
+        assert(false, 'a feed is adopted when its store is made')
     }
   }
 
-  /** Writes everything that is decided, unless the head must still be held back. */
-  #flush(): void {
-    this.#holdTimer?.cancel()
-    const decided = this.#machine.heads()?.head ?? this.#heads.head
-    const waitMs = this.#hold.waitMs(this.#heads.head.number, decided.number)
-    if (waitMs > 0) {
-      this.#holdTimer = this.#parts.clock.after(waitMs, () => this.#flush())
+  #keepFrame(named: WholeFrame): void {
+    const { compress, log, metrics } = this.#parts
+    const { block, producer } = named
+    const bytes = this.#shelf.takeParts(producer)
+    const verdict = checkFrame(bytes, named, this.#options.verify, compress)
+    if (verdict.kind === 'good') {
+      this.#shelf.putFrame(block.hash, bytes)
+      this.#fresh.set(block.hash, verdict.frame)
       return
     }
-    if (this.#hold.isHolding()) {
-      this.#hold.released()
-      this.#parts.metrics.held.add(1)
-      this.#parts.log.warn('the head steps down: no branch grew as high within two block times', {
-        from: describeBlock(this.#heads.head),
-        to: describeBlock(decided),
-      })
-    }
-    if (this.#decided.length > 0 || this.#marksMoved || this.#shelf.isDirty()) this.#write()
-    this.#parts.board.setApplied(this.#position)
-    this.#parts.metrics.position.set(this.#position)
-    this.#parts.moved()
+    this.#shelf.refuse(block.hash, verdict.why)
+    metrics.refused.add(1)
+    const facts = { code: 'replica/bad-frame', block: describeBlock(block), producer, why: verdict.why }
+    log.error('a frame failed its checks and will not be applied', facts)
+  }
+
+  #holdMs(): number {
+    return this.#hold.waitMs(this.#heads.head.number, this.#decidedHeads().head.number)
+  }
+  #isHeld(): boolean {
+    const wasHolding = this.#hold.isHolding()
+    const isHeld = this.#holdMs() > 0
+    if (isHeld && !wasHolding) this.#parts.metrics.held.add(1)
+    return isHeld
+  }
+  #decidedHeads(): Omit<Heads, 'verified'> {
+    const heads = this.#machine.heads()
+    assert(heads !== undefined, 'an applier begins after the generation record')
+    return heads
+  }
+  #isFull(): boolean {
+    return (
+      this.#pending.apply.length >= BLOCKS_PER_COMMIT_MAX ||
+      this.#pendingRows >= ROWS_PER_COMMIT_MAX ||
+      this.#isMuchUnwritten()
+    )
+  }
+  #isMuchUnwritten(): boolean {
+    return (
+      this.#position - this.#writtenPosition >= UNWRITTEN_RECORDS_MAX ||
+      this.#shelf.newBytes() >= UNWRITTEN_BYTES_MAX
+    )
+  }
+
+  #halt({ hash, number }: BlockRef): void {
+    const why = this.#shelf.whyRefused(hash) ?? ''
+    this.#halted = `block ${number} ${hash} failed its checks: ${why}`
+    this.#parts.log.error('applying has stopped below a bad frame; what is here is served on', {
+      code: 'replica/bad-frame',
+      block: describeBlock({ hash, number }),
+      head: describeBlock(this.#heads.head),
+      why,
+    })
   }
 
   #write(): void {
-    const before = this.#heads
-    let heads = before
-    const all = this.#decided
-    const encoded = { machine: this.#machine.encode(), position: this.#position }
+    const pending = this.#pending
+    const machine = this.#machine.encode()
+    const { head, safe, finalized } = this.#decidedHeads()
+    let { verified } = this.#heads
     this.#commit((writer) => {
-      heads = before
-      for (const each of all) {
-        if (each.kind === 'headMoved') heads = this.#switch(writer, each, heads)
-        else this.#drop(each.blocks)
-      }
-      if (this.#halted === undefined) {
-        const decided = this.#machine.heads()
-        assert(
-          decided !== undefined && decided.head.hash === heads.head.hash,
-          'the store follows the machine',
+      verified = this.#switch(writer, pending)
+      assert(writer.head().hash === head.hash, 'the store follows the machine')
+      this.#shelf.write(writer, pending.gone())
+      writer.setMarks({ safe, finalized, verified })
+      // Where records were taken, there is a last one.
+      if (this.#lastRecord !== undefined) {
+        const lastDigest = keccak256(this.#lastRecord)
+        writer.setMachine(
+          this.#position,
+          encodeFeedState({ decidedAt: this.#decidedAt, lastDigest, machine }),
         )
-        heads = { ...heads, safe: decided.safe, finalized: decided.finalized }
-      }
-      writer.setMarks(heads)
-      // Once halted the store stays where it was in the feed: a corrected release starts there again.
-      if (this.#halted === undefined) {
-        this.#shelf.write(writer)
-        writer.setMachine(encoded.position, encodeFeedState(this.#decidedAt, encoded.machine))
       }
     })
-    if (heads.head.number > before.head.number) this.#hold.advanced()
-    this.#heads = heads
-    this.#decided = []
-    this.#blocksDecided = 0
-    this.#marksMoved = false
-    this.#shelf.written()
-    this.#fresh.clear()
-    const { metrics } = this.#parts
-    metrics.head.set(heads.head.number)
-    metrics.finalized.set(heads.finalized.number)
-    metrics.verified.set(heads.verified.number)
+    this.#written({ head, safe, finalized, verified })
   }
 
-  #drop(blocks: readonly BlockRef[]): void {
-    for (const { hash } of blocks) {
-      this.#shelf.removeFrame(hash)
-      this.#bad.delete(hash)
-    }
-  }
-
-  #switch(writer: StoreWriter, { undo, apply }: Switch, heads: Heads): Heads {
-    let { verified } = heads
+  /** Undoes and applies; returns the verified block after it. */
+  #switch(writer: StoreWriter, { undo, apply, dropped }: PendingSwitch): BlockRef {
+    let { verified } = this.#heads
     for (const block of undo) {
       assert(writer.head().hash === block.hash, 'what is undone is the head')
       const frame = writer.undo()
-      this.#shelf.putFrame(block.hash, encodeFrame(frame, this.#parts.compress))
+      if (!dropped.has(block.hash))
+        writer.putSide(fromHex(block.hash), encodeFrame(frame, this.#parts.compress))
       if (verified.hash === block.hash) verified = writer.head()
-      this.#parts.metrics.undone.add(1)
     }
+    const enough = LEVELS.indexOf(this.#options.prove)
     for (const block of apply) {
-      const frame = this.#frame(block, writer)
-      if (frame === undefined) break
-      const extendsVerified = verified.hash === writer.head().hash
+      const frame = this.#fresh.get(block.hash) ?? this.#stored(block, writer)
+      const isNext = verified.hash === writer.head().hash
       writer.apply(frame)
-      this.#shelf.removeFrame(block.hash)
-      if (extendsVerified && LEVELS.indexOf(frame.level) >= LEVELS.indexOf(this.#options.prove))
-        verified = block
-      this.#parts.metrics.applied.add(1)
+      if (isNext && LEVELS.indexOf(frame.level) >= enough) verified = block
     }
-    return { ...heads, head: writer.head(), verified }
+    return verified
+  }
+  #stored({ hash }: BlockRef, writer: StoreWriter): Frame {
+    const bytes = this.#shelf.frame(hash, writer)
+    assert(bytes !== undefined, 'every whole frame is kept until it is applied or dropped')
+    return decodeFrame(bytes, this.#parts.compress)
   }
 
-  /** The frame to apply; undefined where it failed its checks, which halts everything after it. */
-  #frame(block: BlockRef, writer: StoreWriter): Frame | undefined {
-    const why = this.#bad.get(block.hash)
-    if (why !== undefined) {
-      this.#halted = `block ${describeBlock(block)} failed its checks: ${why}`
-      this.#parts.log.error('applying has stopped at the parent of a bad frame; what is here is served on', {
-        block: describeBlock(block),
-        why,
+  #written(heads: Heads): void {
+    const { board, log, metrics } = this.#parts
+    const { undo, apply } = this.#pending
+    metrics.applied.add(apply.length)
+    metrics.undone.add(undo.length)
+    metrics.head.set(heads.head.number)
+    metrics.finalized.set(heads.finalized.number)
+    metrics.verified.set(heads.verified.number)
+    if (undo.length > 0)
+      log.info('reorganisation', {
+        from: describeBlock(this.#heads.head),
+        to: describeBlock(heads.head),
+        undone: undo.length,
+        applied: apply.length,
       })
-      return undefined
+    if (this.#hold.isHolding()) {
+      metrics.steppedDown.add(1)
+      log.warn('the head was held back, and no branch grew as high within two block times: it steps down', {
+        from: describeBlock(this.#heads.head),
+        to: describeBlock(heads.head),
+      })
+      this.#hold.released()
     }
-    const fresh = this.#fresh.get(block.hash)
-    if (fresh !== undefined) return fresh
-    const bytes = this.#shelf.frame(block.hash, writer)
-    assert(bytes !== undefined, 'every whole frame is kept until it is applied or dropped')
-    try {
-      return decodeFrame(bytes, this.#parts.compress)
-    } catch (thrown) {
-      this.#bad.set(block.hash, messageOf(thrown))
-      return this.#frame(block, writer)
-    }
+    if (board.isReady() && apply.length > 0) this.#hold.applied(heads.head.number)
+    this.#heads = heads
+    this.#writtenPosition = this.#position
+    this.#shelf.written(this.#pending.gone())
+    this.#pending = new PendingSwitch()
+    this.#pendingRows = 0
+    this.#marksMoved = false
+    this.#fresh.clear()
   }
 
   #commit(change: (writer: StoreWriter) => void): void {

@@ -1,21 +1,23 @@
 /** Is a whole frame what the feed says it is, and what its header commits to? */
 import type { Frame } from '#chain/frame.ts'
 import { blockDifference, executionDifference } from '#chain/verify-block.ts'
+import { toHex } from '#kernel/bytes.ts'
 import { messageOf } from '#kernel/fault.ts'
 import type { WholeFrame } from '#protocol/feed/effects.ts'
-import { toHex } from '#kernel/bytes.ts'
 import { decodeFrame, frameDigestOf } from '#wire/frame.ts'
 import type { Compressor } from '#wire/section.ts'
+
+/** digest: hashes, links and digests; strict: all roots of the header too. */
+export type Verify = 'digest' | 'strict'
 
 export type FrameVerdict =
   | { readonly kind: 'good'; readonly frame: Frame }
   | { readonly kind: 'bad'; readonly why: string }
 
-/** @param verify digest: hashes and digests; strict: all roots of the header too */
 export function checkFrame(
   bytes: Uint8Array,
   named: WholeFrame,
-  verify: 'digest' | 'strict',
+  verify: Verify,
   compress: Compressor,
 ): FrameVerdict {
   const digest = frameDigestOf(bytes)
@@ -25,19 +27,22 @@ export function checkFrame(
   try {
     frame = decodeFrame(bytes, compress)
   } catch (thrown) {
-    return bad(messageOf(thrown))
+    return bad(messageOf(thrown)) // whatever it is: these bytes are somebody else's
   }
-  const { header } = frame.block
+  const why = notAsNamed(frame, named) ?? (verify === 'strict' ? notAsCommitted(frame) : undefined)
+  return why === undefined ? { kind: 'good', frame } : bad(why)
+}
+
+function notAsNamed({ block: { header }, deltaHash }: Frame, named: WholeFrame): string | undefined {
   if (header.hash !== named.block.hash || header.number !== named.block.number)
-    return bad(`it holds block ${header.number} ${header.hash}`)
-  if (header.parentHash !== named.parent)
-    return bad(`its parent is ${header.parentHash}, not ${named.parent}`)
-  if (toHex(frame.deltaHash) !== named.deltaHash) return bad('its delta is not the one that was named')
-  if (verify === 'digest') return { kind: 'good', frame }
-  const difference =
-    blockDifference(frame.block) ?? executionDifference(frame.block, frame.receipts, undefined)
-  if (difference === undefined) return { kind: 'good', frame }
-  return bad(`${difference.field} is ${difference.computed}, its header says ${difference.expected}`)
+    return `it holds block ${header.number} ${header.hash}`
+  if (header.parentHash !== named.parent) return `its parent is ${header.parentHash}, not ${named.parent}`
+  return toHex(deltaHash) === named.deltaHash ? undefined : 'its delta is not the one that was named'
+}
+
+function notAsCommitted({ block, receipts }: Frame): string | undefined {
+  const difference = blockDifference(block) ?? executionDifference(block, receipts, undefined)
+  return difference && `${difference.field} is ${difference.computed}, its header says ${difference.expected}`
 }
 
 function bad(why: string): FrameVerdict {

@@ -13,19 +13,21 @@ const BLOCK_TIME_MS_MAX = 15_000
 export class ReorgHold {
   readonly #clock: Clock
   readonly #intervals: number[] = []
-  #lastMs: number | undefined
+  #last: { readonly number: number; readonly ms: number } | undefined
   #sinceMs: number | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** A higher head was applied. */
-  advanced(): void {
-    const nowMs = this.#clock.nowMs()
-    if (this.#lastMs !== undefined) this.#intervals.push(nowMs - this.#lastMs)
+  /** A head was applied as it came (not while catching up, where blocks come as fast as they can be read). */
+  applied(number: number): void {
+    const last = this.#last
+    if (last !== undefined && number <= last.number) return
+    const ms = this.#clock.nowMs()
+    if (last !== undefined) this.#intervals.push((ms - last.ms) / (number - last.number))
     if (this.#intervals.length > INTERVALS_KEPT) this.#intervals.shift()
-    this.#lastMs = nowMs
+    this.#last = { number, ms }
   }
 
   /** Milliseconds that a switch from `served` to the lower `decided` must still wait; 0 when it need not. */

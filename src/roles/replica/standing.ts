@@ -5,8 +5,9 @@
 import type { BlockRef } from '#chain/block-ref.ts'
 import type { Genesis } from '#chain/genesis.ts'
 import { headerFromRlp } from '#chain/header-rlp.ts'
+import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
-import { toHex } from '#kernel/bytes.ts'
+import { equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { createFeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
@@ -20,18 +21,28 @@ import { decodeFeedState, encodeFeedState } from './feed-state.ts'
 import { SideShelf } from './side-shelf.ts'
 
 /** Waits for the first record of a feed that is still empty.
- *  @throws Fault replica/foreign-genesis, feed/replaced, feed/too-old, feed/foreign, store/foreign */
+ *  @throws Fault replica/foreign-genesis, feed/replaced, feed/too-old, feed/foreign, feed/unsupported-setting, store/foreign */
 export async function standingOf(
   store: Store,
   genesis: Genesis,
   log: RecordLog,
   signal: AbortSignal,
 ): Promise<Standing> {
-  if (store.identity() === undefined) await makeStore(store, genesis, log, signal)
+  // Also where a kill came between the store and its first feed state.
+  if (store.identity() === undefined || !hasFeedState(store)) await makeStore(store, genesis, log, signal)
   await matchFeed(store, genesis, log)
   const snapshot = store.snapshot()
   try {
     return restore(snapshot)
+  } finally {
+    snapshot.release()
+  }
+}
+
+function hasFeedState(store: Store): boolean {
+  const snapshot = store.snapshot()
+  try {
+    return snapshot.machine() !== undefined
   } finally {
     snapshot.release()
   }
@@ -62,7 +73,9 @@ async function makeStore(store: Store, genesis: Genesis, log: RecordLog, signal:
       feed: await log.identity(),
     }
     store.initialise(identity, { ...genesis, header: headerFromRlp(generation.baseHeader) })
-    store.commit((writer) => writer.setMachine(1, encodeFeedState(0, machine.encode())))
+    const lastDigest = keccak256(beginning.bytes)
+    const state = encodeFeedState({ decidedAt: 0, lastDigest, machine: machine.encode() })
+    store.commit((writer) => writer.setMachine(1, state))
     return
   }
   signal.throwIfAborted()
@@ -88,18 +101,13 @@ export async function matchFeed(store: Store, genesis: Genesis, log: RecordLog):
       `the store is of chain ${identity.chainId}, the genesis file of chain ${genesis.config.chainId}: one of the two is the wrong one`,
     )
   }
-  const feed = await log.identity()
-  const { first, next } = await log.bounds()
   const snapshot = store.snapshot()
   const { position } = snapshot
+  const stored = snapshot.machine()
   snapshot.release()
-  if (feed !== identity.feed || next < position) {
-    throw new Fault(
-      'feed/replaced',
-      `the feed is not the one that this store was made from (${identity.feed}, read to ${position}): remove the store's folder to fill it again`,
-      { feed, next, position },
-    )
-  }
+  assert(stored !== undefined, 'a store is filled from its feed')
+  const feed = await log.identity()
+  const { first, next } = await log.bounds()
   if (first > position) {
     throw new Fault(
       'feed/too-old',
@@ -107,25 +115,31 @@ export async function matchFeed(store: Store, genesis: Genesis, log: RecordLog):
       { first, position },
     )
   }
+  const { lastDigest } = decodeFeedState(stored)
+  if (feed === identity.feed && next >= position && (await isLast(log, first, position, lastDigest))) return
+  throw new Fault(
+    'feed/replaced',
+    `the feed is not the one that this store was made from (${identity.feed}, read to ${position}): remove the store's folder to fill it again`,
+    { feed, next, position },
+  )
+}
+
+/** The last record that was taken is still the one at its place, where it is kept. */
+async function isLast(log: RecordLog, first: number, position: number, digest: Uint8Array): Promise<boolean> {
+  if (position - 1 < first) return true
+  const [record] = await log.read(position - 1, { maxBytes: 1 })
+  return record !== undefined && equalBytes(keccak256(record.bytes), digest)
 }
 
 function restore(snapshot: Snapshot): Standing {
   const stored = snapshot.machine()
-  if (stored === undefined)
-    throw new Fault(
-      'feed/machine-state',
-      'the store has no state of the feed machine: it was not filled by a replica',
-    )
+  assert(stored !== undefined, 'a store is filled from its feed')
   const { decidedAt, machine: bytes } = decodeFeedState(stored)
   const machine = restoreFeedMachine(bytes, canonicalOf(snapshot))
-  return {
-    machine,
-    shelf: new SideShelf(snapshot, machine.unfinished()),
-    position: snapshot.position,
-    decidedAt,
-    sequence: snapshot.sequence,
-    heads: snapshot.heads,
-  }
+  const { position, sequence, heads, historyFrom } = snapshot
+  const beside = machine.side().map(({ block }) => block.hash)
+  const shelf = new SideShelf(snapshot, beside, machine.unfinished())
+  return { machine, shelf, position, decidedAt, sequence, heads, historyFrom }
 }
 
 function canonicalOf(snapshot: Snapshot): BlockRef[] {
