@@ -9,7 +9,6 @@ const HEAD_MS_MAX = 10_000
 const REQUEST_MS_MAX = 30_000
 const IDLE_MS_MAX = 65_000
 const CONNECTIONS_MAX = 20_000
-const EMPTY = new Uint8Array(0)
 
 export function createHttpServer(): HttpServer {
   return {
@@ -74,19 +73,22 @@ async function answer(
   }
 }
 
-/** Undefined where it is longer than allowed. */
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) return undefined
+/** Undefined where it is longer than allowed: the rest is read and dropped, so that its sender can hear the refusal. */
+function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>()
   const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of request) {
-    length += (part as Buffer).length
-    if (length > bytesMax) return undefined
-    parts.push(part as Buffer)
-  }
-  if (parts.length === 0) return EMPTY
-  if (parts.length === 1) return view(parts[0] as Uint8Array)
-  return view(Buffer.concat(parts))
+  let length = Number(request.headers['content-length'] ?? 0) > bytesMax ? bytesMax + 1 : 0
+  request.on('data', (part: Buffer) => {
+    length += part.length
+    if (length <= bytesMax) parts.push(part)
+    else resolve(undefined)
+  })
+  request.on('end', () =>
+    resolve(parts.length === 1 ? view(parts[0] as Uint8Array) : view(Buffer.concat(parts))),
+  )
+  request.on('error', reject)
+  request.on('close', () => reject(new Fault('net/client-gone', 'the client went away')))
+  return promise
 }
 
 /** A plain view: the pure layers know no Buffer. */
@@ -99,7 +101,7 @@ function tooLarge(request: IncomingMessage, bytesMax: number): HttpResponse {
   const length = request.headers['content-length'] ?? 'chunked'
   return {
     status: 413,
-    headers: { 'content-type': 'text/plain', connection: 'close' },
+    headers: { 'content-type': 'text/plain' },
     body: `content length too large (${length}>${bytesMax})`,
   }
 }

@@ -74,6 +74,7 @@ export function createHttpEdge(
       return text(413, `content length too large (${body.length}>${options.bodyBytesMax})`)
     const minBlock = readMinBlock(headers['x-min-block'])
     if (minBlock === undefined) return json(400, rpcError(-32600, 'X-Min-Block is not a block number'))
+    if (body.length === 0) return text(200, '') // nothing was asked, as geth sees it
     parts.rate.count()
     const calls = readCalls(body)
     return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, signal)
