@@ -11,7 +11,20 @@ export const below: Record<string, readonly string[]> = {
   state: ['kernel', 'core', 'chain', 'ports'],
   roles: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state'],
   platform: ['kernel', 'ports', 'platform'],
-  cli: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state', 'roles', 'platform', 'cli'],
+  cli: [
+    'kernel',
+    'core',
+    'chain',
+    'protocol',
+    'wire',
+    'rpc',
+    'evm',
+    'ports',
+    'state',
+    'roles',
+    'platform',
+    'cli',
+  ],
 }
 
 /** Folders whose subfolders are siblings that may not import each other. */

@@ -31,19 +31,26 @@ export function blockDifference({
   )
 }
 
-/** What execution gave. `requests` from Prague on (EIP-7685). */
-export function executionDifference(
-  { header }: Block,
-  receipts: readonly Receipt[],
-  requests: readonly Uint8Array[] | undefined,
-): Difference | undefined {
+/** Receipts alone: what a reader of frames, who executes nothing, can recompute. */
+export function receiptsDifference({ header }: Block, receipts: readonly Receipt[]): Difference | undefined {
   const gasUsed = receipts.at(-1)?.cumulativeGasUsed ?? 0n
   const { root, bloom } = commitToReceipts(receipts)
   return (
     numbersDiffer('gasUsed', header.gasUsed, gasUsed) ??
     bytesDiffer('receiptsRoot', header.receiptsRoot, root) ??
-    bytesDiffer('logsBloom', header.logsBloom, bloom) ??
-    bytesDiffer('requestsHash', header.requestsHash, requests && requestsHash(requests))
+    bytesDiffer('logsBloom', header.logsBloom, bloom)
+  )
+}
+
+/** All that execution gives: receipts, and from Prague on requests (EIP-7685). */
+export function executionDifference(
+  block: Block,
+  receipts: readonly Receipt[],
+  requests: readonly Uint8Array[] | undefined,
+): Difference | undefined {
+  return (
+    receiptsDifference(block, receipts) ??
+    bytesDiffer('requestsHash', block.header.requestsHash, requests && requestsHash(requests))
   )
 }
 

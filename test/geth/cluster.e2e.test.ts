@@ -43,6 +43,7 @@ test('300 blocks of everything hard, with two reorganisations, are geth’s in e
       genesisFile: net.genesisFile,
       replicas: 2,
       horizon: HORIZON,
+      lastReplica: ['--verify', 'strict'],
     })
     const { replicas, gateway } = cluster
     const urls = [replicas[0]?.url ?? '', gateway.url]

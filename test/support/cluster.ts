@@ -19,6 +19,8 @@ export async function startCluster(options: {
   readonly genesisFile: string
   readonly replicas?: number
   readonly horizon?: number
+  /** Options of the last replica alone. */
+  readonly lastReplica?: readonly string[]
 }): Promise<Cluster> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-e2e-'))
   const feedAddress = `unix:${join(dir, 'feed.sock')}`
@@ -57,6 +59,7 @@ export async function startCluster(options: {
         join(dir, `r${i}`),
       ],
       ...['--port', String(port), '--link', link, '--horizon', String(options.horizon ?? 128), ...common],
+      ...(i === (options.replicas ?? 2) ? (options.lastReplica ?? []) : []),
     )
     replicas.push({ process, link, url: `http://127.0.0.1:${port}` })
   }

@@ -1,6 +1,6 @@
 /** Is a whole frame what the feed says it is, and what its header commits to? */
 import type { Frame } from '#chain/frame.ts'
-import { blockDifference, executionDifference } from '#chain/verify-block.ts'
+import { blockDifference, receiptsDifference } from '#chain/verify-block.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { messageOf } from '#kernel/fault.ts'
 import type { WholeFrame } from '#protocol/feed/effects.ts'
@@ -41,7 +41,7 @@ function notAsNamed({ block: { header }, deltaHash }: Frame, named: WholeFrame):
 }
 
 function notAsCommitted({ block, receipts }: Frame): string | undefined {
-  const difference = blockDifference(block) ?? executionDifference(block, receipts, undefined)
+  const difference = blockDifference(block) ?? receiptsDifference(block, receipts)
   return difference && `${difference.field} is ${difference.computed}, its header says ${difference.expected}`
 }
 
