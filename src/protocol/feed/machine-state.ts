@@ -21,7 +21,7 @@ export interface ProducerState {
   twinReported: boolean
   /** Position of its newest record. */
   lastPosition: number
-  /** Positions of its newest beats, ascending, as many as {@link isGone} counts. */
+  /** Positions of its newest three beats, ascending: who is gone is counted in them. */
   lastBeats: number[]
   /** Of its newest beat. */
   phase: Phase | undefined

@@ -183,6 +183,24 @@ test('a held head is applied when its time is up though nothing more comes from 
   await close()
 })
 
+test('a head that is held back is not called applied because the feed was lost and found', async () => {
+  const feed = new Feed()
+  await feed.begin()
+  await publish(feed, feed.branch(undefined, '', 4))
+  const { clock, line, look, board, close } = follow(feed)
+  await clock.advance(10)
+  const before = board.applied()
+  await publish(feed, feed.branch(undefined, 'short', 2))
+  await clock.advance(10)
+  line.cut()
+  line.mend()
+  await clock.advance(500)
+  assert.equal(line.opened, 2)
+  assert.equal(look().head.number, 4)
+  assert.equal(board.applied(), before)
+  await close()
+})
+
 test('when no record waits, history below the horizon goes', async () => {
   const feed = new Feed()
   await feed.begin()

@@ -92,7 +92,7 @@ async function consume(
     .tail(applier.position(), AbortSignal.any([signal, stop.signal]))
     [Symbol.asyncIterator]()
   const progress = createProgress(applier, feed, parts)
-  board.setApplied(applier.position())
+  await whenRoom(() => applier.flush(), parts, signal) // says how far the store is, also where nothing comes
   progress.readyIfThere()
   let coming = batches.next()
   try {
