@@ -49,10 +49,7 @@ export function readBody(bytes: Uint8Array): Body {
     case 'malformed':
       return isJson(text) ? refused(INVALID) : refused({ code: CODE.parse, message: 'parse error' })
     case 'tooManyElements':
-      return {
-        kind: 'refused',
-        json: `[${errorText('null', { code: CODE.invalidRequest, message: 'batch too large' })}]`,
-      }
+      return batchTooLarge(text, found.ranges)
     case 'tooDeep':
       return refused({
         code: CODE.invalidRequest,
@@ -80,6 +77,19 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** As a batch of one answer, to the first call that has an id. */
+function batchTooLarge(text: string, ranges: readonly (readonly [number, number])[]): Body {
+  let idText = 'null'
+  for (const [from, to] of ranges) {
+    const item = readCall(text.slice(from, to).trim())
+    if (item?.kind !== 'call' || item.call.notification) continue
+    idText = item.call.idText
+    break
+  }
+  const error = { code: CODE.invalidRequest, message: 'batch too large' }
+  return { kind: 'refused', json: `[${errorText(idText, error)}]` }
 }
 
 function readSingle(text: string): Body {

@@ -12,7 +12,9 @@ export type Outline =
   | { readonly kind: 'single' }
   /** start, end of each element. */
   | { readonly kind: 'batch'; readonly ranges: readonly (readonly [from: number, to: number])[] }
-  | { readonly kind: 'malformed' | 'tooManyElements' | 'tooDeep' | 'tooManyValues' }
+  /** The ranges of those that there may be. */
+  | { readonly kind: 'tooManyElements'; readonly ranges: readonly (readonly [from: number, to: number])[] }
+  | { readonly kind: 'malformed' | 'tooDeep' | 'tooManyValues' }
 
 // 1 quote, 2 opens, 3 closes, 4 comma
 const CLASS = new Uint8Array(128)
@@ -44,7 +46,7 @@ export function outline(text: string, limits: OutlineLimits): Outline {
     if (kind === 3 && --depth > 0) continue
     if (depth < 0) return { kind: 'malformed' }
     if (batch) {
-      if (ranges.length === limits.elementsMax) return { kind: 'tooManyElements' }
+      if (ranges.length === limits.elementsMax) return { kind: 'tooManyElements', ranges }
       ranges.push([from, i])
       from = i + 1
     }

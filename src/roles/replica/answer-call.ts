@@ -1,0 +1,70 @@
+/** One call in the view of its body: which handler, and how what it returns or throws becomes an answer. */
+import { Fault, messageOf } from '#kernel/fault.ts'
+import type { Logger } from '#ports/logger.ts'
+import type { AnswerItem } from '#rpc/answer.ts'
+import type { Call } from '#rpc/envelope.ts'
+import { CODE, errorText, methodNotFound, resultText, type RpcError, RpcFailure } from '#rpc/errors.ts'
+import { isMethod } from '#rpc/method-table.ts'
+import { type AnswerContext, ForwardWanted, NotHereYet, type Otherwise } from './answer-context.ts'
+import type { Handlers } from './handler.ts'
+
+/** What came of a call, and its code where it failed. */
+export interface Answered {
+  readonly item: AnswerItem
+  readonly errorCode?: number
+}
+export type Outcome = Answered | NotHereYet
+
+const NO_CLIENT: RpcError = {
+  code: CODE.server,
+  message: 'only an execution client can do this, and none can be asked here',
+}
+
+export function runCall(call: Call, context: AnswerContext, methods: Handlers, log: Logger): Outcome {
+  const handler = Object.hasOwn(methods, call.method) ? methods[call.method] : undefined
+  // The rest of the table is a client's business: whoever asked may have a master to ask.
+  if (handler === undefined)
+    return isMethod(call.method)
+      ? forward(call, { error: NO_CLIENT })
+      : failure(call, methodNotFound(call.method))
+  try {
+    const json = JSON.stringify(handler(call.params, context))
+    return { item: call.notification ? SILENT : { kind: 'answered', json: resultText(call.idText, json) } }
+  } catch (thrown) {
+    if (thrown instanceof RpcFailure) return failure(call, thrown.error)
+    if (thrown instanceof ForwardWanted) return forward(call, thrown.otherwise)
+    if (thrown instanceof NotHereYet) return thrown
+    log.error('a call failed', {
+      method: call.method,
+      error: messageOf(thrown),
+      ...(thrown instanceof Fault ? { code: thrown.code } : {}),
+    })
+    return failure(call, { code: CODE.internal, message: 'internal error' })
+  }
+}
+
+export function failure(call: Call, error: RpcError): Answered {
+  const item: AnswerItem = call.notification
+    ? SILENT
+    : { kind: 'answered', json: errorText(call.idText, error) }
+  return { item, errorCode: error.code }
+}
+
+/** Worth trying again. */
+export function retryLater(call: Call, message: string): Answered {
+  const item: AnswerItem = call.notification
+    ? SILENT
+    : { kind: 'retry', json: errorText(call.idText, { code: CODE.limit, message }) }
+  return { item, errorCode: CODE.limit }
+}
+
+const SILENT: AnswerItem = { kind: 'silent' }
+
+function forward(call: Call, otherwise: Otherwise): Answered {
+  if (call.notification) return { item: SILENT }
+  const text =
+    'error' in otherwise
+      ? errorText(call.idText, otherwise.error)
+      : resultText(call.idText, JSON.stringify(otherwise.result))
+  return { item: { kind: 'forward', request: call.requestText, otherwise: text } }
+}
