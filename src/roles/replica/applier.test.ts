@@ -58,34 +58,40 @@ function see<T>(store: Store, look: (snapshot: Snapshot) => T): T {
 }
 const refAt = (frame: Frame | undefined) => refOf((frame as Frame).block.header)
 
-/** Blocks with reorganisations, in parts and in one, decided in their own append or later, by a leader and a second master who is late. */
-async function tell(
-  feed: Feed,
-  plan: readonly { depth: number; parts: number; apart: boolean }[],
-): Promise<void> {
+/** A step of a history: the leader goes back `depth` blocks and forward one more. */
+interface Step {
+  readonly depth: number
+  readonly parts: number
+  /** A second master brings a sibling in two halves around the leader's word; the leader may go over to it. */
+  readonly sibling: 'none' | 'beside' | 'followed'
+}
+
+async function tell(feed: Feed, plan: readonly Step[]): Promise<void> {
   await feed.begin()
   const chain: Frame[] = []
-  for (const [step, { depth, parts, apart }] of plan.entries()) {
+  for (const [step, { depth, parts, sibling }] of plan.entries()) {
     const back = Math.min(depth, chain.length)
     chain.splice(chain.length - back)
-    const bodies: RecordBody[] = []
     for (let i = 0; i <= back; i++) {
-      const frame = feed.block(chain.at(-1), `s${step}`, step * 3 + i)
-      chain.push(frame)
-      bodies.push(...partsOf(frame, parts))
+      chain.push(feed.block(chain.at(-1), `s${step}`, step * 3 + i))
+      await feed.say('m1', ...partsOf(chain.at(-1) as Frame, parts))
     }
-    const [last, final] = [chain.at(-1) as Frame, chain.at(-7)]
-    await feed.say('m1', ...bodies)
-    if (apart) await feed.say('m2', ...partsOf(last, 2).slice(0, 1), beatAt(refAt(last)))
-    await feed.say('m1', headAt(last, final))
-    if (apart) await feed.say('m2', ...partsOf(last, 2), headAt(last))
+    const other = feed.block(chain.at(-2), `sibling${step}`, step)
+    const [half, rest] = partsOf(other, 2) as [RecordBody, RecordBody]
+    if (sibling !== 'none') await feed.say('m2', half, beatAt(refAt(other)))
+    await feed.say('m1', headAt(chain.at(-1) as Frame, chain.at(-7)))
+    if (sibling === 'none') continue
+    await feed.say('m2', rest, headAt(other), ...partsOf(chain.at(-1) as Frame, 2))
+    if (sibling === 'beside') continue
+    chain.splice(-1, 1, other)
+    await feed.say('m1', headAt(other))
   }
 }
 const plans = fc.array(
-  fc.record({
+  fc.record<Step>({
     depth: fc.constantFrom(0, 0, 0, 1, 2, 4),
     parts: fc.constantFrom(1, 1, 2, 3),
-    apart: fc.boolean(),
+    sibling: fc.constantFrom('none', 'beside', 'followed'),
   }),
   { minLength: 3, maxLength: 9 },
 )
@@ -217,6 +223,17 @@ test('a frame that fails its checks stops the applier at its parent, also after 
   }
 })
 
+test('strict verification recomputes the roots of the header, which digests cannot vouch for', async () => {
+  const feed = new Feed()
+  await feed.begin()
+  const [a] = feed.branch(undefined, '', 1) as [Frame] // its header's roots are zeros
+  await feed.say('m1', ...partsOf(a), headAt(a))
+  const strict = await replica(feed, memoryKeyValue(), { verify: 'strict' })
+  await strict.take()
+  assert.equal(strict.head().number, 0)
+  assert.match(strict.applier.halted() ?? '', /transactionsRoot is 0x/)
+})
+
 test('a bad frame on a branch that nobody follows stops nothing', async () => {
   const feed = new Feed()
   await feed.begin()
@@ -337,7 +354,7 @@ test('the position that decided the head is stored with it', async () => {
 
 test('a feed of another genesis, a feed that was replaced or is cut short, are refused by name', async () => {
   const feed = new Feed()
-  await tell(feed, [{ depth: 0, parts: 1, apart: false }])
+  await tell(feed, [{ depth: 0, parts: 1, sibling: 'none' }])
   const { signal } = new AbortController()
   const { genesis } = feed.chain
   const other = createChainBuilder({
