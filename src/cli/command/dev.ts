@@ -188,7 +188,7 @@ async function compose(
     }
     replicas.push(replica)
     child(
-      ...(['replica', 'replica', '--id', replica.id, '--genesis', genesisPath, '--feed', feed] as const),
+      ...([replica.id, 'replica', '--id', replica.id, '--genesis', genesisPath, '--feed', feed] as const),
       ...['--data', join(dir, replica.id), '--port', new URL(replica.url).port, '--link', replica.link],
     )
   }

@@ -15,6 +15,8 @@ import { type LinkEvents, openReplicaLink, type ReplicaLink } from './replica-li
 const CONNECT_TIMEOUT_MS = 1_000
 const PAUSE_MS_FIRST = 25
 const PAUSE_MS_MAX = 1_000
+/** With doubling pauses: about a second of failing. */
+const TOLD_AFTER_FAILURES = 6
 
 export interface Links {
   /** The stream to this address, while there is one. */
@@ -67,7 +69,10 @@ export function openLinks(
       })
       const cause = await link.ended
       if (!signal.aborted)
-        parts.log.warn('the link to a replica is lost', { address, cause: messageOf(cause) })
+        parts.log.warn('the link to a replica is lost', {
+          address,
+          cause: cause === undefined ? 'it was closed' : messageOf(cause),
+        })
     } finally {
       signal.removeEventListener('abort', close)
       connection.close()
@@ -79,14 +84,22 @@ export function openLinks(
   const keep = async (address: string, signal: AbortSignal): Promise<void> => {
     let pauseMs = PAUSE_MS_FIRST
     let told = ''
+    let failures = 0
     while (!signal.aborted) {
       try {
         await live(address, signal)
         pauseMs = PAUSE_MS_FIRST
         told = ''
+        failures = 0
       } catch (thrown) {
         if (!(thrown instanceof Fault)) throw thrown
-        if (thrown.message !== told) tellOnce(parts.log, thrown, address)
+        failures++
+        const isWrong = thrown.code.startsWith('gateway/')
+        if (isWrong && thrown.message !== told)
+          parts.log.error('a replica is refused', { address, error: thrown.message })
+        // Whoever starts a cluster starts its processes in some order: only what lasts is worth a line, and one is enough.
+        if (!isWrong && failures === TOLD_AFTER_FAILURES)
+          parts.log.warn('a replica cannot be linked', { address, error: thrown.message })
         told = thrown.message
         pauseMs = Math.min(PAUSE_MS_MAX, 2 * pauseMs)
       }
@@ -98,12 +111,6 @@ export function openLinks(
   for (const address of options.addresses)
     scope.spawn(`link to ${address}`, (signal) => keep(address, signal))
   return { get: (address) => links.get(address), all: () => links.values(), identity: () => identity }
-}
-
-/** The same failure is not said at every attempt. */
-function tellOnce(log: Logger, fault: Fault, address: string): void {
-  const say = fault.code.startsWith('gateway/') ? log.error : log.warn
-  say('a replica cannot be linked', { address, error: fault.message })
 }
 
 function foreign(hello: ReplicaHello, ours: Identity): string | undefined {
