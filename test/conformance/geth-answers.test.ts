@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { utf8 } from '#kernel/bytes.ts'
+import { silent } from '#ports/logger.ts'
 import { createAnswerHttp } from '#roles/replica/answer-http.ts'
 import { post } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
@@ -22,7 +23,12 @@ const RECORD = process.env['RECORD']
 
 test('odd questions are answered as geth 1.17.8 answered them', { ...needs('shared') }, async (t) => {
   if (RECORD !== undefined) await record(RECORD)
-  const handle = createAnswerHttp({ answerer: suiteAnswerer(), isReady: () => true, metrics: () => '' })
+  const handle = createAnswerHttp({
+    answerer: suiteAnswerer(),
+    log: silent,
+    isReady: () => true,
+    metrics: () => '',
+  })
   const lines = readFileSync(file, 'utf8').split('\n')
   for (const [i, line] of lines.entries()) {
     if (!line.startsWith('>> ')) continue

@@ -9,10 +9,12 @@ const HEAD_MS_MAX = 10_000
 const REQUEST_MS_MAX = 30_000
 const IDLE_MS_MAX = 65_000
 const CONNECTIONS_MAX = 20_000
+/** Connections that wait to be accepted. */
+const BACKLOG_MAX = 4_096
 
 export function createHttpServer(): HttpServer {
   return {
-    async listen({ host, port, bodyBytesMax }, handler) {
+    async listen({ host, port, bodyBytesMax, shared }, handler) {
       const server = createServer(
         {
           maxHeaderSize: HEAD_BYTES_MAX,
@@ -25,9 +27,11 @@ export function createHttpServer(): HttpServer {
       )
       server.maxHeadersCount = HEADERS_MAX
       server.maxConnections = CONNECTIONS_MAX
+      // Nothing sent and nothing taken for so long: whoever reads no answer does not hold its bytes for ever.
+      server.timeout = IDLE_MS_MAX
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)))
-      server.listen({ host, port, backlog: 4_096 }, resolve)
+      server.listen({ host, port, backlog: BACKLOG_MAX, reusePort: shared === 'reusePort' }, resolve)
       await promise
       const address = server.address()
       return {

@@ -2,7 +2,10 @@
  * A replica's own HTTP: POST / takes JSON-RPC as geth does; /live, /ready and /metrics are for operators. Users may ask for a least block
  * (X-Min-Block), never for a head.
  */
+import { assert } from '#kernel/assert.ts'
+import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '#ports/http.ts'
+import type { Logger } from '#ports/logger.ts'
 import type { Answer } from '#rpc/answer.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
 import type { Answerer } from './answerer.ts'
@@ -26,12 +29,13 @@ const PREFLIGHT = {
 
 export interface AnswerHttpParts {
   readonly answerer: Answerer
+  readonly log: Logger
   readonly isReady: () => boolean
   /** Prometheus text. */
   readonly metrics: () => string
 }
 
-export function createAnswerHttp({ answerer, isReady, metrics }: AnswerHttpParts): HttpHandler {
+export function createAnswerHttp({ answerer, log, isReady, metrics }: AnswerHttpParts): HttpHandler {
   const get: Readonly<Record<string, () => HttpResponse>> = {
     '/': () => text(200, ''), // load balancers look here
     '/live': () => text(200, 'live'),
@@ -45,14 +49,18 @@ export function createAnswerHttp({ answerer, isReady, metrics }: AnswerHttpParts
   }
   return async (request) => {
     const path = request.target.split('?')[0] as string
-    if (request.method === 'POST' && path === '/') return post(request, answerer)
+    if (request.method === 'POST' && path === '/') return post(request, answerer, log)
     if (request.method === 'OPTIONS') return { status: 204, headers: PREFLIGHT, body: '' }
     if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'method not allowed')
     return Object.hasOwn(get, path) ? (get[path] as () => HttpResponse)() : text(404, 'not found')
   }
 }
 
-async function post({ headers, body, signal }: HttpRequest, answerer: Answerer): Promise<HttpResponse> {
+async function post(
+  { headers, body, signal }: HttpRequest,
+  answerer: Answerer,
+  log: Logger,
+): Promise<HttpResponse> {
   if (body.length === 0) return text(200, '') // as geth, for load balancers
   const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   if (!JSON_TYPES.has(type)) return text(415, 'invalid content type, only application/json is supported')
@@ -63,16 +71,21 @@ async function post({ headers, body, signal }: HttpRequest, answerer: Answerer):
       errorText('null', { code: CODE.invalidRequest, message: 'X-Min-Block is not a block number' }),
     )
   }
-  const answer = await answerer.answer(body, { minBlock, signal })
-  // Only a gateway names a head, so only a gateway is told that it is not held.
-  return 'kind' in answer ? text(500, 'no head was asked for') : render(answer)
+  try {
+    const answer = await answerer.answer(body, { minBlock, signal })
+    assert(!('kind' in answer), 'only a gateway, which names a head, is told that it is not held')
+    return render(answer)
+  } catch (thrown) {
+    // The store cannot be read, or this is a bug: one request ends, and somebody is told. Nobody waits for one that was aborted.
+    if (!signal.aborted) log.error('a request failed', { error: messageOf(thrown), code: faultCode(thrown) })
+    return json(500, errorText('null', { code: CODE.internal, message: 'internal error' }))
+  }
 }
 
 function render({ batch, items, block, verifiedNumber }: Answer): HttpResponse {
-  const texts = items.flatMap((item) =>
-    item.kind === 'silent' ? [] : [item.kind === 'forward' ? item.otherwise : item.json],
-  )
-  const retry = items.length > 0 && items.every(({ kind }) => kind === 'retry')
+  const said = items.filter((item) => item.kind !== 'silent')
+  const texts = said.map((item) => (item.kind === 'forward' ? item.otherwise : item.json))
+  const retry = said.length > 0 && said.every(({ kind }) => kind === 'retry')
   const facts = {
     ...(block && { 'x-block-number': String(block.number), 'x-block-hash': block.hash }),
     ...(verifiedNumber !== undefined && { 'x-verified-number': String(verifiedNumber) }),

@@ -111,6 +111,7 @@ export async function startServing(
   return {
     handle: createAnswerHttp({
       answerer,
+      log: parts.log,
       isReady: () => store !== undefined && board.isReady(),
       metrics: parts.renderMetrics,
     }),
