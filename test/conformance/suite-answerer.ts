@@ -73,7 +73,7 @@ export function suiteAnswerer(): Answerer {
   board.setReady()
   board.announce(head.number)
   return createAnswerer(
-    { clientVersion: 'drover/test', serve: 'eager', callGasMax: 50_000_000, callTimeMaxMs: 5_000 },
+    { clientVersion: 'drover/test', serve: 'eager', callGasMax: 50_000_000, callTimeMaxMs: 60_000 },
     {
       store,
       board,
