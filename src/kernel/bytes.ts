@@ -13,11 +13,27 @@ for (let i = 0; i < 16; i++) {
   VALUES[DIGITS.toUpperCase().charCodeAt(i)] = i
 }
 
+/** Above this a text is built as bytes: one made of many small pieces is slow to use. */
+const PIECEWISE_BYTES_MAX = 64
+
 /** `0x` and two digits a byte. */
 export function toHex(bytes: Uint8Array, from = 0, to = bytes.length): Hex {
+  if (to - from > PIECEWISE_BYTES_MAX) return longHex(bytes, from, to)
   let text = '0x'
   for (let i = from; i < to; i++) text += PAIRS[bytes[i] as number]
   return text as Hex
+}
+
+function longHex(bytes: Uint8Array, from: number, to: number): Hex {
+  const ascii = new Uint8Array(2 + 2 * (to - from))
+  ascii[0] = 48
+  ascii[1] = 120
+  for (let i = from, at = 2; i < to; i++) {
+    const byte = bytes[i] as number
+    ascii[at++] = DIGITS.charCodeAt(byte >> 4)
+    ascii[at++] = DIGITS.charCodeAt(byte & 15)
+  }
+  return decoder.decode(ascii) as Hex
 }
 
 /** The bytes of a `0x…` text of even length, or undefined where it is not that. */
