@@ -14,8 +14,10 @@ import { startTraffic } from '#cli/dev/traffic.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
+import { lockFolder } from '#platform/disk/folder-lock.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { OptionTable, OptionValues } from '#ports/options.ts'
+import type { Scope } from '#ports/scope.ts'
 import { defineCommand } from './command.ts'
 import { fetchStatus } from './status.ts'
 
@@ -78,10 +80,7 @@ Starts each role as a process of its own and keeps them running until ctrl-C, wh
       logLevel: values.logLevel === 'info' ? 'warn' : values.logLevel,
     })
     await runService('dev', log, async (scope) => {
-      const cluster = await startCluster(values, log, (reason) =>
-        scope.spawn('client', () => Promise.reject(reason)),
-      )
-      scope.defer(() => cluster.stop())
+      const cluster = await startCluster(values, log, scope)
       print(cluster)
       const line = startLiveLine(`${cluster.gateway}/status`, process.stdout)
       scope.defer(() => line.stop())
@@ -95,127 +94,39 @@ interface DevCluster {
   readonly addresses: readonly (readonly [what: string, where: string])[]
   readonly note: string | undefined
   readonly example: string
-  stop(): Promise<void>
 }
 
-async function startCluster(
-  values: DevOptions,
-  log: Logger,
-  failed: (reason: Fault) => void,
-): Promise<DevCluster> {
-  const stops: (() => Promise<void> | void)[] = []
-  const stop = async (): Promise<void> => {
-    for (const end of stops.toReversed()) await end()
-  }
-  try {
-    return await compose(values, log, failed, stops, stop)
-  } catch (thrown) {
-    await stop()
-    throw thrown
-  }
-}
-
-async function compose(
-  values: DevOptions,
-  log: Logger,
-  failed: (reason: Fault) => void,
-  stops: (() => Promise<void> | void)[],
-  stop: () => Promise<void>,
-): Promise<DevCluster> {
+/** Everything that is started is the scope's from its first moment, so a start that fails or is interrupted leaves nothing behind. */
+async function startCluster(values: DevOptions, log: Logger, scope: Scope): Promise<DevCluster> {
   if ((values.clientUrl === undefined) !== (values.genesisPath === undefined)) {
     throw new Fault(
       'options/invalid',
       '--client and --genesis belong together: the address of the client and the genesis of its chain',
     )
   }
-  const dir = dataFolder(values.dataPath, stops)
-  // Sockets have short path limits, and a data folder may lie anywhere.
-  const sockets = mkdtempSync(join(tmpdir(), 'drover-'))
-  stops.push(() => rmSync(sockets, { recursive: true, force: true }))
-
+  const dir = dataFolder(values.dataPath, scope)
   const port = await freePortFrom(values.port)
   if (port === undefined)
     throw new Fault('net/port-in-use', `no port from ${values.port} on is free; choose another with --port`)
-  const note = port === values.port ? undefined : `port ${values.port} is taken, so the gateway is on ${port}`
   const genesisPath = values.genesisPath ?? writeGenesis(dir)
   const anvil =
-    values.clientUrl === undefined ? await startOwnAnvil(values, dir, genesisPath, log, failed) : undefined
-  if (anvil !== undefined) {
-    stops.push(() => anvil.child.stop())
-    if (values.dataPath !== undefined)
-      stops.push(() => anvil.save().catch(() => log.warn('the chain of anvil was not saved')))
-  }
+    values.clientUrl === undefined ? await startOwnAnvil(values, dir, genesisPath, log, scope) : undefined
   const client = values.clientUrl ?? (anvil as Anvil).webSocket
-
-  const feed = `unix:${join(sockets, 'feed')}`
-  const forwardPort = await anyFreePort()
-  const main = new URL('../main.ts', import.meta.url).pathname
-  const children: Child[] = []
-  const child = (name: string, ...args: string[]): Child => {
-    const logging = [
-      '--log-level',
-      values.logLevel === 'info' ? 'warn' : values.logLevel,
-      '--log-format',
-      values.logFormat,
-    ]
-    const started = superviseChild(name, [main, ...args, ...logging], { log, restart: 'always' })
-    stops.push(() => started.stop())
-    children.push(started)
-    return started
-  }
-  await child('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
-  child(
-    ...([
-      'master',
-      'master',
-      '--id',
-      'm1',
-      '--client',
-      client,
-      '--genesis',
-      genesisPath,
-      '--feed',
-      feed,
-    ] as const),
-    ...['--data', join(dir, 'm1'), '--forward-port', String(forwardPort)],
-  )
-  const replicas: { link: string; url: string; id: string }[] = []
-  for (let i = 1; i <= values.replicas; i++) {
-    const replica = {
-      id: `r${i}`,
-      link: `unix:${join(sockets, `r${i}`)}`,
-      url: `http://127.0.0.1:${await anyFreePort()}`,
-    }
-    replicas.push(replica)
-    child(
-      ...([replica.id, 'replica', '--id', replica.id, '--genesis', genesisPath, '--feed', feed] as const),
-      ...['--data', join(dir, replica.id), '--port', new URL(replica.url).port, '--link', replica.link],
-    )
-  }
-  const links = replicas.map(({ link }) => link).join(',')
-  child(
-    'gateway',
-    'gateway',
-    '--port',
-    String(port),
-    '--replicas',
-    links,
-    '--masters',
-    `http://127.0.0.1:${forwardPort}`,
-  )
-  await Promise.all(children.map(({ ready }) => ready))
+  const starter = childStarter(values, log, scope)
+  const replicas = await startRoles({ values, dir, port, genesisPath, client }, starter, scope)
 
   const gateway = `http://127.0.0.1:${port}`
   await untilServing(gateway, values.replicas)
+  starter.isUp()
   let holder: string = DEV_ACCOUNTS[0]
   if (anvil !== undefined) {
     const traffic = await startTraffic(anvil.http, gateway, { blockTimeMs: values.blockTimeMs, log })
-    stops.push(() => traffic.stop())
+    scope.defer(() => traffic.stop())
     holder = DEV_ACCOUNTS[1]
   }
   return {
     gateway,
-    note,
+    note: port === values.port ? undefined : `port ${values.port} is taken, so the gateway is on ${port}`,
     addresses: [
       ['gateway', gateway],
       ...replicas.map(({ id, url }) => [id, url] as const),
@@ -223,8 +134,105 @@ async function compose(
       ['data', values.dataPath === undefined ? `${dir} (removed at the end)` : dir],
     ],
     example: `curl -s ${gateway} -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["${holder}","latest"]}'`,
-    stop,
   }
+}
+
+interface RolesPlan {
+  readonly values: DevOptions
+  readonly dir: string
+  readonly port: number
+  readonly genesisPath: string
+  readonly client: string
+}
+
+/** Feed host, master, replicas and gateway; resolves when each has said that it is ready. */
+async function startRoles(
+  { values, dir, port, genesisPath, client }: RolesPlan,
+  { start }: ChildStarter,
+  scope: Scope,
+): Promise<{ readonly id: string; readonly url: string }[]> {
+  // Sockets have short path limits, and a data folder may lie anywhere.
+  const sockets = mkdtempSync(join(tmpdir(), 'drover-'))
+  scope.defer(() => rmSync(sockets, { recursive: true, force: true }))
+
+  const feed = `unix:${join(sockets, 'feed')}`
+  await start('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
+  const forwardPort = await anyFreePort()
+  const chain = ['--genesis', genesisPath, '--feed', feed]
+  const children = [
+    start(
+      'master',
+      ...['master', '--id', 'm1', '--client', client, ...chain],
+      ...['--data', join(dir, 'm1'), '--forward-port', String(forwardPort)],
+    ),
+  ]
+  const replicas: { link: string; url: string; id: string }[] = []
+  for (let i = 1; i <= values.replicas; i++) {
+    const id = `r${i}`
+    const replicaPort = String(await anyFreePort())
+    const link = `unix:${join(sockets, id)}`
+    replicas.push({ id, link, url: `http://127.0.0.1:${replicaPort}` })
+    children.push(
+      start(
+        id,
+        ...['replica', '--id', id, ...chain],
+        ...['--data', join(dir, id), '--port', replicaPort, '--link', link],
+      ),
+    )
+  }
+  children.push(
+    start(
+      'gateway',
+      ...['gateway', '--port', String(port), '--masters', `http://127.0.0.1:${forwardPort}`],
+      ...['--replicas', replicas.map(({ link }) => link).join(',')],
+    ),
+  )
+  await Promise.all(children.map(({ ready }) => ready))
+  return replicas
+}
+
+interface ChildStarter {
+  start(name: string, ...args: string[]): Child
+  /** From now on whoever ends is started again. */
+  isUp(): void
+}
+
+/** A role that ends before the cluster is up has wrong options, folders or chains: starting it again would not help, so that is the end. */
+function childStarter(values: DevOptions, log: Logger, scope: Scope): ChildStarter {
+  const main = new URL('../main.ts', import.meta.url).pathname
+  const level = values.logLevel === 'info' ? 'warn' : values.logLevel
+  let isUp = false
+  return {
+    start(name, ...args) {
+      scope.signal.throwIfAborted()
+      const started = superviseChild(
+        name,
+        [main, ...args, '--log-level', level, '--log-format', values.logFormat],
+        {
+          log,
+          restart: () => isUp,
+          onExit: (reason) =>
+            failScope(
+              scope,
+              new Fault(
+                'dev/role-failed',
+                `the cluster did not start: the ${name} ended (${reason}); the lines above say why`,
+              ),
+            ),
+        },
+      )
+      scope.defer(() => started.stop())
+      return started
+    },
+    isUp() {
+      isUp = true
+    },
+  }
+}
+
+function failScope(scope: Scope, fault: Fault): Fault {
+  scope.spawn('a child', () => Promise.reject(fault))
+  return fault
 }
 
 async function startOwnAnvil(
@@ -232,34 +240,36 @@ async function startOwnAnvil(
   dir: string,
   genesisFile: string,
   log: Logger,
-  failed: (reason: Fault) => void,
+  scope: Scope,
 ): Promise<Anvil> {
-  const onExit = (reason: string): void =>
-    failed(new Fault('dev/client-failed', `anvil ended (${reason}); see ${join(dir, 'anvil.log')}`))
-  return startAnvil({
-    dir,
-    genesisFile,
-    port: await anyFreePort(),
-    blockTimeMs: values.blockTimeMs,
-    log,
-    onExit,
-  })
+  const onExit = (reason: string): Fault =>
+    failScope(scope, new Fault('dev/client-failed', `anvil ended (${reason}); see ${join(dir, 'anvil.log')}`))
+  const port = await anyFreePort()
+  scope.signal.throwIfAborted()
+  const anvil = await startAnvil(
+    { dir, genesisFile, port, blockTimeMs: values.blockTimeMs, log, onExit },
+    scope,
+  )
+  if (values.dataPath !== undefined) scope.defer(anvil.keep())
+  return anvil
 }
 
-/** A kept folder, or a temporary one that is removed when everything has stopped. */
-function dataFolder(path: string | undefined, stops: (() => void)[]): string {
+/** A kept folder, held by this process alone, or a temporary one that is removed when everything has stopped. */
+function dataFolder(path: string | undefined, scope: Scope): string {
   if (path === undefined) {
     const dir = mkdtempSync(join(tmpdir(), 'drover-dev-'))
-    stops.push(() => rmSync(dir, { recursive: true, force: true }))
+    scope.defer(() => rmSync(dir, { recursive: true, force: true }))
     return dir
   }
   const dir = resolve(path)
   try {
     mkdirSync(dir, { recursive: true })
+    scope.defer(lockFolder(dir, { code: 'dev/held', what: 'dev cluster' }))
   } catch (cause) {
+    if (cause instanceof Fault) throw cause
     throw new Fault(
       'dev/data-folder',
-      `the data folder ${dir} cannot be made: ${messageOf(cause)}`,
+      `the data folder ${dir} cannot be written: ${messageOf(cause)}`,
       {},
       { cause },
     )

@@ -1,9 +1,10 @@
 /** anvil as the dev cluster's execution client: found, started under a keeper, its chain kept over a restart where a folder is given. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
-import { Fault } from '#kernel/fault.ts'
+import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
+import type { Scope } from '#ports/scope.ts'
 import { DEV_CHAIN_ID } from './genesis.ts'
 import { call } from './json-rpc.ts'
 import { type Child, superviseChild } from './supervisor.ts'
@@ -15,21 +16,25 @@ const PROBE_EVERY_MS = 30
 export interface Anvil {
   readonly http: string
   readonly webSocket: string
-  readonly child: Child
-  /** Writes the chain to the data folder, so that the next start goes on with it. */
-  save(): Promise<void>
+  /** From now on the chain is worth keeping; returns what writes it to the data folder, so that the next start goes on with it. */
+  keep(): () => Promise<void>
 }
 
-/** @throws Fault dev/no-anvil, dev/client-failed */
-export async function startAnvil(options: {
-  readonly dir: string
-  readonly genesisFile: string
-  readonly port: number
-  readonly blockTimeMs: number
-  readonly log: Logger
-  readonly onExit: (reason: string) => void
-}): Promise<Anvil> {
+/** @throws Fault dev/no-anvil, dev/client-failed, dev/chain-lost */
+export async function startAnvil(
+  options: {
+    readonly dir: string
+    readonly genesisFile: string
+    readonly port: number
+    readonly blockTimeMs: number
+    readonly log: Logger
+    readonly onExit: (reason: string) => Fault
+  },
+  scope: Scope,
+): Promise<Anvil> {
   const stateFile = join(options.dir, 'anvil-state.hex')
+  const unsavedFile = join(options.dir, 'anvil-unsaved')
+  refuseLostChain(options.dir, unsavedFile)
   const logFile = join(options.dir, 'anvil.log')
   const argv = [
     new URL('./keeper.ts', import.meta.url).pathname,
@@ -45,18 +50,41 @@ export async function startAnvil(options: {
       '8',
     ],
   ]
-  const child = superviseChild('anvil', argv, { log: options.log, restart: 'never', onExit: options.onExit })
+  const child = superviseChild('anvil', argv, {
+    log: options.log,
+    restart: () => false,
+    onExit: options.onExit,
+  })
+  scope.defer(() => child.stop())
   const http = `http://127.0.0.1:${options.port}`
   await answers(http, child, logFile)
   if (existsSync(stateFile)) await call(http, 'anvil_loadState', [readFileSync(stateFile, 'utf8')])
   return {
     http,
     webSocket: `ws://127.0.0.1:${options.port}`,
-    child,
-    async save() {
-      writeFileSync(stateFile, String(await call(http, 'anvil_dumpState', [true])))
+    keep() {
+      writeFileSync(unsavedFile, '')
+      return async () => {
+        try {
+          const state = String(await call(http, 'anvil_dumpState', [true]))
+          writeFileSync(`${stateFile}.new`, state)
+          renameSync(`${stateFile}.new`, stateFile)
+          rmSync(unsavedFile)
+        } catch (thrown) {
+          options.log.warn('the chain of anvil was not saved', { error: messageOf(thrown) })
+        }
+      }
     },
   }
+}
+
+/** anvil keeps its chain in memory alone. Where it could not be saved, the feed has final blocks that anvil would contradict for ever. */
+function refuseLostChain(dir: string, unsavedFile: string): void {
+  if (!existsSync(unsavedFile)) return
+  throw new Fault(
+    'dev/chain-lost',
+    `the last drover dev on ${dir} was killed before anvil's chain was saved, so its cluster cannot go on: remove the folder to start anew, or give another one with --data`,
+  )
 }
 
 async function answers(http: string, child: Child, logFile: string): Promise<void> {

@@ -3,6 +3,7 @@
  * ended by closing its channel. They lead their own process groups, so ctrl-C reaches only the supervisor, which ends them in order.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Fault } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
 
 const PAUSE_MS_FIRST = 200
@@ -25,8 +26,10 @@ export function superviseChild(
   argv: readonly string[],
   options: {
     readonly log: Logger
-    readonly restart: 'always' | 'never'
-    readonly onExit?: (reason: string) => void
+    /** Asked when it has ended unbidden. */
+    readonly restart: () => boolean
+    /** It has ended unbidden and is not started again; gives what its waiters are told. */
+    readonly onExit: (reason: string) => Fault
   },
 ): Child {
   const ready = Promise.withResolvers<unknown>()
@@ -48,9 +51,8 @@ export function superviseChild(
     child.on('exit', (code, signal) => {
       if (stopping) return
       const reason = signal ?? `exit code ${code}`
-      if (options.restart === 'never') {
-        ready.reject(new Error(`${name} ended (${reason})`))
-        options.onExit?.(reason)
+      if (!options.restart()) {
+        ready.reject(options.onExit(reason))
         return
       }
       if (performance.now() - startedMs > HEALTHY_MS) pauseMs = PAUSE_MS_FIRST

@@ -1,5 +1,5 @@
 /**
- * How a long-running command lives: it starts in a scope, says when it is ready, and stops in order on ctrl-C, SIGTERM, or when the
+ * How a long-running command lives: it starts in a scope, says when it is ready, and stops in order on ctrl-C, SIGTERM, SIGHUP, or when the
  * channel to its supervisor closes. A second signal ends it at once.
  */
 import { Fault, messageOf } from '#kernel/fault.ts'
@@ -23,13 +23,15 @@ export async function runService(
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
+  process.on('SIGHUP', onSignal) // the terminal was closed
   if (process.connected) process.on('disconnect', () => stop.resolve('supervisor gone'))
 
   try {
     // A start that waits for others can be stopped too.
     const early = stop.promise.then(() => undefined)
     const facts = await Promise.race([start(scope), scope.failed.then(() => undefined), early])
-    if (facts !== undefined) process.send?.({ kind: 'ready', ...facts })
+    // A supervisor that has gone meanwhile is seen by `disconnect`, not here.
+    if (facts !== undefined) process.send?.({ kind: 'ready', ...facts }, undefined, undefined, () => {})
     const reason = await Promise.race([stop.promise, scope.failed.then(() => 'closed')])
     log.info('stopping', { reason })
   } catch (thrown) {

@@ -15,12 +15,12 @@ interface Holder {
 }
 
 export interface Held {
-  readonly code: 'store/held' | 'feed/held'
-  /** What the folder is: a store, a feed. */
+  readonly code: 'store/held' | 'feed/held' | 'dev/held'
+  /** What the folder is: a store, a feed, a dev cluster. */
   readonly what: string
 }
 
-/** Returns the release. @throws Fault store/held, feed/held */
+/** Returns the release. @throws Fault store/held, feed/held, dev/held */
 export function lockFolder(directory: string, what: Held): () => void {
   const path = join(directory, 'writer.lock')
   const own = `${path}.${process.pid}.${process.hrtime.bigint()}`
