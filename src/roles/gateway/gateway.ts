@@ -124,7 +124,6 @@ export function startGateway(
     solver,
     admission,
     clock,
-    log,
     metrics,
     meter: parts.meter,
     rate,

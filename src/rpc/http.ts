@@ -1,0 +1,147 @@
+/**
+ * JSON-RPC over HTTP as geth speaks it, the part that replicas and gateways have in common: POST / takes a body, GET serves operators'
+ * pages, everything else is refused in geth's words. A user may ask for a least block (X-Min-Block), never for a head.
+ */
+import { CODE, errorText } from './errors.ts'
+
+/** What this layer needs of a request and gives as a response; the HTTP port's types fit. */
+export interface RpcHttpRequest {
+  readonly method: string
+  readonly target: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Uint8Array
+}
+export interface RpcHttpResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+const JSON_TYPES: ReadonlySet<string> = new Set([
+  'application/json',
+  'application/json-rpc',
+  'application/jsonrequest',
+])
+export const RETRY_AFTER = { 'retry-after': '1' }
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers':
+    'X-Block-Number, X-Block-Hash, X-Verified-Number, X-Drover-Forwarded, Retry-After',
+}
+const PREFLIGHT = {
+  ...CORS,
+  'access-control-allow-methods': 'POST, GET, OPTIONS',
+  'access-control-allow-headers': 'Content-Type, X-Min-Block',
+  'access-control-max-age': '600',
+}
+
+export interface Pages {
+  /** POST / with a body, and the least block that will do (0: any). */
+  post(minBlock: number): RpcHttpResponse | Promise<RpcHttpResponse>
+  readonly isReady: () => boolean
+  /** Why it is not ready. */
+  readonly notReady: string
+  /** Prometheus text. */
+  readonly metrics: () => string
+  /** Further GET pages by path. */
+  readonly more?: Readonly<Record<string, () => RpcHttpResponse>>
+}
+
+/** @param bodyBytesMax undefined where the server has refused longer ones already */
+export function answerHttp(
+  request: RpcHttpRequest,
+  bodyBytesMax: number | undefined,
+  pages: Pages,
+): RpcHttpResponse | Promise<RpcHttpResponse> {
+  const path = request.target.split('?')[0] as string
+  if (request.method === 'POST' && path === '/') return answerPost(request, bodyBytesMax, pages)
+  if (request.method === 'OPTIONS') return { status: 204, headers: PREFLIGHT, body: '' }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'method not allowed')
+  return answerGet(path, pages)
+}
+
+function answerGet(path: string, { isReady, notReady, metrics, more }: Pages): RpcHttpResponse {
+  switch (path) {
+    case '/': // load balancers look here
+      return text(200, '')
+    case '/live':
+      return text(200, 'live')
+    case '/ready':
+      return isReady() ? text(200, 'ready') : text(503, notReady, RETRY_AFTER)
+    case '/metrics':
+      return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: metrics() }
+    default:
+      return more !== undefined && Object.hasOwn(more, path)
+        ? (more[path] as () => RpcHttpResponse)()
+        : text(404, 'not found')
+  }
+}
+
+function answerPost(
+  { headers, body }: RpcHttpRequest,
+  bodyBytesMax: number | undefined,
+  pages: Pages,
+): RpcHttpResponse | Promise<RpcHttpResponse> {
+  if (body.length === 0) return text(200, '') // nothing was asked, as geth sees it
+  const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  if (!JSON_TYPES.has(type)) return text(415, 'invalid content type, only application/json is supported')
+  if (bodyBytesMax !== undefined && body.length > bodyBytesMax)
+    return text(413, `content length too large (${body.length}>${bodyBytesMax})`)
+  const minBlock = minBlockOf(headers['x-min-block'])
+  if (minBlock === undefined)
+    return json(
+      400,
+      errorText('null', { code: CODE.invalidRequest, message: 'X-Min-Block is not a block number' }),
+    )
+  return pages.post(minBlock)
+}
+
+/** What a body's answers say beside their texts. */
+export interface AnswerFacts {
+  readonly batch: boolean
+  /** Response objects in order, without notifications. */
+  readonly jsons: readonly string[]
+  /** All of them failed in a way that is worth trying again. */
+  readonly retry: boolean
+  readonly block?: { readonly number: number; readonly hash: string }
+  readonly verifiedNumber?: number
+  readonly forwarded?: boolean
+}
+
+export function renderAnswer({
+  batch,
+  jsons,
+  retry,
+  block,
+  verifiedNumber,
+  forwarded,
+}: AnswerFacts): RpcHttpResponse {
+  const headers = {
+    ...(block && { 'x-block-number': String(block.number), 'x-block-hash': block.hash }),
+    ...(verifiedNumber !== undefined && { 'x-verified-number': String(verifiedNumber) }),
+    ...(forwarded && { 'x-drover-forwarded': '1' }),
+    ...(retry && RETRY_AFTER),
+    'cache-control': 'no-store',
+  }
+  // Notifications alone are answered with nothing, as geth does.
+  const body = jsons.length === 0 ? '' : batch ? `[${jsons.join(',')}]` : (jsons[0] as string)
+  return json(retry ? 503 : 200, body, headers)
+}
+
+export function json(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): RpcHttpResponse {
+  return { status, headers: { 'content-type': 'application/json', ...CORS, ...headers }, body }
+}
+
+function text(status: number, body: string, headers: Readonly<Record<string, string>> = {}): RpcHttpResponse {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...CORS, ...headers }, body }
+}
+
+/** Decimal or 0x; 0 where there is none; undefined for anything else. */
+function minBlockOf(header: string | undefined): number | undefined {
+  if (header === undefined) return 0
+  return /^(\d{1,15}|0x[0-9a-fA-F]{1,13})$/.test(header) ? Number(header) : undefined
+}
