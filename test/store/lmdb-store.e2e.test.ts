@@ -64,16 +64,23 @@ test('a reader in another thread sees every snapshot whole and none twice in the
 test('a writer that is killed at any moment leaves a store at a whole block, which goes on from there', async () => {
   const path = join(directory, 'killed')
   let highest = 0
-  for (const livesMs of [0, 3, 17, 60, 150]) {
+  for (const commits of [1, 2, 7, 20, 40]) {
     const child = spawn(process.execPath, [new URL('./writing-process.ts', import.meta.url).pathname, path], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const exited = once(child, 'exit')
-    const first = await Promise.race([once(child.stdout, 'data').then(() => 'begun'), exited])
-    assert.equal(first, 'begun', 'the writer begins before it is killed')
-    await sleep(livesMs)
+    let seen = 0
+    const begun = new Promise<void>((resolve) => {
+      child.stdout.on('data', (bytes: Uint8Array) => {
+        seen += bytes.length
+        if (seen >= commits) resolve()
+      })
+    })
+    await Promise.race([begun, exited])
+    assert.ok(seen >= commits, 'the writer commits until it is killed')
+    await sleep(3 * Math.random())
     child.kill('SIGKILL')
-    await exited
+    assert.deepEqual(await exited, [null, 'SIGKILL'])
     const { kv, store } = openCounting(path, 'writer')
     const snapshot = store.snapshot()
     highest = Math.max(highest, checkWhole(snapshot))

@@ -1,8 +1,8 @@
-/** Applies blocks and undoes some until it is killed: `node writing-process.ts PATH`. Says when it has begun. */
+/** Applies blocks and undoes some until it is killed: `node writing-process.ts PATH`. One byte to standard output a commit. */
+import { writeSync } from 'node:fs'
 import { countingBlock, openCounting } from './counting-chain.ts'
 
 const { store } = openCounting(process.argv[2] ?? '', 'writer')
-process.stdout.write('begun\n')
 for (let turn = 0; ; turn++) {
   store.commit((writer) => {
     if (turn % 5 === 4 && writer.head().number > 0) writer.undo()
@@ -14,4 +14,5 @@ for (let turn = 0; ; turn++) {
     if (header?.hash !== hash) throw new Error('the parent is not the one in the store')
     writer.apply(countingBlock({ header }, String(turn)))
   })
+  writeSync(1, '.')
 }
