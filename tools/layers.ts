@@ -11,6 +11,7 @@ export const below: Record<string, readonly string[]> = {
   state: ['kernel', 'core', 'chain', 'ports'],
   roles: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state'],
   platform: ['kernel', 'ports', 'platform'],
+  sim: ['kernel', 'core', 'chain', 'protocol', 'wire', 'rpc', 'evm', 'ports', 'state', 'roles', 'sim'],
   cli: [
     'kernel',
     'core',
