@@ -20,6 +20,8 @@ export interface HttpRequest {
   readonly target: string
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
+  /** The peer's IP address, an IPv4 one without the `::ffff:` of a dual-stack socket; empty where it has gone already. */
+  readonly remote: string
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal
 }

@@ -38,6 +38,7 @@ test('odd questions are answered as geth 1.17.8 answered them', { ...needs('shar
         target: '/',
         headers: { 'content-type': 'application/json' },
         body: utf8(line.slice(3)),
+        remote: '192.0.2.1',
         signal: new AbortController().signal,
       })
       const geths = lines[i + 1]?.slice(3) as string

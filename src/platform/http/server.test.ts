@@ -32,6 +32,19 @@ test('a request reaches the handler whole, and its answer comes back', async () 
   assert.equal(await response.text(), 'POST /a?b=c yes hello é')
 })
 
+test('a handler is told who asks, in one spelling whatever the socket', async () => {
+  const both = await createHttpServer().listen({ host: '::', port: 0, bodyBytesMax: 1_000 }, ({ remote }) =>
+    plain(remote),
+  )
+  handler = ({ remote }) => plain(remote)
+  try {
+    assert.equal(await (await fetch(url)).text(), '127.0.0.1')
+    assert.equal(await (await fetch(`http://127.0.0.1:${both.port}`)).text(), '127.0.0.1')
+  } finally {
+    await both.close({ graceMs: 100 })
+  }
+})
+
 test('a body in pieces arrives as one, and bytes go back as they are', async () => {
   handler = ({ body }) => plain(body)
   const pieces = new ReadableStream({

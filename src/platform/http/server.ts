@@ -66,6 +66,7 @@ async function answer(
       target: request.url ?? '/',
       headers: request.headers as Record<string, string | undefined>,
       body,
+      remote: addressOf(request),
       signal: controller.signal,
     })
     send(response, answered)
@@ -75,6 +76,11 @@ async function answer(
       send(response, { status: 500, headers: { 'content-type': 'text/plain' }, body: 'internal error' })
     else response.destroy()
   }
+}
+
+/** A socket for both families says `::ffff:192.0.2.1` of a peer that others call 192.0.2.1. */
+function addressOf({ socket }: IncomingMessage): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 /** Undefined where it is longer than allowed: the rest is read and dropped, so that its sender can hear the refusal. */

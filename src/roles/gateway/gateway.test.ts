@@ -73,6 +73,7 @@ async function rig(
       target: '/',
       headers: { 'content-type': 'application/json', ...headers },
       body: utf8(body),
+      remote: '192.0.2.1',
       signal: new AbortController().signal,
     }
     const response = Promise.resolve(gateway.handle(request))

@@ -24,6 +24,7 @@ function portTo(ask: (method: string, params: readonly unknown[]) => Promise<Rpc
       target: '/',
       headers,
       body: new TextEncoder().encode(text),
+      remote: '192.0.2.1',
       signal: new AbortController().signal,
     }
     const response = await handler(request)

@@ -33,6 +33,7 @@ function edge(items: readonly AnswerItem[] = [], { batch = false, isReady = true
       target: '/',
       headers: { 'content-type': 'application/json' },
       body: utf8('{}'),
+      remote: '192.0.2.1',
       signal: new AbortController().signal,
       ...request,
     })
