@@ -11,6 +11,8 @@ import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
 import { startLiveLine } from '#cli/dev/live-line.ts'
 import { type Child, superviseChild } from '#cli/dev/supervisor.ts'
 import { startTraffic } from '#cli/dev/traffic.ts'
+import { installCommittedCore } from '#cli/process/core.ts'
+import { readGenesis } from '#cli/process/genesis-path.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
@@ -103,6 +105,11 @@ async function startCluster(values: DevOptions, log: Logger, scope: Scope): Prom
       'options/invalid',
       '--client and --genesis belong together: the address of the client and the genesis of its chain',
     )
+  }
+  if (values.genesisPath !== undefined) {
+    // Here too, so that a wrong file is one clear line and not one of each role.
+    installCommittedCore()
+    readGenesis(values.genesisPath)
   }
   const dir = dataFolder(values.dataPath, scope)
   const port = await freePortFrom(values.port)

@@ -23,5 +23,10 @@ export function readGenesis(path: string): Genesis {
       `the genesis file ${path} is empty: give the chain's genesis.json in geth's format`,
       { path },
     )
-  return parseGenesis(text)
+  try {
+    return parseGenesis(text)
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    throw new Fault(cause.code, `${path}: ${cause.message}`, { ...cause.detail, path }, { cause })
+  }
 }
