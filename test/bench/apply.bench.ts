@@ -1,0 +1,72 @@
+/**
+ * A block of profile M1 through the production applier (encoded frame → decode → check → commit), its serve and index transactions apart,
+ * against bare puts of the same rows into a store of the same size, block by block in turn. Flags: --slots, --blocks.
+ * To see where the time goes: `npx node --cpu-prof --cpu-prof-dir=/tmp/prof tools/bench.ts apply --slots 1000000`, then load the file
+ * in a browser's profiler.
+ */
+import '#test/support/core.ts'
+import { createZstd } from '#platform/compress/zstd.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import { type Bench, type BenchOptions, type BenchRow } from './bench.ts'
+import { rowsOf, writeRows } from './m1/bare.ts'
+import { createBlocks } from './m1/blocks.ts'
+import { createMeters, flagOf } from './m1/cpu.ts'
+import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
+import { recordsOf, startReplica } from './m1/replica.ts'
+import { createWorld } from './m1/world.ts'
+
+/** More than a block has. */
+const PRUNED_ROWS_MAX = 100_000
+
+export const bench: Bench = {
+  name: 'apply',
+  summary: 'CPU of applying a block of M1, against bare puts of the same rows',
+  async run(options) {
+    const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
+    const { folder, paths } = await preloadedStores(slots, ['drover', 'bare'], options.say)
+    try {
+      return { rows: await measure(slots, paths as [string, string], options) }
+    } finally {
+      removeStores(folder)
+    }
+  },
+}
+
+async function measure(
+  slots: number,
+  [droverPath, barePath]: [string, string],
+  { quick, flags, say }: BenchOptions,
+): Promise<BenchRow[]> {
+  const blocks = flagOf(flags, 'blocks', quick ? 60 : 200)
+  const horizonBlocks = quick ? 32 : 128
+  // History is as long as it gets, and code is compiled, before anything counts.
+  const warming = horizonBlocks + 32
+  const compress = createZstd()
+  const [drover, bare] = [droverPath, barePath].map((path) =>
+    openLmdb({ path, mode: 'writer', durable: false }),
+  )
+  if (drover === undefined || bare === undefined) throw new Error('two stores are opened')
+  const replica = await startReplica(drover, { horizonBlocks, compress })
+  const next = createBlocks(createWorld(slots), genesis.header)
+  const meters = createMeters()
+  for (let i = 0; i < warming + blocks; i++) {
+    const frame = next()
+    const records = recordsOf(frame, frame, compress)
+    const timed = i >= warming ? meters : createMeters()
+    const droverTurn = (): void => {
+      timed.time('serve transaction', 'replica', () => replica.take(records))
+      timed.time('index transaction', 'replica', () => replica.tidy())
+    }
+    const bareTurn = (): void => {
+      const serve = rowsOf(bare, (writer) => writer.apply(frame), compress)
+      timed.time('serve transaction', 'bare lmdb', () => writeRows(bare, serve))
+      const from = Math.max(0, i + 1 - horizonBlocks)
+      const index = rowsOf(bare, (writer) => void writer.pruneHistory(from, PRUNED_ROWS_MAX), compress)
+      timed.time('index transaction', 'bare lmdb', () => writeRows(bare, index))
+    }
+    for (const turn of i % 2 === 0 ? [droverTurn, bareTurn] : [bareTurn, droverTurn]) turn()
+    if ((i + 1) % 50 === 0) say(`${i + 1} of ${warming + blocks} blocks`)
+  }
+  await Promise.all([drover.close(), bare.close()])
+  return meters.rows().map((row) => ({ ...row, slots }))
+}

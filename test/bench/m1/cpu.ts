@@ -1,0 +1,46 @@
+/** CPU time of pieces of work in this thread: medians and tails of many runs. Wall time says little on a machine that others use too. */
+import type { BenchRow } from '#test/bench/bench.ts'
+
+export interface Meters {
+  time(what: string, server: string, work: () => void): void
+  /** One row for each kind of work and who did it, in the order of their first run. */
+  rows(): BenchRow[]
+}
+
+export function createMeters(): Meters {
+  const kinds = new Map<string, { what: string; server: string; us: number[] }>()
+  return {
+    time(what, server, work) {
+      const before = process.threadCpuUsage()
+      work()
+      const { user, system } = process.threadCpuUsage(before)
+      const key = `${what}/${server}`
+      const kind = kinds.get(key) ?? { what, server, us: [] }
+      kinds.set(key, kind)
+      kind.us.push(user + system)
+    },
+    rows: () =>
+      [...kinds.values()].map(({ what, server, us }) => {
+        const sorted = us.toSorted((a, b) => a - b)
+        const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] as number
+        return {
+          what,
+          server,
+          us: at(0.5),
+          p99_us: at(0.99),
+          mean_us: Math.round(us.reduce((sum, one) => sum + one, 0) / us.length),
+          blocks: us.length,
+        }
+      }),
+  }
+}
+
+/** A whole number from the command line. */
+export function flagOf(flags: Readonly<Record<string, string>>, name: string, otherwise: number): number {
+  const text = flags[name]
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${name} is a whole number above 0, not ${text}`)
+  return value
+}

@@ -1,0 +1,112 @@
+/**
+ * A store that holds the world's state before the first block. Made once for each size by the production store code, its state rows
+ * written in the order of their keys, and kept in the temp folder; a run works on a copy.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Genesis } from '#chain/genesis.ts'
+import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
+import { bigintTo, concatBytes, fromHex } from '#kernel/bytes.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import type { StoreIdentity } from '#state/identity.ts'
+import { SCHEMA } from '#state/meta.ts'
+import { openStore } from '#state/open-store.ts'
+import { encodeAccount, encodeSlot } from '#state/rows.ts'
+import { stored } from '#state/testing/stored.ts'
+import { firstHeader } from './blocks.ts'
+import { addressOf, codeHashOf, createWorld, inOrder, slotKey, slotValue, type World } from './world.ts'
+
+const CHAIN_ID = 31_337n
+const ROWS_PER_TRANSACTION = 30_000
+/** Changes where the world's numbers give other bytes. */
+const WORLD_VERSION = 1
+
+export const genesis: Genesis = {
+  config: { chainId: CHAIN_ID, rulesAt: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }) },
+  header: firstHeader(),
+  accounts: [],
+  slots: [],
+  codes: [],
+}
+
+export const identity: StoreIdentity = {
+  cluster: 'bench',
+  chainId: CHAIN_ID,
+  genesisHash: genesis.header.hash,
+  generation: 1,
+  feed: 'memory',
+}
+
+/** Copies of the preloaded store, each in a folder of its own below `folder`. */
+export async function preloadedStores(
+  slots: number,
+  names: readonly string[],
+  say: (line: string) => void,
+): Promise<{ folder: string; paths: readonly string[] }> {
+  const kept = join(tmpdir(), `drover-bench-m1-${slots}-${SCHEMA}.${WORLD_VERSION}`)
+  if (!existsSync(kept)) {
+    say(`writing ${slots} slots to ${kept}, which later runs use again`)
+    const making = mkdtempSync(`${kept}-`)
+    await make(making, slots)
+    renameSync(making, kept)
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'drover-bench-'))
+  const paths = names.map((name) => {
+    const path = join(folder, name)
+    mkdirSync(path)
+    // Not copyFile: the file is as long as its map, a terabyte of holes.
+    execFileSync('cp', ['--sparse=always', join(kept, 'data.mdb'), path])
+    return path
+  })
+  return { folder, paths }
+}
+
+export function removeStores(folder: string): void {
+  rmSync(folder, { recursive: true })
+}
+
+async function make(path: string, slots: number): Promise<void> {
+  const kv = openLmdb({ path, mode: 'writer', durable: false })
+  openStore(kv, { compress: stored }).initialise(identity, genesis)
+  const world = createWorld(slots)
+  writeInChunks(kv, 'accounts', accountRows(world))
+  writeInChunks(kv, 'storage', slotRows(world))
+  await kv.flush()
+  await kv.close()
+  rmSync(join(path, 'lock.mdb'), { force: true })
+}
+
+type StateRow = readonly [Uint8Array, Uint8Array]
+
+function* accountRows(world: World): Generator<StateRow> {
+  const nonce = bigintTo(1n, 8)
+  const balance = bigintTo(10n ** 18n, 32)
+  const none = fromHex(EMPTY_CODE_HASH)
+  for (const i of inOrder(world.accounts, addressOf))
+    yield [addressOf(i), encodeAccount(nonce, balance, i < world.contracts ? codeHashOf(i) : none)]
+}
+
+function* slotRows(world: World): Generator<StateRow> {
+  for (const contract of inOrder(world.contracts, addressOf)) {
+    const address = addressOf(contract)
+    for (const slot of inOrder(world.slotsOf[contract] as number, (i) => slotKey(contract, i)))
+      yield [concatBytes(address, slotKey(contract, slot)), encodeSlot(slotValue(contract, slot, 0))]
+  }
+}
+
+function writeInChunks(kv: KeyValue, table: 'accounts' | 'storage', rows: Generator<StateRow>): void {
+  for (let more = true; more; )
+    kv.write((tx) => {
+      for (let left = ROWS_PER_TRANSACTION; left > 0; left--) {
+        const { done, value } = rows.next()
+        if (done === true) {
+          more = false
+          return
+        }
+        tx.put(table, value[0], value[1])
+      }
+    })
+}

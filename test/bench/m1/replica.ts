@@ -1,0 +1,93 @@
+/** The production applier over a preloaded store, with a feed that the benchmark hands to it record by record. */
+import { refOf, type Frame } from '#chain/frame.ts'
+import { toHex } from '#kernel/bytes.ts'
+import { createClock } from '#platform/clock/clock.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import { silent } from '#ports/logger.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
+import type { LogRecord } from '#ports/record-log.ts'
+import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
+import type { RecordBody } from '#protocol/feed/records.ts'
+import { Applier } from '#roles/replica/applier.ts'
+import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
+import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
+import { standingOf } from '#roles/replica/standing.ts'
+import { openStore } from '#state/open-store.ts'
+import { encodeFrame, splitFrame } from '#wire/frame.ts'
+import { encodeRecord } from '#wire/record.ts'
+import { genesis } from './preload.ts'
+
+let sequence = 0
+
+export function record(body: RecordBody): Uint8Array {
+  sequence += 1
+  return encodeRecord({ cluster: 'bench', producer: 'm1', epoch: 1, incarnation: 1n, sequence, body })
+}
+
+export function generation(): Uint8Array {
+  const { header, config } = genesis
+  return record({
+    kind: 'generation',
+    chainId: config.chainId,
+    genesisHash: header.hash,
+    generation: 1,
+    base: refOf(header),
+    baseHeader: header.rlp,
+    baseStateRoot: toHex(header.stateRoot),
+    settings: { agree: 1 },
+  })
+}
+
+/** What a master appends for a block: its parts, then the head. */
+export function recordsOf(frame: Frame, finalized: Frame | undefined, compress: Compress): Uint8Array[] {
+  const { header } = frame.block
+  const parts = splitFrame({
+    block: refOf(header),
+    parent: header.parentHash,
+    deltaHash: toHex(frame.deltaHash),
+    level: frame.level,
+    bytes: encodeFrame(frame, compress),
+  })
+  const final = finalized && refOf(finalized.block.header)
+  const marks = final && { safe: final, finalized: final }
+  return [...parts, { kind: 'headEvent', head: refOf(header), checked: [], ...marks } as const].map(record)
+}
+
+export interface BenchReplica {
+  take(records: readonly Uint8Array[]): void
+  /** All that is done when no record waits. */
+  tidy(): void
+}
+
+export async function startReplica(
+  kv: KeyValue,
+  { horizonBlocks, compress }: { readonly horizonBlocks: number; readonly compress: Compress },
+): Promise<BenchReplica> {
+  const log = createMemoryRecordLog()
+  await log.append([generation()])
+  const store = openStore(kv, { compress })
+  const standing = await standingOf(store, genesis, log, new AbortController().signal)
+  const applier = new Applier(
+    { horizonBlocks, verify: 'digest', prove: 'receipts' },
+    {
+      store,
+      board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
+      compress,
+      clock: createClock(),
+      log: silent,
+      metrics: createApplierMetrics(createMeterRegistry()),
+      moved: () => {},
+    },
+    standing,
+  )
+  return {
+    take(records) {
+      const from = applier.position()
+      applier.take(records.map((bytes, i): LogRecord => ({ position: from + i, bytes })))
+    },
+    tidy() {
+      while (applier.tidy());
+    },
+  }
+}
