@@ -5,7 +5,7 @@ import { FlatReader, FlatWriter } from './flat-bytes.ts'
 
 const NO_LIMIT = (1n << 64n) - 1n
 /** Memory of one run (geth has no such limit; gas bounds it near this). */
-const RUN_MEMORY_BYTES = 256n * 1024n * 1024n
+export const RUN_MEMORY_BYTES = 256n * 1024n * 1024n
 const FLAG = {
   call: 1,
   hasTo: 1,

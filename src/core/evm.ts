@@ -17,7 +17,7 @@ import type { BlockChanges, EvmEnvironment, EvmOutcome, EvmTransaction, HostStat
 import { createHost } from './host-imports.ts'
 
 /** Analysed bytecode kept by an instance. */
-const CODE_CACHE_BYTES = 64 * 1024 * 1024
+export const CODE_CACHE_BYTES = 64 * 1024 * 1024
 
 /** Every run throws Fault core/trap after a trap, core/failed where revm gave up, and whatever the host's state threw. */
 export interface Evm {

@@ -6,11 +6,15 @@ import { assert } from '#kernel/assert.ts'
 import { fromUtf8 } from '#kernel/bytes.ts'
 import { CODE, errorText, type RpcError } from './errors.ts'
 import { outline, type OutlineLimits } from './outline.ts'
+import { rpcLimits } from './limits.ts'
 
-/** geth's batch limit; depth and number of values bound what a body may allocate. */
-export const BODY_LIMITS: OutlineLimits = { elementsMax: 1_000, depthMax: 32, valuesMax: 200_000 }
-/** geth's limit. */
-const METHOD_LENGTH_MAX = 2_048
+/** Depth and number of values bound what a body may allocate. */
+export const BODY_LIMITS: OutlineLimits = {
+  elementsMax: rpcLimits.batchCallsMax.value,
+  depthMax: rpcLimits.bodyDepthMax.value,
+  valuesMax: rpcLimits.bodyValuesMax.value,
+}
+const METHOD_LENGTH_MAX = rpcLimits.methodCharactersMax.value
 
 export interface Call {
   /** JSON text. */

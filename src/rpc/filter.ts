@@ -6,10 +6,11 @@ import { equalBytes } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
 import { cannot, decodeBytes, fixedBytes, goKind, invalid } from './geth-hex.ts'
 import { type NumberPlace, numberPlace } from './params.ts'
+import { rpcLimits } from './limits.ts'
 
 /** geth's limits. */
 const TOPIC_POSITIONS_MAX = 4
-const ALTERNATIVES_MAX = 1_000
+const ALTERNATIVES_MAX = rpcLimits.filterAlternativesMax.value
 
 export interface LogFilter {
   readonly where:

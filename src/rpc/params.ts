@@ -6,6 +6,7 @@ import type { BlockHash } from '#chain/block-ref.ts'
 import { fromHex } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
 import { cannot, decodeNumber, fixedBytes, goKind, invalid, quantity } from './geth-hex.ts'
+import { rpcLimits } from './limits.ts'
 
 /** How one position is read. */
 export interface Param<T> {
@@ -145,8 +146,7 @@ export function slotsByAddress(
   if (slots === 0) throw failed('invalidParams', 'empty request')
   return entries
 }
-/** geth's limit. */
-const SLOTS_MAX = 1_024
+const SLOTS_MAX = rpcLimits.storageSlotsMax.value
 
 /** eth_getStorageAt's key: up to 32 bytes of hex, short forms too. */
 export function storageKey(value: unknown, index: number): Uint8Array {

@@ -10,7 +10,7 @@ export const PIECE_BYTES_MAX = 64 * 1024 - 16
 /** Bytes of one answer: geth's 25 MB for a batch, with room for escapes. */
 export const ANSWER_BYTES_MAX = 32 * 1024 * 1024
 /** Unfinished answers of one link together. */
-const COLLECTED_BYTES_MAX = 64 * 1024 * 1024
+export const COLLECTED_BYTES_MAX = 64 * 1024 * 1024
 
 /** The shape of `Answer` in rpc/answer.ts, which this layer may not name. */
 export interface LinkAnswer {

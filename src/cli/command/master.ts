@@ -16,7 +16,8 @@ import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import { createFollower } from '#roles/master/follower.ts'
-import { createForwardPort, FORWARD_BODY_BYTES_MAX } from '#roles/master/forward-port.ts'
+import { createForwardPort } from '#roles/master/forward-port.ts'
+import { masterLimits } from '#roles/master/limits.ts'
 import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from '#roles/master/messages.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
 import { masterOptions } from '#roles/master/options.ts'
@@ -55,7 +56,11 @@ Executes every block of the client's chain, publishes what is proven, and passes
         { client, metrics },
       )
       const listener = await createHttpServer().listen(
-        { host: values.forwardHost, port: values.forwardPort, bodyBytesMax: FORWARD_BODY_BYTES_MAX },
+        {
+          host: values.forwardHost,
+          port: values.forwardPort,
+          bodyBytesMax: masterLimits.forwardBodyBytesMax.value,
+        },
         forward,
       )
       scope.defer(() => listener.close({ graceMs: CLOSE_GRACE_MS }))

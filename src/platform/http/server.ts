@@ -2,15 +2,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Fault } from '#kernel/fault.ts'
 import type { HttpHandler, HttpResponse, HttpServer } from '#ports/http.ts'
+import { httpLimits } from './limits.ts'
 
-const HEAD_BYTES_MAX = 16_384
-const HEADERS_MAX = 100
-const HEAD_MS_MAX = 10_000
-const REQUEST_MS_MAX = 30_000
-const IDLE_MS_MAX = 65_000
-const CONNECTIONS_MAX = 20_000
-/** Connections that wait to be accepted. */
-const BACKLOG_MAX = 4_096
+const HEAD_BYTES_MAX = httpLimits.headBytesMax.value
+const HEADERS_MAX = httpLimits.headersMax.value
+const HEAD_MS_MAX = httpLimits.headTimeMaxMs.value
+const REQUEST_MS_MAX = httpLimits.requestTimeMaxMs.value
+const IDLE_MS_MAX = httpLimits.idleTimeMaxMs.value
+const CONNECTIONS_MAX = httpLimits.connectionsMax.value
+const BACKLOG_MAX = httpLimits.backlogMax.value
 
 export function createHttpServer(): HttpServer {
   return {

@@ -12,6 +12,7 @@ import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
 import { Buffers, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
 import { Transaction, type Tables } from './transaction.ts'
+import { storeLimits } from './limits.ts'
 
 export interface LmdbOptions {
   readonly path: string
@@ -28,8 +29,7 @@ export interface LmdbKeyValue extends KeyValue {
 /** Address space, not disk: the file is sparse, and a map of another size than the writer's would have to be renewed. */
 const MAP_BYTES = 2 ** 40
 const TABLES_MAX = 24
-/** One for each live read transaction of every thread and process. */
-const READERS_MAX = 512
+const READERS_MAX = storeLimits.readersMax.value
 const TABLE_OPTIONS = {
   encoding: 'binary',
   keyEncoding: 'binary',

@@ -4,9 +4,9 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { Fault } from '#kernel/fault.ts'
+import { storeLimits } from './limits.ts'
 
-/** More than one block writes. */
-const RESERVE_BYTES = 8 << 20
+const RESERVE_BYTES = storeLimits.diskReserveBytes.value
 const STEP_BYTES = 1 << 20
 
 export interface Reserve {
@@ -41,7 +41,7 @@ export function diskLow(path: string, cause: unknown): unknown {
   if (code !== 'ENOSPC' && code !== 'EDQUOT' && (code as unknown) !== 28) return cause
   return new Fault(
     'store/disk-low',
-    `no room for 8 MB more beside ${path}: free space; blocks are applied again when there is some`,
+    `no room for ${RESERVE_BYTES >> 20} MiB more beside ${path}: free space; blocks are applied again when there is some`,
     { path },
     { cause },
   )

@@ -16,12 +16,13 @@ import type { Logger } from '#ports/logger.ts'
 import type { Meter } from '#ports/meter.ts'
 import type { Connection, Listener, Transport } from '#ports/transport.ts'
 import type { SegmentedLog } from './segmented-log.ts'
+import { feedHostLimits } from './limits.ts'
 
 /** Of one read, whatever the client wishes. */
-const READ_BYTES_MAX = 8 * 1024 * 1024
-const PUSH_BYTES_MAX = 1024 * 1024
-const CONNECTIONS_MAX = 1_024
-const TAILS_PER_CONNECTION_MAX = 16
+const READ_BYTES_MAX = feedHostLimits.readBytesMax.value
+const PUSH_BYTES_MAX = feedHostLimits.pushBytesMax.value
+const CONNECTIONS_MAX = feedHostLimits.connectionsMax.value
+const TAILS_PER_CONNECTION_MAX = feedHostLimits.connectionTailsMax.value
 
 export interface FeedHostParts {
   readonly log: SegmentedLog

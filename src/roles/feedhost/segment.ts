@@ -6,13 +6,13 @@
  */
 import { concatBytes, equalBytes, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
+import { feedHostLimits } from './limits.ts'
 
 export type Checksum = (bytes: Uint8Array, seed?: number) => number
 
 export const SEGMENT_HEAD_BYTES = 64
 export const RECORD_HEAD_BYTES = 28
-/** Of one record: frames travel in parts below 1 MB. */
-export const RECORD_BYTES_MAX = 16 * 1024 * 1024
+export const RECORD_BYTES_MAX = feedHostLimits.recordBytesMax.value
 const MAGIC = utf8('DROVERLG')
 const VERSION = 1
 const LAST_OF_APPEND = 1

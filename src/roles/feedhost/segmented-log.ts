@@ -22,15 +22,16 @@ import {
   SEGMENT_HEAD_BYTES,
   segmentName,
 } from './segment.ts'
+import { feedHostLimits } from './limits.ts'
 
 export interface SegmentedLogOptions {
   readonly segmentBytesMax: number
 }
 
 /** Appends waiting for their sync: over it further ones are refused. */
-const WAITING_BYTES_MAX = 256 * 1024 * 1024
+const WAITING_BYTES_MAX = feedHostLimits.waitingBytesMax.value
 /** Of one group: what is written between two syncs. */
-const GROUP_BYTES_MAX = 16 * 1024 * 1024
+const GROUP_BYTES_MAX = feedHostLimits.groupBytesMax.value
 
 interface Segment {
   readonly file: DiskFile

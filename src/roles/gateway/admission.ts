@@ -1,7 +1,8 @@
 /** How many requests are answered at once, how many wait, and how many bytes they may hold together. What exceeds that is refused, never collected. */
+import { gatewayLimits } from './limits.ts'
 
 /** Bodies of all requests that were let in. */
-const BODY_BYTES_MAX = 64 * 1024 * 1024
+const BODY_BYTES_MAX = gatewayLimits.bodiesBytesMax.value
 
 export interface Admission {
   /** Runs `work` when its turn comes; undefined where there is no room, at once. */

@@ -9,9 +9,9 @@ import type { Clock } from '#ports/clock.ts'
 import type { HttpClient } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { GatewayMetrics } from './metrics.ts'
+import { gatewayLimits } from './limits.ts'
 
-/** geth's limit for a batch; a single answer is smaller. */
-const RESPONSE_BYTES_MAX = 25 * 1024 * 1024
+const RESPONSE_BYTES_MAX = gatewayLimits.forwardAnswerBytesMax.value
 /** A master that failed is asked last for this long. */
 const AVOID_MS = 1_000
 /** What a user's library retries: the master's client is away or slow. */

@@ -11,8 +11,9 @@ import type { Scope } from '#ports/scope.ts'
 import type { Transport } from '#ports/transport.ts'
 import type { ReplicaHello } from '#wire/link.ts'
 import { type LinkEvents, openReplicaLink, type ReplicaLink } from './replica-link.ts'
+import { gatewayLimits } from './limits.ts'
 
-const CONNECT_TIMEOUT_MS = 1_000
+const CONNECT_TIMEOUT_MS = gatewayLimits.linkConnectTimeMaxMs.value
 const PAUSE_MS_FIRST = 25
 const PAUSE_MS_MAX = 1_000
 /** With doubling pauses: about a second of failing. */

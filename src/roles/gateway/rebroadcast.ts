@@ -7,10 +7,11 @@ import type { Clock } from '#ports/clock.ts'
 import type { Forward } from './forward.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { Router } from './router.ts'
+import { gatewayLimits } from './limits.ts'
 
-const TRANSACTIONS_MAX = 1_024
-const BYTES_MAX = 16 * 1024 * 1024
-const AGE_MS_MAX = 30 * 60_000
+const TRANSACTIONS_MAX = gatewayLimits.keptTransactionsMax.value
+const BYTES_MAX = gatewayLimits.keptTransactionsBytesMax.value
+const AGE_MS_MAX = gatewayLimits.keptTransactionTimeMaxMs.value
 /** Not with every block of a fast chain. */
 const EVERY_MS = 1_000
 /** Transactions looked up and sent again at once; the others have their turn at the next move. */

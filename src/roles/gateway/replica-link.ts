@@ -16,10 +16,10 @@ import {
   type ToGateway,
 } from '#wire/link.ts'
 import { createAnswerCollector, type LinkAnswer } from '#wire/link-answer.ts'
+import { gatewayLimits } from './limits.ts'
 
-const HELLO_WITHIN_MS = 2_000
-/** Below the replica's own limit, so that a crowd is refused here without a round trip. */
-const REQUESTS_PER_LINK_MAX = 1_000
+const HELLO_WITHIN_MS = gatewayLimits.linkHelloTimeMaxMs.value
+const REQUESTS_PER_LINK_MAX = gatewayLimits.linkRequestsMax.value
 const IDS = 4_294_967_296
 
 export type Outcome =

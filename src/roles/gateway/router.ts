@@ -10,11 +10,12 @@ import type { Head } from './head.ts'
 import type { Links } from './links.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { Outcome, ReplicaLink } from './replica-link.ts'
+import { gatewayLimits } from './limits.ts'
 
 /** How long a request waits for what is not served yet (architecture §9). */
-export const WAIT_MS = 500
+export const WAIT_MS = gatewayLimits.waitTimeMaxMs.value
 /** Attempts of one request, over all heads that it was bound to. */
-const ATTEMPTS_MAX = 16
+const ATTEMPTS_MAX = gatewayLimits.attemptsMax.value
 
 export type Routed =
   | { readonly kind: 'answer'; readonly answer: Answer; readonly head: HeadContext }

@@ -13,9 +13,10 @@ import type { GatewayMetrics } from './metrics.ts'
 import { atServedHead, isUnknowable } from './not-in-a-block.ts'
 import type { Rebroadcast } from './rebroadcast.ts'
 import type { Routed, Router } from './router.ts'
+import { gatewayLimits } from './limits.ts'
 
 /** Calls of one batch that masters are asked at once. */
-const FORWARDS_AT_ONCE = 16
+const FORWARDS_AT_ONCE = gatewayLimits.forwardsMax.value
 const RETRY_LATER = -32005
 const TIMED_OUT = { code: -32002, message: 'request timed out' }
 const NO_MASTER = { code: RETRY_LATER, message: 'no master can be asked for this now, try again' }

@@ -9,11 +9,10 @@ import type { RpcError } from './calls.ts'
 import type { ExecutionClient } from './client.ts'
 import { methodNotFound, toGethDialect } from './dialect.ts'
 import type { MasterMetrics } from './metrics.ts'
+import { masterLimits } from './limits.ts'
 
-/** A raw transaction with blobs is under 3 MB as hex. */
-export const FORWARD_BODY_BYTES_MAX = 4 * 1024 * 1024
-const BATCH_MAX = 100
-const REQUESTS_IN_FLIGHT_MAX = 256
+const BATCH_MAX = masterLimits.forwardBatchCallsMax.value
+const REQUESTS_IN_FLIGHT_MAX = masterLimits.forwardRequestsMax.value
 
 /** Nothing here changes the client itself (no admin, debug, engine, miner, personal, anvil or evm methods). */
 export const FORWARDED: ReadonlySet<string> = new Set([

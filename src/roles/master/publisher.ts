@@ -15,11 +15,12 @@ import { type FeedLink, isTransient } from './feed-link.ts'
 import type { EncodedFrame } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
 import type { ReadBack } from './read-back.ts'
+import { masterLimits } from './limits.ts'
 
 /** Frames executed and not yet on the feed; at this many the follower waits. */
-const QUEUED_FRAMES_MAX = 64
+const QUEUED_FRAMES_MAX = masterLimits.queuedFramesMax.value
 /** Bytes of frames in one append, at least one frame. */
-const APPEND_BYTES_MAX = 8 * 1024 * 1024
+const APPEND_BYTES_MAX = masterLimits.appendBytesMax.value
 
 export interface Publisher {
   /** Takes an executed block, to be named as head in the same append or not; resolves when there is room for the next. */

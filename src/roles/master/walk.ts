@@ -13,19 +13,20 @@ import type { ExecutionClient } from './client.ts'
 import { fetchBlock, fetchHeader, fetchRef } from './fetch.ts'
 import type { EncodedFrame, ExecutorDoor } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
+import { masterLimits } from './limits.ts'
 
 /** Further behind than this, hashes come by number. */
 const FAR_BEHIND_BLOCKS = 256
 /** Numbers asked for at once then; never the newest, which may still change. */
 const WINDOW_BLOCKS = 128
 /** The longest branch that is walked by parents: deeper than any horizon of undoing. */
-const WALK_BLOCKS_MAX = 4_096
+const WALK_BLOCKS_MAX = masterLimits.walkBlocksMax.value
 /** Whole blocks fetched ahead of the one that is executed. */
-const AHEAD_BLOCKS_MAX = 8
+const AHEAD_BLOCKS_MAX = masterLimits.aheadBlocksMax.value
 /** A head is named at least this often while a long branch is executed. */
 const NAMED_EVERY_BLOCKS = 32
 /** Blocks remembered as refused, so that each new head on top of one is not executed again. */
-const REFUSED_MAX = 64
+const REFUSED_MAX = masterLimits.refusedBlocksMax.value
 
 /** `left`: the client no longer has that branch; its next head tells where it went. */
 export type Advance = 'reached' | 'left' | 'refused'

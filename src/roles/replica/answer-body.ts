@@ -17,15 +17,15 @@ import { type AnswerMetrics, declareAnswerMetrics } from './answer-metrics.ts'
 import type { Board } from './board.ts'
 import type { Handlers } from './handler.ts'
 import { createMethods } from './methods.ts'
+import { replicaLimits } from './limits.ts'
 
 /** After this, others have their turn. */
-const SLICE_MS_MAX = 20
-/** An older snapshot keeps its pages from being used again (the store's rule is a second, in which a turn and a call must fit). */
-const SNAPSHOT_MS_MAX = 500
+const SLICE_MS_MAX = replicaLimits.turnTimeMaxMs.value
+const SNAPSHOT_MS_MAX = replicaLimits.snapshotTimeMaxMs.value
 /** A body's calls together, in the time of one call; the rest is refused. */
-const BODY_TIME_FACTOR = 2
+const BODY_TIME_FACTOR = replicaLimits.bodyTimeFactorMax.value
 /** Of all answers of a batch, as in geth; the rest is refused. */
-const RESPONSE_LENGTH_MAX = 25_000_000
+const RESPONSE_LENGTH_MAX = replicaLimits.responseCharactersMax.value
 
 const TOO_LARGE: RpcError = { code: CODE.tooLarge, message: 'response too large' }
 const TIMED_OUT: RpcError = { code: CODE.timeout, message: 'request timed out' }

@@ -10,11 +10,12 @@ import { type BodyOptions, type BodyParts, createBodyRunner, notServedYet } from
 import { retryLater } from './answer-call.ts'
 import { createServedHeads } from './answer-heads.ts'
 import type { Board } from './board.ts'
+import { replicaLimits } from './limits.ts'
 
 /** How long a body waits for a block that is announced and not served yet. */
-export const WAIT_MS_MAX = 500
+export const WAIT_MS_MAX = replicaLimits.waitTimeMaxMs.value
 /** How often a body begins anew because a reorg took its head away while it ran. */
-const BEGINNINGS_MAX = 5
+const BEGINNINGS_MAX = replicaLimits.bindingsMax.value
 
 export interface AnswererOptions extends BodyOptions {
   readonly serve: 'eager' | 'verified'

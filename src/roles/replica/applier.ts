@@ -30,15 +30,16 @@ import { PendingSwitch } from './pending-switch.ts'
 import { rowsOf } from './commit-size.ts'
 import { ReorgHold } from './reorg-hold.ts'
 import type { SideShelf } from './side-shelf.ts'
+import { replicaLimits } from './limits.ts'
 
 /** Of one transaction while catching up; LMDB's list of dirty pages is bounded. */
-const BLOCKS_PER_COMMIT_MAX = 64
-const ROWS_PER_COMMIT_MAX = 30_000
+const BLOCKS_PER_COMMIT_MAX = replicaLimits.commitBlocksMax.value
+const ROWS_PER_COMMIT_MAX = replicaLimits.commitRowsMax.value
 /** Of what is read and not written, though nothing may be decided yet. */
-const UNWRITTEN_BYTES_MAX = 8_000_000
-const UNWRITTEN_RECORDS_MAX = 1_000
+const UNWRITTEN_BYTES_MAX = replicaLimits.unwrittenBytesMax.value
+const UNWRITTEN_RECORDS_MAX = replicaLimits.unwrittenRecordsMax.value
 /** Rows of history dropped in one transaction. */
-const PRUNED_ROWS_MAX = 10_000
+const PRUNED_ROWS_MAX = replicaLimits.prunedRowsMax.value
 
 export interface ApplierOptions {
   readonly horizonBlocks: number

@@ -3,9 +3,10 @@ import type { Clock, Timer } from '#ports/clock.ts'
 import type { Connection } from '#ports/transport.ts'
 import { encodeToGateway } from '#wire/link.ts'
 import { type Piece, piecesOf } from '#wire/link-answer.ts'
+import { replicaLimits } from './limits.ts'
 
 /** Bytes given to the operating system ahead of time: a light answer waits behind no more. */
-const SOCKET_BYTES_MAX = 256 * 1024
+const SOCKET_BYTES_MAX = replicaLimits.linkSocketBytesMax.value
 /** How soon a full socket is tried again. */
 const FULL_SOCKET_MS = 1
 

@@ -22,14 +22,12 @@ import {
 } from '#wire/link.ts'
 import { ANSWER_BYTES_MAX, encodeAnswer } from '#wire/link-answer.ts'
 import { createOutbox } from './link-outbox.ts'
+import { replicaLimits } from './limits.ts'
 
-/** Requests of one gateway at once; an answer counts until its last piece has left. */
-const REQUESTS_PER_LINK_MAX = 1_024
-/** Answers of one gateway that wait to leave; below what the gateway collects. */
-const OUTBOX_BYTES_MAX = 48 * 1024 * 1024
-/** A connection that says nothing for longer is closed. */
-const HELLO_WITHIN_MS = 2_000
-const LINKS_MAX = 256
+const REQUESTS_PER_LINK_MAX = replicaLimits.linkRequestsMax.value
+const OUTBOX_BYTES_MAX = replicaLimits.linkOutboxBytesMax.value
+const HELLO_WITHIN_MS = replicaLimits.linkHelloTimeMaxMs.value
+const LINKS_MAX = replicaLimits.linksMax.value
 
 export interface LinkPortOptions {
   /** `host:port` or `unix:PATH`. */

@@ -6,10 +6,11 @@ import { logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
 import { type BlockPlace, LATEST, readParams, required } from '#rpc/params.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
+import { replicaLimits } from './limits.ts'
 
 /** Blocks of one range, and logs of one answer: over them the error names a range that will do. */
-export const LOG_BLOCKS_MAX = 10_000
-export const LOGS_MAX = 10_000
+export const LOG_BLOCKS_MAX = replicaLimits.logBlocksMax.value
+export const LOGS_MAX = replicaLimits.logsMax.value
 
 export const logMethods = {
   eth_getLogs: (params, context) => {

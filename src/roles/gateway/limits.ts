@@ -1,0 +1,78 @@
+/** Limits of a gateway that are no option: what its parts read and what `drover config show` shows. */
+import type { LimitTable } from '#kernel/limit.ts'
+import { COLLECTED_BYTES_MAX } from '#wire/link-answer.ts'
+
+export const gatewayLimits = {
+  waitTimeMaxMs: {
+    value: 500, // architecture §9
+    unit: 'ms',
+    what: 'time that a request waits for a head, a holder, or what is not served yet',
+    over: 'refused with -32005 and 503',
+  },
+  bodiesBytesMax: {
+    value: 64 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'bodies of all requests that were let in',
+    over: 'refused with -32005 and 503',
+  },
+  attemptsMax: {
+    value: 16,
+    unit: 'attempts',
+    what: 'attempts of one request, over all heads that it was bound to',
+    over: 'refused with -32005 and 503',
+  },
+  linkRequestsMax: {
+    value: 1_000, // below the replica's own limit, so that a crowd is refused here without a round trip
+    unit: 'requests',
+    what: 'requests under way at one replica',
+    over: 'another replica is asked, or refused with -32005 and 503',
+  },
+  linkCollectedBytesMax: {
+    value: COLLECTED_BYTES_MAX,
+    unit: 'bytes',
+    what: 'unfinished answers of one replica together',
+    over: 'the connection to it is made anew',
+  },
+  linkConnectTimeMaxMs: {
+    value: 1_000,
+    unit: 'ms',
+    what: 'time to connect to a replica',
+    over: 'it is tried again with growing pauses',
+  },
+  linkHelloTimeMaxMs: {
+    value: 2_000,
+    unit: 'ms',
+    what: 'time in which a replica must say who it is',
+    over: 'the connection is made anew',
+  },
+  forwardsMax: {
+    value: 16,
+    unit: 'calls',
+    what: 'calls of one body that are passed to a master at once',
+    over: 'they wait their turn',
+  },
+  forwardAnswerBytesMax: {
+    value: 25 * 1024 * 1024, // geth's limit for a batch; a single answer is smaller
+    unit: 'bytes',
+    what: "a master's answer to one call",
+    over: 'another master is asked',
+  },
+  keptTransactionsMax: {
+    value: 1_024,
+    unit: 'transactions',
+    what: 'transactions kept to be sent again until a block has them',
+    over: 'the oldest is forgotten',
+  },
+  keptTransactionsBytesMax: {
+    value: 16 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'the same, in bytes',
+    over: 'the oldest is forgotten',
+  },
+  keptTransactionTimeMaxMs: {
+    value: 30 * 60_000,
+    unit: 'ms',
+    what: 'time that a transaction is kept',
+    over: 'it is forgotten',
+  },
+} as const satisfies LimitTable

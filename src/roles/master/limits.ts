@@ -1,0 +1,78 @@
+/** Limits of a master that are no option: what its parts read and what `drover config show` shows. */
+import type { LimitTable } from '#kernel/limit.ts'
+import * as client from './client-limits.ts'
+
+export const masterLimits = {
+  clientCallsMax: {
+    value: client.CALLS_IN_FLIGHT_MAX,
+    unit: 'calls',
+    what: 'calls of the execution client in flight',
+    over: 'further ones wait',
+  },
+  clientCallsWaitingMax: {
+    value: client.CALLS_WAITING_MAX,
+    unit: 'calls',
+    what: 'calls that wait for the execution client',
+    over: 'refused (`master/client-busy`)',
+  },
+  clientAnswerBytesMax: {
+    value: client.RESPONSE_BYTES_MAX,
+    unit: 'bytes',
+    what: "the execution client's answer to one call",
+    over: 'the call fails, and is tried again where it must succeed',
+  },
+  clientConnectTimeMaxMs: {
+    value: client.CONNECT_TIMEOUT_MS,
+    unit: 'ms',
+    what: 'time to connect to the execution client',
+    over: 'it is tried again with growing pauses',
+  },
+  forwardBodyBytesMax: {
+    value: 4 * 1024 * 1024, // a raw transaction with blobs is under 3 MB as hex
+    unit: 'bytes',
+    what: 'body of a request to the forward port',
+    over: 'refused with 413',
+  },
+  forwardBatchCallsMax: {
+    value: 100,
+    unit: 'calls',
+    what: 'calls of one batch at the forward port',
+    over: 'the batch is refused with -32600',
+  },
+  forwardRequestsMax: {
+    value: 256,
+    unit: 'requests',
+    what: 'requests of the forward port at once',
+    over: 'refused with 503 and -32005',
+  },
+  walkBlocksMax: {
+    value: 4_096, // deeper than any horizon of undoing
+    unit: 'blocks',
+    what: 'the longest branch that is walked by parents',
+    over: 'hashes are asked by number',
+  },
+  aheadBlocksMax: {
+    value: 8,
+    unit: 'blocks',
+    what: 'whole blocks fetched ahead of the one that is executed',
+    over: 'fetching waits',
+  },
+  refusedBlocksMax: {
+    value: 64,
+    unit: 'blocks',
+    what: 'refused blocks that are remembered',
+    over: 'the oldest is forgotten',
+  },
+  queuedFramesMax: {
+    value: 64,
+    unit: 'blocks',
+    what: 'frames executed and not yet on the feed',
+    over: 'executing waits',
+  },
+  appendBytesMax: {
+    value: 8 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'frames of one append, at least one frame',
+    over: 'a further append',
+  },
+} as const satisfies LimitTable

@@ -1,0 +1,141 @@
+/** Limits of a replica that are no option: what its parts read and what `drover config show` shows. */
+import { CODE_CACHE_BYTES } from '#core/evm.ts'
+import { RUN_MEMORY_BYTES } from '#core/evm-codec.ts'
+import type { LimitTable } from '#kernel/limit.ts'
+import { ANSWER_BYTES_MAX } from '#wire/link-answer.ts'
+import { SECTION_BYTES_MAX } from '#wire/section.ts'
+
+export const replicaLimits = {
+  waitTimeMaxMs: {
+    value: 500,
+    unit: 'ms',
+    what: 'time that a request waits for a block that is announced and not served yet',
+    over: 'refused with -32005, and 503 where nothing else was asked',
+  },
+  bodyTimeFactorMax: {
+    value: 2,
+    unit: 'calls',
+    what: 'time for all calls of a body, in times of --call-time-max',
+    over: 'the rest is refused with -32002',
+  },
+  turnTimeMaxMs: {
+    value: 20,
+    unit: 'ms',
+    what: 'time that a body runs before others have their turn',
+    over: 'it goes on after them',
+  },
+  snapshotTimeMaxMs: {
+    value: 500, // an older one keeps its pages from being used again (the store's rule is a second, in which a turn and a call must fit)
+    unit: 'ms',
+    what: 'age of a snapshot of the store',
+    over: 'the body is bound again at the same head',
+  },
+  bindingsMax: {
+    value: 5,
+    unit: 'attempts',
+    what: 'times that a body begins anew because a reorganisation took its head away',
+    over: 'refused with -32005',
+  },
+  responseCharactersMax: {
+    value: 25_000_000, // geth's
+    unit: 'characters',
+    what: 'answers of one body together',
+    over: 'the rest is refused with -32003',
+  },
+  linkAnswerBytesMax: {
+    value: ANSWER_BYTES_MAX,
+    unit: 'bytes',
+    what: 'one answer to a gateway',
+    over: 'the request is refused',
+  },
+  logBlocksMax: {
+    value: 10_000,
+    unit: 'blocks',
+    what: 'range of one eth_getLogs',
+    over: 'refused with -32005, naming a range that will do',
+  },
+  logsMax: {
+    value: 10_000,
+    unit: 'logs',
+    what: 'logs of one eth_getLogs',
+    over: 'refused with -32005, naming a range that will do',
+  },
+  callMemoryBytesMax: {
+    value: Number(RUN_MEMORY_BYTES),
+    unit: 'bytes',
+    what: 'memory of one call in the EVM',
+    over: 'the call runs out of gas',
+  },
+  codeCacheBytesMax: {
+    value: CODE_CACHE_BYTES,
+    unit: 'bytes',
+    what: 'analysed bytecode kept by a thread',
+    over: 'the oldest is dropped',
+  },
+  linksMax: {
+    value: 256,
+    unit: 'connections',
+    what: 'gateways connected at once',
+    over: 'a further one is refused',
+  },
+  linkRequestsMax: {
+    value: 1_024,
+    unit: 'requests',
+    what: 'requests of one gateway at once; an answer counts until its last piece has left',
+    over: 'refused as overloaded: the gateway asks another replica',
+  },
+  linkOutboxBytesMax: {
+    value: 48 * 1024 * 1024, // below what the gateway collects
+    unit: 'bytes',
+    what: 'answers to one gateway that wait to leave',
+    over: 'further requests are refused as overloaded',
+  },
+  linkSocketBytesMax: {
+    value: 256 * 1024, // a light answer waits behind no more
+    unit: 'bytes',
+    what: 'bytes given to the operating system ahead of a gateway that takes them',
+    over: 'they wait',
+  },
+  linkHelloTimeMaxMs: {
+    value: 2_000,
+    unit: 'ms',
+    what: 'time in which a gateway must say who it is',
+    over: 'the connection is closed',
+  },
+  commitBlocksMax: {
+    value: 64,
+    unit: 'blocks',
+    what: 'blocks of one transaction while catching up',
+    over: 'a further transaction',
+  },
+  commitRowsMax: {
+    value: 30_000, // LMDB's list of dirty pages is bounded
+    unit: 'rows',
+    what: 'rows of one transaction',
+    over: 'a further transaction; a longer switch goes block by block, and nothing is served in between',
+  },
+  unwrittenBytesMax: {
+    value: 8_000_000,
+    unit: 'bytes',
+    what: 'read from the feed and not written, though nothing may be decided yet',
+    over: 'it is written',
+  },
+  unwrittenRecordsMax: {
+    value: 1_000,
+    unit: 'records',
+    what: 'the same, in records',
+    over: 'it is written',
+  },
+  prunedRowsMax: {
+    value: 10_000,
+    unit: 'rows',
+    what: 'rows of history dropped in one transaction',
+    over: 'the next transaction goes on',
+  },
+  sectionBytesMax: {
+    value: SECTION_BYTES_MAX,
+    unit: 'bytes',
+    what: 'one section of a frame, expanded',
+    over: 'the frame is refused',
+  },
+} as const satisfies LimitTable

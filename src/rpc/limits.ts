@@ -1,0 +1,41 @@
+/** Limits of what one body of JSON-RPC may hold, in a replica and in a gateway alike. */
+import type { LimitTable } from '#kernel/limit.ts'
+
+export const rpcLimits = {
+  batchCallsMax: {
+    value: 1_000, // geth's
+    unit: 'calls',
+    what: 'calls of one batch',
+    over: 'the batch is refused with -32600',
+  },
+  bodyDepthMax: {
+    value: 32,
+    unit: 'levels',
+    what: 'nesting of a body',
+    over: 'the body is refused with -32600',
+  },
+  bodyValuesMax: {
+    value: 200_000,
+    unit: 'values',
+    what: 'values of a body, counted before anything is made of it',
+    over: 'the body is refused with -32600',
+  },
+  methodCharactersMax: {
+    value: 2_048, // geth's
+    unit: 'characters',
+    what: "a method's name",
+    over: 'the call is refused with -32600',
+  },
+  filterAlternativesMax: {
+    value: 1_000, // geth's
+    unit: 'values',
+    what: 'addresses of a log filter, and alternatives of one topic',
+    over: 'the call is refused with -32000',
+  },
+  storageSlotsMax: {
+    value: 1_024, // geth's
+    unit: 'values',
+    what: 'slots of one eth_getStorageValues',
+    over: 'the call is refused with -38026',
+  },
+} as const satisfies LimitTable
