@@ -1,11 +1,13 @@
 /**
- * Documentation that follows from the code: options from the tables, metrics from their declarations (both written by
+ * Documentation that follows from the code: options and limits from the tables, metrics from their declarations (both written by
  * `node tools/docs.ts`), and error codes, whose prose is written by hand but must name each code that can be thrown and no other.
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { limitsOf } from '#cli/command/config.ts'
 import { commands } from '#cli/commands.ts'
 import { valueName } from '#cli/options/help.ts'
-import { environmentName } from '#cli/options/parse.ts'
+import { environmentName, resolveOptions } from '#cli/options/parse.ts'
+import { quantity } from '#cli/options/shown.ts'
 
 const sources = (): string[] =>
   globSync('src/**/*.ts')
@@ -27,6 +29,32 @@ export function renderOptions(): string {
 
 Made from the option tables by \`node tools/docs.ts\`. A value comes from the flag, else the environment, else the config file
 (\`--config FILE\`, JSON: flag names and values), else the default. An unknown name is an error that names the nearest known one.
+
+${sections.join('\n')}`
+}
+
+export function renderLimits(): string {
+  const sections = commands.flatMap((command) => {
+    const { values } = resolveOptions(command.options, { args: [], environment: {} }, [])
+    const limits = limitsOf(command, values)
+    if (limits.length === 0) return []
+    const rows = limits.map(
+      ({ what, value, unit, over, flag }) =>
+        `| ${what.replaceAll('|', '\\|')} | ${quantity(value, unit)} | ${over} | ${flag === null ? '' : `\`${flag}\``} |`,
+    )
+    return [
+      `## drover ${command.name}`,
+      '',
+      '| what | limit | over it | option |',
+      '|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n')
+  })
+  return `# Limits
+
+Made by \`node tools/docs.ts\` from the tables that the code itself reads. Those with an option can be chosen; \`drover config show COMMAND\`
+shows what is in force. Over a limit something is refused or waits; the process lives.
 
 ${sections.join('\n')}`
 }
@@ -66,12 +94,16 @@ export function errorCodeDrift(page: string): string[] {
   ]
 }
 
-const GENERATED = { 'docs/options.md': renderOptions, 'docs/metrics.md': renderMetrics }
+const GENERATED = {
+  'docs/options.md': renderOptions,
+  'docs/limits.md': renderLimits,
+  'docs/metrics.md': renderMetrics,
+}
 
 /** What `npm run check` says about the docs. */
 export async function checkGeneratedDocs(): Promise<readonly string[]> {
   const stale = Object.entries(GENERATED)
-    .filter(([file, render]) => readFileSync(file, 'utf8') !== render())
+    .filter(([file, render]) => !existsSync(file) || readFileSync(file, 'utf8') !== render())
     .map(([file]) => `${file} is stale: run node tools/docs.ts`)
   return [...stale, ...errorCodeDrift(readFileSync('docs/errors.md', 'utf8'))]
 }

@@ -1,5 +1,6 @@
 /** All commands, in the order of the help. */
 import type { Command } from './command/command.ts'
+import { configShowCommand } from './command/config.ts'
 import { devCommand } from './command/dev.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { gatewayCommand } from './command/gateway.ts'
@@ -7,7 +8,7 @@ import { masterCommand } from './command/master.ts'
 import { replicaCommand } from './command/replica.ts'
 import { statusCommand } from './command/status.ts'
 
-export const commands: readonly Command[] = [
+const others: readonly Command[] = [
   devCommand,
   masterCommand,
   replicaCommand,
@@ -16,3 +17,5 @@ export const commands: readonly Command[] = [
   feedInspectCommand,
   statusCommand,
 ]
+
+export const commands: readonly Command[] = [...others, configShowCommand(others)]

@@ -14,6 +14,7 @@ const OVERVIEW = `drover: read replicas for EVM nodes
   drover feed serve         hosts the embedded feed
   drover feed inspect       shows the records of a feed
   drover status             what a gateway knows of its cluster
+  drover config show        every option with where its value comes from, and all limits
 
   drover COMMAND --help     options of a command
 `

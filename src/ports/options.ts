@@ -13,6 +13,10 @@ export interface OptionSpec {
   readonly help: string
   /** What the value is called in the help: `--data DIR`. */
   readonly value?: string
+  /** This option is a limit: what happens to whatever is over it. */
+  readonly over?: string
+  /** Never shown: all of it, or of an address what is not scheme, host and port. */
+  readonly secret?: 'value' | 'url'
 }
 
 /** Property name (camelCase, units last) → its option. */

@@ -2,6 +2,7 @@
 import type { CommandHelp } from '#cli/options/help.ts'
 import { type Parsed, parseOptions } from '#cli/options/parse.ts'
 import { readConfigFile } from '#cli/process/config-file.ts'
+import type { LimitTable } from '#kernel/limit.ts'
 import type { OptionTable } from '#ports/options.ts'
 
 export interface Command extends CommandHelp {
@@ -14,6 +15,7 @@ export function defineCommand<const T extends OptionTable>(definition: {
   readonly summary: string
   readonly text: string
   readonly options: T
+  readonly limits?: LimitTable
   run(parsed: Parsed<T>): Promise<void>
 }): Command {
   return {

@@ -51,6 +51,7 @@ const options = {
     flag: 'client',
     type: 'text',
     value: 'URL',
+    secret: 'url',
     help: 'follow this execution client (ws://…) instead of anvil; needs --genesis',
   },
   genesisPath: {

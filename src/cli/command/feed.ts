@@ -14,6 +14,7 @@ import type { LogRecord } from '#ports/record-log.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import type { RecordBody } from '#protocol/feed/records.ts'
 import { startFeedHost } from '#roles/feedhost/host.ts'
+import { feedHostLimits } from '#roles/feedhost/limits.ts'
 import { feedHostOptions } from '#roles/feedhost/options.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { decodeRecord } from '#wire/record.ts'
@@ -26,6 +27,7 @@ export const feedServeCommand = defineCommand({
 The only process that writes the log; masters and replicas append and read through it.
   drover feed serve --data ./feed --listen 127.0.0.1:8650`,
   options: { ...feedHostOptions, ...logOptions },
+  limits: feedHostLimits,
   async run({ values }) {
     const log = loggerFor('feed host', values)
     await runService('feed host', log, async (scope) => {

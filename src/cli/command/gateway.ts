@@ -4,12 +4,15 @@ import { runService } from '#cli/process/service.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
+import { httpLimits } from '#platform/http/limits.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { startGateway } from '#roles/gateway/gateway.ts'
+import { gatewayLimits } from '#roles/gateway/limits.ts'
 import { gatewayOptions } from '#roles/gateway/options.ts'
+import { rpcLimits } from '#rpc/limits.ts'
 import { defineCommand } from './command.ts'
 
 const CLOSE_GRACE_MS = 2_000
@@ -21,6 +24,7 @@ export const gatewayCommand = defineCommand({
 Asks the replicas that hold the served head, and passes to masters what only an execution client knows.
   drover gateway --replicas 127.0.0.1:8556,127.0.0.1:8566 --masters http://127.0.0.1:8640 --port 8545`,
   options: { ...gatewayOptions, ...logOptions },
+  limits: { ...httpLimits, ...rpcLimits, ...gatewayLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
     installCommittedCore()

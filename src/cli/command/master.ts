@@ -7,7 +7,9 @@ import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
+import { httpLimits } from '#platform/http/limits.ts'
 import { createHttpServer } from '#platform/http/server.ts'
+import { storeLimits } from '#platform/lmdb/limits.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
@@ -32,6 +34,7 @@ export const masterCommand = defineCommand({
 Executes every block of the client's chain, publishes what is proven, and passes on what only the client knows.
   drover master --id m1 --client ws://127.0.0.1:8546 --genesis genesis.json --feed 127.0.0.1:8650 --data ./m1`,
   options: { ...masterOptions, ...logOptions },
+  limits: { ...httpLimits, ...masterLimits, ...storeLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
     installCommittedCore()

@@ -6,8 +6,12 @@ import { installCommittedCore } from '#cli/process/core.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
+import { httpLimits } from '#platform/http/limits.ts'
+import { storeLimits } from '#platform/lmdb/limits.ts'
 import { BOARD_BYTES } from '#roles/replica/board.ts'
+import { replicaLimits } from '#roles/replica/limits.ts'
 import { replicaOptions } from '#roles/replica/options.ts'
+import { rpcLimits } from '#rpc/limits.ts'
 import { defineCommand } from './command.ts'
 
 export const replicaCommand = defineCommand({
@@ -17,6 +21,7 @@ export const replicaCommand = defineCommand({
 Follows a feed from where its store stands and answers at one exact block.
   drover replica --id r1 --genesis genesis.json --feed 127.0.0.1:8650 --data ./r1 --port 8555 --link 127.0.0.1:8556`,
   options: { ...replicaOptions, ...logOptions },
+  limits: { ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
     // Read here too, so that a wrong file is one clear line and not a thread's failure.

@@ -1,4 +1,5 @@
 /** Help of a command, made from its option table. */
+import type { LimitTable } from '#kernel/limit.ts'
 import type { OptionSpec, OptionTable } from '#ports/options.ts'
 import { environmentName } from './parse.ts'
 
@@ -9,6 +10,8 @@ export interface CommandHelp {
   /** A few lines more: what it does and a line to paste. */
   readonly text: string
   readonly options: OptionTable
+  /** Limits that are no option. */
+  readonly limits?: LimitTable
 }
 
 const VALUE_NAMES: Record<OptionSpec['type'], string> = {

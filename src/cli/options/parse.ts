@@ -40,6 +40,21 @@ export function parseOptions<T extends OptionTable>(
   written: Written,
   everyFlag: readonly string[] = [],
 ): Parsed<T> {
+  const parsed = resolveOptions(table, written, everyFlag)
+  for (const [name, spec] of Object.entries(table)) {
+    if (!spec.required || parsed.values[name] !== undefined) continue
+    const ways = `--${spec.flag} ${spec.value ?? 'VALUE'}, ${environmentName(spec.flag)} or the config file`
+    throw new Fault('options/missing', `--${spec.flag} is needed (${spec.help}): give it by ${ways}`)
+  }
+  return parsed
+}
+
+/** As `parseOptions`, for those who only look: what is needed may be absent. @throws Fault options/unknown, options/invalid */
+export function resolveOptions<T extends OptionTable>(
+  table: T,
+  written: Written,
+  everyFlag: readonly string[],
+): Parsed<T> {
   const flags = new Map(Object.values(table).map((spec) => [spec.flag, spec]))
   const { given, operands } = readFlags(written.args, flags)
   refuseUnknownVariables(written.environment, [...flags.keys(), ...everyFlag])
@@ -50,11 +65,8 @@ export function parseOptions<T extends OptionTable>(
   for (const [name, spec] of Object.entries(table)) {
     const { text, origin } = lookUp(spec, given, written)
     origins[name] = origin
-    if (text !== undefined) values[name] = valueOf(spec, text, origin)
-    else if (spec.required) {
-      const ways = `--${spec.flag} ${spec.value ?? 'VALUE'}, ${environmentName(spec.flag)} or the config file`
-      throw new Fault('options/missing', `--${spec.flag} is needed (${spec.help}): give it by ${ways}`)
-    } else values[name] = spec.type === 'switch' ? false : undefined
+    values[name] =
+      text === undefined ? (spec.type === 'switch' ? false : undefined) : valueOf(spec, text, origin)
   }
   return { values: values as OptionValues<T>, origins: origins as Parsed<T>['origins'], operands }
 }

@@ -30,12 +30,14 @@ export const gatewayOptions = {
     type: 'list',
     default: '',
     value: 'URL,…',
+    secret: 'url',
     help: 'forward ports of the masters, for transactions, pending and deep history',
   },
   forwardSecret: {
     flag: 'forward-secret',
     type: 'text',
     value: 'TEXT',
+    secret: 'value',
     help: 'shared secret of the forward ports',
   },
   bodyBytesMax: {
@@ -44,6 +46,7 @@ export const gatewayOptions = {
     default: '5MiB',
     min: 1_024,
     help: 'largest request body',
+    over: 'refused with 413',
   },
   requestTimeMaxMs: {
     flag: 'request-time-max',
@@ -52,6 +55,7 @@ export const gatewayOptions = {
     min: 100,
     max: 300_000,
     help: 'longest time for one request',
+    over: 'what is not answered by then is refused with -32002',
   },
   requestsInFlightMax: {
     flag: 'in-flight-max',
@@ -60,6 +64,7 @@ export const gatewayOptions = {
     min: 1,
     max: 100_000,
     help: 'requests answered at once; more wait in the queue',
+    over: 'further ones wait',
   },
   requestsQueuedMax: {
     flag: 'queue-max',
@@ -68,6 +73,7 @@ export const gatewayOptions = {
     min: 0,
     max: 100_000,
     help: 'requests that wait for their turn; more are refused with -32005',
+    over: 'refused with -32005 and 503',
   },
 } as const satisfies OptionTable
 

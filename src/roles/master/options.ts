@@ -14,12 +14,14 @@ export const masterOptions = {
     type: 'text',
     required: true,
     value: 'URL',
+    secret: 'url',
     help: 'ws:// or http:// address of the execution client; with http:// new heads still come over WebSocket (see --client-heads)',
   },
   clientHeadsUrl: {
     flag: 'client-heads',
     type: 'text',
     value: 'URL',
+    secret: 'url',
     help: 'ws:// address for new heads, where --client is http:// and the client has another port for WebSocket',
   },
   genesisPath: {
@@ -64,6 +66,7 @@ export const masterOptions = {
     min: 100,
     max: 120_000,
     help: 'longest time for one answer of the execution client',
+    over: 'the call fails (`master/client-timeout`), and is tried again where it must succeed',
   },
   forwardHost: {
     flag: 'forward-host',
@@ -84,6 +87,7 @@ export const masterOptions = {
     flag: 'forward-secret',
     type: 'text',
     value: 'TEXT',
+    secret: 'value',
     help: 'shared secret that requests to the forward port must carry (authorization: Bearer TEXT)',
   },
 } as const satisfies OptionTable

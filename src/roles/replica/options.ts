@@ -76,6 +76,7 @@ export const replicaOptions = {
     min: 21_000,
     max: 10_000_000_000,
     help: 'gas that eth_call and eth_estimateGas may use',
+    over: 'a call that asks for more gets so much',
   },
   callTimeMaxMs: {
     flag: 'call-time-max',
@@ -84,6 +85,7 @@ export const replicaOptions = {
     min: 10,
     max: 300_000,
     help: 'how long one call may run',
+    over: 'the call is ended with -32002',
   },
   bodyBytesMax: {
     flag: 'body-max',
@@ -91,6 +93,7 @@ export const replicaOptions = {
     default: '5MiB',
     min: 1_024,
     help: 'largest request body',
+    over: 'refused with 413',
   },
 } as const satisfies OptionTable
 
