@@ -49,7 +49,7 @@ export const masterLimits = {
     value: 4_096, // deeper than any horizon of undoing
     unit: 'blocks',
     what: 'the longest branch that is walked by parents',
-    over: 'hashes are asked by number',
+    over: 'the client is refused (`master/foreign-chain`)',
   },
   aheadBlocksMax: {
     value: 8,
@@ -61,7 +61,7 @@ export const masterLimits = {
     value: 64,
     unit: 'blocks',
     what: 'refused blocks that are remembered',
-    over: 'the oldest is forgotten',
+    over: 'all are forgotten',
   },
   queuedFramesMax: {
     value: 64,

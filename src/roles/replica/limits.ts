@@ -70,7 +70,7 @@ export const replicaLimits = {
     value: CODE_CACHE_BYTES,
     unit: 'bytes',
     what: 'analysed bytecode kept by a thread',
-    over: 'the oldest is dropped',
+    over: 'all of it is dropped',
   },
   linksMax: {
     value: 256,
