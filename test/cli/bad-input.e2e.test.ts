@@ -12,6 +12,7 @@ import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { answer, post, type RpcAnswer } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
+import { waitFor } from '#test/support/wait.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'drover-bad-'))
 test.after(() => rmSync(dir, { recursive: true, force: true }))
@@ -191,6 +192,10 @@ test('bad requests and foreign chains', { ...needs('anvil'), timeout: 120_000 },
     cluster = await startCluster({ client: anvil.webSocket, genesisFile, replicas: 1 })
     const [replica] = cluster.replicas
     assert.ok(replica)
+    for (const url of [cluster.gateway.url, replica.url])
+      await waitFor(`${url} to be ready`, 20_000, async () =>
+        (await fetch(`${url}/ready`)).ok ? true : undefined,
+      )
     await t.test('the gateway answers bad requests as geth does', () =>
       badRequests(cluster?.gateway.url ?? ''),
     )
