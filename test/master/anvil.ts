@@ -1,6 +1,7 @@
 /** A real anvil for tests: no blocks but those asked for. A restart forgets the chain (anvil_dumpState and anvil_loadState keep it). */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { freePort } from '#test/geth/node.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { anvilPath } from '#test/support/needs.ts'
@@ -19,8 +20,10 @@ export class Anvil {
   }
 
   static async start(genesisFile: string, ...args: readonly string[]): Promise<Anvil> {
+    const genesis = JSON.parse(readFileSync(genesisFile, 'utf8')) as { config: { chainId: number } }
+    const chainId = String(genesis.config.chainId)
     const anvil = new Anvil(await freePort(), [
-      ...['--init', genesisFile, '--chain-id', '31337', '--hardfork', 'osaka', '--slots-in-an-epoch', '8'],
+      ...['--init', genesisFile, '--chain-id', chainId, '--hardfork', 'osaka', '--slots-in-an-epoch', '8'],
       ...(args.includes('--block-time') ? args : ['--no-mining', ...args]),
     ])
     await anvil.start()
@@ -32,6 +35,9 @@ export class Anvil {
   }
   get webSocket(): string {
     return `ws://127.0.0.1:${this.port}`
+  }
+  get pid(): number | undefined {
+    return this.#process?.pid
   }
 
   async start(): Promise<void> {

@@ -1,0 +1,146 @@
+/** What a read costs a server: CPU µs per request at 1 and 32 connections, every server in turn, each round, with load from another core. */
+import { callData } from '#test/geth/wallet.ts'
+import type { Bench, BenchRow } from './bench.ts'
+import { type LoadGenerator, measure, median, startLoad } from './load.ts'
+import { FEW_TRANSFERS, type ReadsChain, type ReadsServer, startServers, TRANSFERS } from './reads-servers.ts'
+
+const CONNECTIONS = [1, 32]
+/** Enough for compilers to have seen the path. */
+const WARM_SECONDS = 1
+/** Different bodies of one case, sent in turn. */
+const VARIANTS = 256
+const BATCH = 100
+
+interface Case {
+  readonly what: string
+  readonly bodies: readonly string[]
+  /** What one request holds, where a row is not about the request alone. */
+  readonly parts?: { readonly count: number; readonly figure: 'usPerLog' }
+}
+
+interface Cell {
+  readonly what: Case
+  readonly server: ReadsServer
+  readonly connections: number
+  readonly us: number[]
+  readonly perSecond: number[]
+}
+
+export const bench: Bench = {
+  name: 'reads',
+  summary: 'CPU µs per request: replica, gateway, geth, anvil, and a bare node:http with one constant answer',
+  async run({ quick, flags, say }) {
+    const secondsEach = Number(flags['seconds'] ?? (quick ? 0.1 : 1))
+    const rounds = Number(flags['rounds'] ?? (quick ? 1 : 5))
+    const { servers, chain, stop } = await startServers(say)
+    const load = startLoad({ core: 1 })
+    try {
+      const cases = casesOf(chain).filter(({ what }) => what.includes(flags['only'] ?? ''))
+      const cells = cases.flatMap((what) =>
+        CONNECTIONS.flatMap((connections) =>
+          servers.map((server): Cell => ({ what, server, connections, us: [], perSecond: [] })),
+        ),
+      )
+      for (const server of servers) await warm(load, server, cases, quick ? 0.1 : WARM_SECONDS)
+      for (let round = 1; round <= rounds; round++) {
+        for (const cell of cells) await measureOnce(load, cell, secondsEach)
+        say(`round ${round} of ${rounds}`)
+      }
+      return { rows: cells.map((cell) => rowOf(cell, cells)) }
+    } finally {
+      await load.close()
+      await stop()
+    }
+  },
+}
+
+async function warm(
+  load: LoadGenerator,
+  { port }: ReadsServer,
+  cases: readonly Case[],
+  seconds: number,
+): Promise<void> {
+  for (const { bodies } of cases)
+    await load.run({ host: '127.0.0.1', port, connections: 8, bodies, until: { seconds } })
+}
+
+async function measureOnce(load: LoadGenerator, cell: Cell, seconds: number): Promise<void> {
+  const { server, what, connections } = cell
+  const order = { host: '127.0.0.1', port: server.port, connections, bodies: what.bodies, until: { seconds } }
+  try {
+    const report = await measure(load, order, server.pids)
+    cell.us.push(report.us)
+    cell.perSecond.push(report.requests / report.seconds)
+  } catch (cause) {
+    throw new Error(`${what.what} at ${server.server}`, { cause })
+  }
+}
+
+/** With `times`: against the bare node:http beside it. */
+function rowOf({ what, server, connections, us, perSecond }: Cell, all: readonly Cell[]): BenchRow {
+  const bare = all.find(
+    (cell) => cell.what === what && cell.connections === connections && cell.server.server === 'node:http',
+  )
+  return {
+    what: what.what,
+    server: server.server,
+    connections,
+    us: median(us),
+    ...(bare && { timesBare: median(us) / median(bare.us) }),
+    ...(what.parts && { [what.parts.figure]: median(us) / what.parts.count }),
+    perSecond: Math.round(median(perSecond)),
+  }
+}
+
+function casesOf(chain: ReadsChain): Case[] {
+  const { accounts, holders, token } = chain
+  const pick = <T>(list: readonly T[], i: number): T => list[i % list.length] as T
+  const balance = (i: number) => [pick(accounts, i * 7), 'latest']
+  const many = (make: (i: number) => unknown): string[] =>
+    Array.from({ length: VARIANTS }, (_, i) => JSON.stringify(make(i)))
+  const number = (block: number): string => `0x${block.toString(16)}`
+  const logsOf = (block: number) => [{ address: token, fromBlock: number(block), toBlock: number(block) }]
+  return [
+    { what: 'eth_blockNumber', bodies: many((i) => call(i, 'eth_blockNumber', [])) },
+    { what: 'eth_getBalance', bodies: many((i) => call(i, 'eth_getBalance', balance(i))) },
+    {
+      what: 'eth_call balanceOf',
+      bodies: many((i) =>
+        call(i, 'eth_call', [
+          { to: token, data: callData('Token', 'balanceOf', [pick(holders, i)]) },
+          'latest',
+        ]),
+      ),
+    },
+    {
+      what: `batch of ${BATCH} eth_getBalance`,
+      bodies: many((i) =>
+        Array.from({ length: BATCH }, (_, j) => call(j, 'eth_getBalance', balance(i * BATCH + j))),
+      ),
+    },
+    {
+      what: `block with ${TRANSFERS} transactions`,
+      bodies: many((i) => call(i, 'eth_getBlockByNumber', [number(chain.fullBlock), true])),
+    },
+    {
+      what: 'eth_getTransactionReceipt',
+      bodies: many((i) => call(i, 'eth_getTransactionReceipt', [pick(chain.transactions, i)])),
+    },
+    logsCase(
+      FEW_TRANSFERS,
+      many((i) => call(i, 'eth_getLogs', logsOf(chain.smallBlock))),
+    ),
+    logsCase(
+      TRANSFERS,
+      many((i) => call(i, 'eth_getLogs', logsOf(chain.fullBlock))),
+    ),
+  ]
+}
+
+function logsCase(count: number, bodies: readonly string[]): Case {
+  return { what: `eth_getLogs of ${count}`, bodies, parts: { count, figure: 'usPerLog' } }
+}
+
+function call(id: number, method: string, params: readonly unknown[]): object {
+  return { jsonrpc: '2.0', id, method, params }
+}
