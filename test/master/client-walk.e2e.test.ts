@@ -96,7 +96,7 @@ async function walkOn(client: ExecutionClient, refusedNumber?: number) {
       frames.push(block.number)
       if (role === 'head') heads.push(block.number)
     },
-    onHead: ({ number }) => void heads.push(number),
+    onHead: async ({ number }) => void heads.push(number),
   })
   const toLatest = async () => {
     const target = await fetchRef(client, 'latest')

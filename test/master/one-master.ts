@@ -6,6 +6,7 @@ import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createWebSocketClient } from '#platform/web-socket/client.ts'
+import type { Clock } from '#ports/clock.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
@@ -36,8 +37,9 @@ export function startMaster(options: {
   readonly kv: KeyValue
   readonly id?: string
   readonly log?: Logger
+  readonly clock?: Clock
 }): RunningMaster {
-  const clock = createClock()
+  const clock = options.clock ?? createClock()
   const random = createRandom()
   const http = createHttpClient()
   const meter = createMeterRegistry()

@@ -38,7 +38,7 @@ export function judge(
 }
 
 /** Nobody leads, or the leader does not say that it serves, or another master has been heard three times since the leader was. */
-function isGone({ leader: id, producers }: FeedState): boolean {
+export function isGone({ leader: id, producers }: FeedState): boolean {
   const leader = id === undefined ? undefined : producers.get(id)
   if (leader?.phase !== 'serving') return true
   return [...producers.values()].some(

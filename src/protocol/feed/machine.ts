@@ -11,6 +11,7 @@ import type { Alarm, FeedEffect } from './effects.ts'
 import { disputed } from './disputes.ts'
 import { GONE_AFTER_BEATS, judge, parked } from './judging.ts'
 import { decodeState, encodeState, type FeedState, type ProducerState } from './machine-state.ts'
+import { ranking } from './ranking.ts'
 import type { FeedRecord, Generation } from './records.ts'
 import { BlockTree, type SideBlock } from './tree.ts'
 
@@ -24,6 +25,8 @@ export interface FeedMachine {
   /** Undefined until the generation record. */
   heads(): { readonly head: BlockRef; readonly safe: BlockRef; readonly finalized: BlockRef } | undefined
   leader(): string | undefined
+  /** Place of a master among those that publish, 0 first; undefined while no record of it is on the feed. */
+  rank(id: string): number | undefined
   /** Producers with an unfinished frame, and how many of its parts have come. */
   unfinished(): ReadonlyMap<string, number>
   /** Whole frames beside the chain. */
@@ -76,6 +79,10 @@ function machine(restored: Born | undefined): FeedMachine {
     },
     heads: () => born && { head: born.state.head, safe: born.state.safe, finalized: born.state.finalized },
     leader: () => born?.state.leader,
+    rank(id) {
+      const place = born === undefined ? -1 : ranking(born.state, id).indexOf(id)
+      return place === -1 ? undefined : place
+    },
     unfinished: () =>
       new Map(
         [...(born?.state.producers ?? [])].flatMap(([id, { unfinished }]) =>

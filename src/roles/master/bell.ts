@@ -34,3 +34,16 @@ export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) resolve()
   return promise
 }
+
+/** What `work` gives, or undefined at once when the signal is aborted; leaves nothing behind on the signal. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const onAbort = (): void => resolve(undefined)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -18,9 +18,13 @@ const REOPEN_MS_MAX = 5_000
 export interface FeedLink {
   /** Identity of the log that was opened first; every later one must have it. */
   readonly identity: string
-  /** One after another; on failure the outcome is unknown until `recover`.
+  /** One after another; gives the last position. On failure the outcome is unknown until `recover`.
    *  @throws whatever the log throws */
-  append(records: readonly Uint8Array[]): Promise<void>
+  append(records: readonly Uint8Array[]): Promise<number>
+  /** Every record below has been taken. */
+  position(): number
+  /** When the present line was opened and had read to the feed's end. */
+  openSinceMs(): number
   /** Everything that is on the feed now has been taken when this resolves. */
   readToEnd(): Promise<void>
   /** Opens again with backoff and reads to the end; for ever until it works.
@@ -49,6 +53,7 @@ export async function openFeedLink(
   let current: RecordLog | undefined
   let identity: string | undefined
   let next = 0
+  let openSinceMs = 0
   let recovering: Promise<void> | undefined
 
   /** Two readers may overlap after a recovery: each record counts once. */
@@ -85,6 +90,7 @@ export async function openFeedLink(
         },
       )
     await readToEnd()
+    openSinceMs = parts.clock.nowMs()
   }
   const reopenUntilDone = async (signal: AbortSignal): Promise<void> => {
     for (let pauseMs = REOPEN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, REOPEN_MS_MAX)) {
@@ -110,8 +116,11 @@ export async function openFeedLink(
   return {
     identity,
     async append(records) {
-      await log().append(records)
+      const positions = await log().append(records)
+      return positions.at(-1) ?? next
     },
+    position: () => next,
+    openSinceMs: () => openSinceMs,
     readToEnd,
     recover,
     async follow(signal) {

@@ -6,6 +6,7 @@
 import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { messageOf } from '#kernel/fault.ts'
+import type { LogRecord } from '#ports/record-log.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 import type { Phase } from '#protocol/feed/records.ts'
 import { aborted, createBell } from './bell.ts'
@@ -37,7 +38,14 @@ export interface Follower {
 }
 
 export function createFollower(options: FollowerOptions, parts: FollowerCollaborators): Follower {
-  const session: Session = { options, parts, news: createBell(), phase: 'syncing', farewell: async () => {} }
+  const session: Session = {
+    options,
+    parts,
+    news: createBell(),
+    phase: 'syncing',
+    beatNow() {},
+    farewell: async () => {},
+  }
   return {
     phase: () => session.phase,
     async run(signal) {
@@ -62,7 +70,12 @@ async function follow(session: Session, scope: Scope, signal: AbortSignal): Prom
   const readBack = createReadBack(options.id, parts.random, ({ code, ...facts }) => {
     parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) })
   })
-  const link = await openFeedLink(readBack.take, parts, signal)
+  const work = createBell()
+  const take = (record: LogRecord): void => {
+    readBack.take(record)
+    work.ring()
+  }
+  const link = await openFeedLink(take, parts, signal)
   scope.defer(() => link.close())
   readBack.begin()
   const identity = await joinFeed(options, {
@@ -72,7 +85,7 @@ async function follow(session: Session, scope: Scope, signal: AbortSignal): Prom
     identified,
     random: parts.random,
   })
-  const publisher = createPublisher({ link, readBack, log: parts.log, metrics: parts.metrics })
+  const publisher = createPublisher({ ...parts, link, readBack, work })
   const start = await lineUp(
     await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
     parts,
@@ -85,10 +98,8 @@ async function follow(session: Session, scope: Scope, signal: AbortSignal): Prom
   })
 
   session.clientHead = start
-  session.farewell = () => {
-    publisher.beat(beatOf(session, identified.version))
-    return publisher.flushed()
-  }
+  session.beatNow = () => publisher.beat(beatOf(session, identified.version))
+  session.farewell = () => publisher.flushed()
   const walk = createWalk(start, { ...parts, onFrame: publisher.frame, onHead: publisher.head })
   const blockTime = createBlockTime()
   scope.spawn('follow feed', (until) => link.follow(until))

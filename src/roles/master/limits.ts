@@ -1,5 +1,6 @@
 /** Limits of a master that are no option: what its parts read and what `drover config show` shows. */
 import type { LimitTable } from '#kernel/limit.ts'
+import * as publishing from '#protocol/feed/publishing.ts'
 import * as client from './client-limits.ts'
 
 export const masterLimits = {
@@ -64,13 +65,13 @@ export const masterLimits = {
     over: 'all are forgotten',
   },
   queuedFramesMax: {
-    value: 64,
+    value: publishing.FRAMES_MAX,
     unit: 'blocks',
     what: 'frames executed and not yet on the feed',
     over: 'executing waits',
   },
   appendBytesMax: {
-    value: 8 * 1024 * 1024,
+    value: publishing.APPEND_BYTES_MAX,
     unit: 'bytes',
     what: 'frames of one append, at least one frame',
     over: 'a further append',

@@ -27,6 +27,18 @@ export function createMasterMetrics(meter: Meter) {
       'drover_master_suppressed_frames_total',
       'Frames not published: whole on the feed already.',
     ),
+    graceWaits: meter.counter(
+      'drover_master_grace_waits_total',
+      'Frames left to a master that publishes first, for a grace.',
+    ),
+    rank: meter.gauge(
+      'drover_master_rank',
+      'Place among the masters that publish: 0 publishes at once, r after r graces.',
+    ),
+    readBackP99: meter.gauge(
+      'drover_master_read_back_p99_seconds',
+      'From an append to its last record read back, 99th percentile of the newest; a grace is twice that.',
+    ),
     beats: meter.counter('drover_master_beats_total', 'Beats published.'),
     feedReopened: meter.counter(
       'drover_master_feed_reopened_total',

@@ -1,32 +1,31 @@
 /**
- * Puts frames, head events and beats on the feed, each once. Frames and the head that they lead to go in one append, parents before
- * children. What was read back whole with this master's own deltaHash is never published again, whoever published it: so neither a
- * restart, nor an append of unknown outcome, nor a second master puts a block there twice. A beat is a place, not a queue: the newest
- * replaces one that could not be appended.
+ * Puts frames, head events and beats on the feed: carries out what `protocol/feed/publishing.ts` decides, with the feed, a clock and the
+ * frames' bytes. Frames and the head that they lead to go in one append. A beat is a place, not a queue: the newest replaces one that
+ * could not be appended, and none waits for a frame's grace.
  */
 import type { BlockRef } from '#chain/block-ref.ts'
 import { messageOf } from '#kernel/fault.ts'
+import type { Clock, Timer } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
-import type { Beat, Checked, HeadEvent, RecordBody } from '#protocol/feed/records.ts'
+import { ReadBackTimes } from '#protocol/feed/grace.ts'
+import { type Item, Publishing, type Standing } from '#protocol/feed/publishing.ts'
+import type { Beat, RecordBody } from '#protocol/feed/records.ts'
 import { splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'
-import { aborted, createBell } from './bell.ts'
+import { type Bell, orAborted } from './bell.ts'
 import { type FeedLink, isTransient } from './feed-link.ts'
 import type { EncodedFrame } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
 import type { ReadBack } from './read-back.ts'
-import { masterLimits } from './limits.ts'
 
-/** Frames executed and not yet on the feed; at this many the follower waits. */
-const QUEUED_FRAMES_MAX = masterLimits.queuedFramesMax.value
-/** Bytes of frames in one append, at least one frame. */
-const APPEND_BYTES_MAX = masterLimits.appendBytesMax.value
+/** Appends whose read-back is awaited; past that the oldest is not measured. */
+const AWAITED_MAX = 64
 
 export interface Publisher {
   /** Takes an executed block, to be named as head in the same append or not; resolves when there is room for the next. */
   frame(frame: EncodedFrame, role: 'head' | 'passed'): Promise<void>
-  /** Names a head whose frame was given before. */
-  head(head: BlockRef): void
+  /** Names a head whose frame was given before; resolves when there is room for the next. */
+  head(head: BlockRef): Promise<void>
   /** Safe and finalized of the client; a change is named with the last head. */
   marks(safe: BlockRef | undefined, finalized: BlockRef | undefined): void
   beat(beat: Beat): void
@@ -36,122 +35,163 @@ export interface Publisher {
   flushed(): Promise<void>
 }
 
-type Item =
-  | { readonly kind: 'frame'; readonly frame: EncodedFrame }
-  | { readonly kind: 'head'; readonly event: HeadEvent }
-
 export interface PublisherCollaborators {
   readonly link: FeedLink
   readonly readBack: ReadBack
+  /** Rings at each record that was read back. */
+  readonly work: Bell
+  readonly clock: Clock
   readonly log: Logger
   readonly metrics: MasterMetrics
 }
 
 export function createPublisher(parts: PublisherCollaborators): Publisher {
-  const { link, readBack, metrics } = parts
-  const work = createBell()
-  const progress = new Set<() => void>()
-  let items: Item[] = []
-  let frames = 0
+  const { link, readBack, work, clock, metrics } = parts
+  const publishing = new Publishing<EncodedFrame>()
+  const room = createWaiters()
+  const readBacks = createReadBackWatch(parts)
   let waitingBeat: Beat | undefined
-  let checked: Checked[] = []
-  let named: BlockRef | undefined
-  let safe: BlockRef | undefined
-  let finalized: BlockRef | undefined
+  let timer: Timer | undefined
 
-  const push = (item: Item): void => {
-    items.push(item)
-    if (item.kind === 'frame') frames++
-    work.ring()
+  const standing = (): Standing => {
+    const rank = readBack.rank()
+    metrics.rank.set(rank ?? -1)
+    return {
+      nowMs: clock.nowMs(),
+      ...{ rank, graceMs: readBacks.graceMs(), openSinceMs: link.openSinceMs() },
+      needs: readBack.needs,
+    }
   }
-  const waitUntil = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await new Promise<void>((resolve) => progress.add(resolve))
-  }
-  const advanced = (): void => {
-    for (const resolve of progress) resolve()
-    progress.clear()
-  }
-  const nameHead = (head: BlockRef): void => {
-    named = head
-    const marks = { ...(safe && { safe }), ...(finalized && { finalized }) }
-    push({ kind: 'head', event: { kind: 'headEvent', head, ...marks, checked } })
-    checked = []
-  }
-  /** One append of what stands first in the queue, with the newest beat. */
-  const publishSome = async (): Promise<void> => {
-    const batch = takeBatch(items)
+  /** One append of what may be said now, with the newest beat; false where there is nothing more to do for the moment. */
+  const publishSome = async (): Promise<boolean> => {
+    readBacks.look()
+    timer?.cancel()
+    const at = standing()
+    metrics.suppressed.add(publishing.settle(at))
+    room.wake()
+    const next = publishing.next(at)
+    if (next.kind === 'look') {
+      await link.readToEnd()
+      publishing.looked(at.nowMs)
+      return true
+    }
     const beat = waitingBeat
-    const bodies = batch.flatMap((item) => bodiesOf(item, readBack, metrics))
+    const bodies: RecordBody[] = next.kind === 'append' ? next.items.flatMap(bodiesOf) : []
     if (beat !== undefined) bodies.push(beat)
-    if (bodies.length > 0) await link.append(bodies.map((body) => encodeRecord(readBack.envelope(body))))
-    items = items.slice(batch.length)
-    frames -= batch.filter(({ kind }) => kind === 'frame').length
+    if (bodies.length === 0) {
+      if (next.kind === 'wait' && next.untilMs < Number.POSITIVE_INFINITY)
+        timer = clock.after(next.untilMs - at.nowMs, work.ring)
+      return false
+    }
+    const last = await link.append(bodies.map((body) => encodeRecord(readBack.envelope(body))))
+    readBacks.appended(last, at.nowMs)
+    publishing.appended()
     if (waitingBeat === beat) waitingBeat = undefined
     count(bodies, metrics)
-    advanced()
+    room.wake()
+    return true
+  }
+  const publishAll = async (signal: AbortSignal): Promise<void> => {
+    for (let more = true; more && !signal.aborted; ) {
+      try {
+        more = (await orAborted(publishSome(), signal)) === true
+      } catch (thrown) {
+        if (signal.aborted) return
+        if (!isTransient(thrown)) throw thrown
+        parts.log.warn('the feed was lost while publishing; what is missing there follows', {
+          reason: messageOf(thrown),
+        })
+        await link.recover(signal)
+        readBack.resumeSequence()
+        publishing.lost()
+        readBacks.lost()
+      }
+    }
   }
 
   return {
     async frame(frame, role) {
-      checked.push({ block: frame.block, deltaHash: frame.deltaHash, level: frame.level })
-      push({ kind: 'frame', frame })
-      if (role === 'head') nameHead(frame.block)
-      await waitUntil(() => frames < QUEUED_FRAMES_MAX)
+      publishing.proven(frame, clock.nowMs())
+      if (readBack.needs(frame.block, frame.deltaHash) && readBack.rank() !== 0) metrics.graceWaits.add(1)
+      if (role === 'head') publishing.named(frame.block)
+      work.ring()
+      await room.until(() => !publishing.isFull())
     },
-    head: nameHead,
-    marks(newSafe, newFinalized) {
-      if (newSafe?.hash === safe?.hash && newFinalized?.hash === finalized?.hash) return
-      safe = newSafe ?? safe
-      finalized = newFinalized ?? finalized
-      if (named !== undefined) nameHead(named)
+    async head(head) {
+      publishing.named(head)
+      work.ring()
+      await room.until(() => !publishing.isFull())
+    },
+    marks(safe, finalized) {
+      publishing.marks(safe, finalized)
+      work.ring()
     },
     beat(beat) {
       waitingBeat = beat
       work.ring()
     },
-    flushed: () => waitUntil(() => items.length === 0 && waitingBeat === undefined),
+    flushed: () => room.until(() => publishing.isEmpty() && waitingBeat === undefined),
     async run(signal) {
-      for (;;) {
-        await work.hear(signal)
-        if (signal.aborted) return
-        while (items.length > 0 || waitingBeat !== undefined) {
-          try {
-            await Promise.race([publishSome(), aborted(signal)])
-            if (signal.aborted) return
-          } catch (thrown) {
-            if (signal.aborted) return
-            if (!isTransient(thrown)) throw thrown
-            parts.log.warn('the feed was lost while publishing; what is missing there follows', {
-              reason: messageOf(thrown),
-            })
-            await link.recover(signal)
-            readBack.resumeSequence()
-          }
+      try {
+        while (!signal.aborted) {
+          await work.hear(signal)
+          await publishAll(signal)
         }
+      } finally {
+        timer?.cancel()
+        room.close()
       }
     },
   }
 }
 
-/** Items from the front up to the bytes of one append. A head goes with the frames before it. */
-function takeBatch(items: readonly Item[]): Item[] {
-  const batch: Item[] = []
-  let bytes = 0
-  for (const item of items) {
-    if (item.kind === 'frame') bytes += item.frame.bytes.length
-    if (bytes > APPEND_BYTES_MAX && batch.length > 0) break
-    batch.push(item)
+/** Those who wait for room, let go all at once when nothing is published any more. */
+function createWaiters() {
+  let waiting: (() => void)[] = []
+  let closed = false
+  const wake = (): void => {
+    const woken = waiting
+    waiting = []
+    for (const resolve of woken) resolve()
   }
-  return batch
+  return {
+    wake,
+    async until(condition: () => boolean): Promise<void> {
+      while (!closed && !condition()) await new Promise<void>((resolve) => waiting.push(resolve))
+    },
+    close() {
+      closed = true
+      wake()
+    },
+  }
 }
 
-function bodiesOf(item: Item, readBack: ReadBack, metrics: MasterMetrics): RecordBody[] {
-  if (item.kind === 'head') return [item.event]
-  if (!readBack.needs(item.frame.block, item.frame.deltaHash)) {
-    metrics.suppressed.add(1)
-    return []
+/** Measures how long appends take to be read back. */
+function createReadBackWatch({ link, clock, metrics }: PublisherCollaborators) {
+  const times = new ReadBackTimes()
+  let awaited: { readonly position: number; readonly startedMs: number }[] = []
+  const look = (): void => {
+    if (awaited.every(({ position }) => position >= link.position())) return
+    for (const { position, startedMs } of awaited)
+      if (position < link.position()) times.add(clock.nowMs() - startedMs)
+    awaited = awaited.filter(({ position }) => position >= link.position())
+    metrics.readBackP99.set(times.p99Ms() / 1_000)
   }
-  return [...splitFrame(item.frame)]
+  return {
+    look,
+    appended(position: number, startedMs: number): void {
+      awaited = [...awaited.slice(1 - AWAITED_MAX), { position, startedMs }]
+    },
+    /** What was under way says how long the feed was away, not how fast it is. */
+    lost(): void {
+      awaited = []
+    },
+    graceMs: () => times.graceMs(),
+  }
+}
+
+function bodiesOf(item: Item<EncodedFrame>): readonly RecordBody[] {
+  return item.kind === 'head' ? [item.event] : splitFrame(item.frame)
 }
 
 function count(bodies: readonly RecordBody[], metrics: MasterMetrics): void {

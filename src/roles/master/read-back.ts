@@ -1,8 +1,8 @@
 /**
- * What this master has read back from the feed: the generation, its own place there, and which frames are whole with which delta. The
- * one source of "is it published?": an append that was answered, an append of unknown outcome and a frame of another master look the
- * same here. Finds out, too, that another process lives under the same id. What is settled is the fork choice's own word: its machine
- * runs here over every record, as it does in each replica.
+ * What this master has read back from the feed: the generation, its own place there, how it stands among the masters, and which frames are
+ * whole with which delta. The one source of "is it published?": an append that was answered, an append of unknown outcome and a frame of
+ * another master look the same here. Finds out, too, that another process lives under the same id. What is settled is the fork choice's
+ * own word: its machine runs here over every record, as it does in each replica.
  */
 import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
@@ -12,11 +12,9 @@ import type { Random } from '#ports/random.ts'
 import type { LogRecord } from '#ports/record-log.ts'
 import type { Alarm } from '#protocol/feed/effects.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
-import type { FeedRecord, FramePart, Generation, RecordBody } from '#protocol/feed/records.ts'
+import type { FeedRecord, Generation, RecordBody } from '#protocol/feed/records.ts'
+import { WholeFrames } from '#protocol/feed/whole-frames.ts'
 import { decodeRecord } from '#wire/record.ts'
-
-/** Blocks below the cluster's head that are remembered one by one; what is older is settled: canonical there, or out of the question. */
-const REMEMBERED_BLOCKS = 1_024
 
 export interface ReadBack {
   /** @throws Fault master/duplicate-id, and those of decodeRecord */
@@ -29,6 +27,8 @@ export interface ReadBack {
   envelope(body: RecordBody, cluster?: string): FeedRecord
   /** After a failed append: the next sequence follows the last of ours that is on the feed. */
   resumeSequence(): void
+  /** Our place among the masters that publish, 0 first; undefined while no record of ours is on the feed. */
+  rank(): number | undefined
   /** The block with this delta is not whole on the feed, and would still count if it were. */
   needs(block: BlockRef, deltaHash: Hex): boolean
   hasWhole(hash: BlockHash): boolean
@@ -36,37 +36,15 @@ export interface ReadBack {
   settledNumber(): number
 }
 
-interface Producer {
-  epoch: number
-  incarnation: bigint
-  sequence: number
-  unfinished: { digest: Hex; parts: number } | undefined
-}
-
 /** `onAlarm` is told what the cluster's fork choice finds wrong. */
 export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alarm) => void): ReadBack {
   const machine = createFeedMachine()
-  const producers = new Map<string, Producer>()
-  const whole = new Map<BlockHash, { readonly number: number; readonly deltas: Set<Hex> }>()
+  const frames = new WholeFrames()
   const incarnation = bigintFrom(random.bytes(8))
   let founded: { cluster: string; body: Generation } | undefined
   let epoch: number | undefined
   let sequence = 0
 
-  const settledNumber = (): number => {
-    const heads = machine.heads()
-    return heads === undefined ? 0 : Math.max(heads.finalized.number, heads.head.number - REMEMBERED_BLOCKS)
-  }
-  const complete = ({ block, deltaHash }: FramePart): void => {
-    const known = whole.get(block.hash)
-    if (known === undefined) whole.set(block.hash, { number: block.number, deltas: new Set([deltaHash]) })
-    else known.deltas.add(deltaHash)
-  }
-  /** Now and then, not at each record: a walk over all that is remembered. */
-  const forgetSettled = (): void => {
-    if (whole.size <= 2 * REMEMBERED_BLOCKS) return
-    for (const [hash, block] of whole) if (block.number < settledNumber()) whole.delete(hash)
-  }
   const isOurs = (record: FeedRecord): boolean =>
     record.producer === id && record.epoch === epoch && record.incarnation === incarnation
 
@@ -76,20 +54,19 @@ export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alar
       if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body }
       if (record.cluster !== founded?.cluster) return
       for (const effect of machine.step(position, record)) if (effect.kind === 'alarm') onAlarm(effect.alarm)
-      const producer = placeOf(producers, record)
-      if (producer === undefined) return
+      if (!frames.take(record)) return
       if (record.producer === id && epoch !== undefined && record.epoch >= epoch && !isOurs(record))
         throw new Fault(
           'master/duplicate-id',
           `another master runs as ${id}: give each its own --id. This one ends, the other goes on`,
           { id, epoch: record.epoch, incarnation: String(record.incarnation) },
         )
-      if (record.body.kind === 'framePart' && assembled(producer, record.body)) complete(record.body)
-      if (record.body.kind === 'headEvent') forgetSettled()
+      const heads = machine.heads()
+      if (heads !== undefined) frames.judged(heads)
     },
     begin() {
       assert(epoch === undefined, 'a life has one epoch')
-      epoch = (producers.get(id)?.epoch ?? 0) + 1
+      epoch = (frames.life(id)?.epoch ?? 0) + 1
     },
     generation: () => founded,
     envelope(body, cluster = founded?.cluster) {
@@ -100,35 +77,12 @@ export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alar
       return { cluster, producer: id, epoch, incarnation, sequence: ++sequence, body }
     },
     resumeSequence() {
-      const own = producers.get(id)
+      const own = frames.life(id)
       sequence = own !== undefined && own.epoch === epoch ? own.sequence : 0
     },
-    needs: (block, deltaHash) =>
-      block.number > settledNumber() && whole.get(block.hash)?.deltas.has(deltaHash) !== true,
-    hasWhole: (hash) => whole.has(hash),
-    settledNumber,
+    rank: () => machine.rank(id),
+    needs: (block, deltaHash) => frames.needs(block, deltaHash),
+    hasWhole: (hash) => frames.has(hash),
+    settledNumber: () => frames.settledNumber(),
   }
-}
-
-/** The producer's state for this record, or undefined where the record is to be dropped (an older life, a twin, seen before). */
-function placeOf(producers: Map<string, Producer>, record: FeedRecord): Producer | undefined {
-  const known = producers.get(record.producer)
-  if (known === undefined || record.epoch > known.epoch) {
-    const { epoch, incarnation, sequence } = record
-    const fresh = { epoch, incarnation, sequence, unfinished: undefined }
-    producers.set(record.producer, fresh)
-    return fresh
-  }
-  if (record.epoch < known.epoch || record.incarnation !== known.incarnation) return undefined
-  known.sequence = record.sequence
-  return known
-}
-
-/** True where this part completes its frame. Parts come in order; anything else begins anew. */
-function assembled(producer: Producer, part: FramePart): boolean {
-  const { unfinished } = producer
-  const continues = unfinished?.digest === part.frameDigest && unfinished.parts === part.index
-  producer.unfinished =
-    continues || part.index === 0 ? { digest: part.frameDigest, parts: part.index + 1 } : undefined
-  return producer.unfinished?.parts === part.count
 }

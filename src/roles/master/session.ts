@@ -40,6 +40,8 @@ export interface Session {
   clientHead?: BlockRef
   /** The last head that was dealt with: reached, or refused. */
   settledHead?: BlockRef
+  /** Says on the feed at once how this master stands, once there is a line to it. */
+  beatNow: () => void
   /** Says goodbye on the feed, once there is a line to it. */
   farewell: () => Promise<void>
 }
@@ -48,6 +50,7 @@ export function setPhase(session: Session, phase: Phase): void {
   if (phase === session.phase) return
   session.parts.log.info('phase', { from: session.phase, to: phase })
   session.phase = phase
+  session.beatNow() // the others' ranks depend on it
 }
 
 /** The client is away, slow, or contradicts itself for a moment: its next head is another chance. */

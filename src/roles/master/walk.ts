@@ -38,8 +38,8 @@ export interface WalkCollaborators {
   readonly metrics: MasterMetrics
   /** A block was executed, and is to be named as head with it or only passed; resolves when there is room for the next. */
   readonly onFrame: (frame: EncodedFrame, role: 'head' | 'passed') => Promise<void>
-  /** The client's head is a block whose frame was handed on before. */
-  readonly onHead: (head: BlockRef) => void
+  /** The client's head is a block whose frame was handed on before; resolves when there is room for the next. */
+  readonly onHead: (head: BlockRef) => Promise<void>
 }
 
 export interface Walk {
@@ -52,6 +52,8 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
   const { client, executor, log, metrics } = parts
   const refused = new Set<BlockHash>()
   let own = start
+  /** Blocks handed on since one was last named, also over branches that were left half way. */
+  let unnamed = 0
 
   const isOwn = async (ref: BlockRef): Promise<boolean> =>
     ref.number <= own.number && (await executor.ask('hashAt', { number: ref.number })) === ref.hash
@@ -96,7 +98,7 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
   const execute = async (branch: Branch, signal: AbortSignal): Promise<Advance> => {
     if (branch.hashes.some((hash) => refused.has(hash))) return 'refused'
     await undoTo(branch.ancestor)
-    let executed = 0
+    const last = branch.hashes.at(-1)
     for await (const block of fetchAhead(client, branch.hashes)) {
       signal.throwIfAborted()
       if (block === undefined || block.header.parentHash !== own.hash) return 'left'
@@ -107,7 +109,8 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
         return 'refused'
       }
       own = outcome.frame.block
-      const isNamed = ++executed === branch.hashes.length || executed % NAMED_EVERY_BLOCKS === 0
+      const isNamed = ++unnamed === NAMED_EVERY_BLOCKS || own.hash === last
+      if (isNamed) unnamed = 0
       await parts.onFrame(outcome.frame, isNamed ? 'head' : 'passed')
     }
     return 'reached'
@@ -126,7 +129,7 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
         if (far) log.info('catching up', { head: own.number, target: target.number })
       }
       // Where the target is an ancestor (the client lost its newest blocks), the own state stays; the feed judges the word.
-      if (!named) parts.onHead(target)
+      if (!named) await parts.onHead(target)
       return 'reached'
     },
   }

@@ -102,12 +102,12 @@ function beatOf(words: readonly string[]): RecordBody {
   return { kind: 'beat', phase: (words[0] ?? 'serving') as Phase, head: refNamed('0'), client }
 }
 
-function option(words: readonly string[], name: string): string | undefined {
+export function option(words: readonly string[], name: string): string | undefined {
   return words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1)
 }
 
 /** A name as a hash from which it can be read again. */
-function hashOf(name: string): BlockHash {
+export function hashOf(name: string): BlockHash {
   return toHex(utf8(name)).padEnd(66, '0') as BlockHash
 }
 
