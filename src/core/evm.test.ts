@@ -6,7 +6,7 @@ import { code, returning } from '#evm/testing/bytecode.ts'
 import { address, createWorld } from '#evm/testing/world.ts'
 import { bigintFrom, toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
-import { createEvm } from './evm.ts'
+import { createEvm, dropInstances } from './evm.ts'
 import type { EvmOutcome, HostState } from './evm-values.ts'
 
 const LOOP = code('JUMPDEST 0 JUMP')
@@ -137,4 +137,15 @@ test('more code than the cache holds is analysed again, not refused', () => {
   evm.bind(many.view, environment)
   for (let round = 0; round < 2; round++)
     for (let i = 0; i < 40; i++) assert.equal(outputOf(evm.call(callTo(100 + i))), BigInt(i))
+})
+
+test('memory that is given back is taken again by the next run, and an open session keeps its own', () => {
+  const evm = createEvm()
+  evm.bind(world.view, environment)
+  const before = outputOf(evm.call(callTo(2)))
+  dropInstances()
+  assert.equal(outputOf(evm.call(callTo(2))), before)
+  evm.begin()
+  dropInstances()
+  assert.doesNotThrow(() => evm.finish())
 })

@@ -36,10 +36,24 @@ export interface Evm {
   finish(): BlockChanges
   /** Ends the session without asking what it changed. */
   abandon(): void
+  /** Gives back its memory, unless a session is open. */
+  drop(): void
 }
 
 // Part of the one singleton that a thread may have (core.ts): an instance costs 9 MB, and its code cache lives from run to run.
 let ofThread: Evm | undefined
+
+/** Those that this thread has made and still holds. */
+const made = new Set<WeakRef<Evm>>()
+
+/** Gives back the instances of this thread with their caches and the memory that runs have grown; the next run makes them anew. */
+export function dropInstances(): void {
+  for (const ref of made) {
+    const evm = ref.deref()
+    if (evm === undefined) made.delete(ref)
+    else evm.drop()
+  }
+}
 
 /** The EVM of this thread. Runs do not interleave: bind, run, and read the outcome in one turn. */
 export function threadEvm(): Evm {
@@ -51,6 +65,7 @@ export function createEvm(): Evm {
   let environment: EvmEnvironment | undefined
   let instance: CoreInstance | undefined
   let running = false
+  let session = false
 
   const core = (): CoreInstance => {
     if (instance === undefined) {
@@ -99,7 +114,7 @@ export function createEvm(): Evm {
     throw by
   }
 
-  return {
+  const evm: Evm = {
     bind(state, bound, expired = () => false) {
       host.state = state
       host.expired = expired
@@ -113,6 +128,7 @@ export function createEvm(): Evm {
     },
     begin() {
       expectDone(enter(({ exports }) => exports.block_begin()))
+      session = true
     },
     transact(transaction) {
       const input = encodeTransaction(transaction)
@@ -134,6 +150,7 @@ export function createEvm(): Evm {
       return 'credited'
     },
     finish() {
+      session = false
       return decodeChanges(
         enter((entered) => {
           expectDone(entered.exports.block_finish())
@@ -142,9 +159,15 @@ export function createEvm(): Evm {
       )
     },
     abandon() {
+      session = false
       enter(({ exports }) => exports.block_abandon())
     },
+    drop() {
+      if (!running && !session) instance = undefined
+    },
   }
+  made.add(new WeakRef(evm))
+  return evm
 }
 
 function send(core: CoreInstance, environment: EvmEnvironment): void {

@@ -15,6 +15,7 @@ export interface Limit {
 export type LimitUnit =
   | 'bytes'
   | 'ms'
+  | 'percent'
   | 'requests'
   | 'calls'
   | 'connections'

@@ -7,6 +7,7 @@ export interface HttpServer {
       readonly port: number
       readonly bodyBytesMax: number
       readonly shared?: 'reusePort'
+      readonly gate?: HttpGate
     },
     handler: HttpHandler,
   ): Promise<HttpListener>
@@ -24,6 +25,17 @@ export interface HttpRequest {
   readonly remote: string
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal
+}
+
+/** What is known of a request before its body is read. */
+export type HttpHead = Pick<HttpRequest, 'method' | 'target' | 'headers' | 'remote'>
+
+/** Stands before a server: who is refused here costs no body and no work. */
+export interface HttpGate {
+  /** Undefined lets the request in. A response is sent at once, and the body is dropped as it comes. */
+  enter(head: HttpHead): HttpResponse | undefined
+  /** Once for each request that was let in: its answer has been taken by its client, or the client is gone. */
+  left(head: HttpHead): void
 }
 
 export interface HttpResponse {

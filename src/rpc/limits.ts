@@ -38,4 +38,22 @@ export const rpcLimits = {
     what: 'slots of one eth_getStorageValues',
     over: 'the call is refused with -38026',
   },
+  largeBodyBytes: {
+    value: 64 * 1024,
+    unit: 'bytes',
+    what: 'a body that is not small: one that comes in one piece always finds room',
+    over: 'counts for the next two; one without a length counts as the largest that is allowed',
+  },
+  largeBodiesBytesMax: {
+    value: 64 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'bodies that are not small, on their way or being answered',
+    over: 'a further one is refused with -32005 and 503',
+  },
+  clientLargeBodiesBytesMax: {
+    value: 16 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'the same, of one client',
+    over: 'a further one is refused with -32005 and 503',
+  },
 } as const satisfies LimitTable

@@ -8,6 +8,9 @@ import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
 import { httpLimits } from '#platform/http/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
+import { createProcessMemory } from '#platform/memory/memory.ts'
+import { SHARED_MEMORY_BYTES, shareMemory } from '#platform/memory/shared.ts'
+import { memoryLimits } from '#ports/memory-guard.ts'
 import { BOARD_BYTES } from '#roles/replica/board.ts'
 import { replicaLimits } from '#roles/replica/limits.ts'
 import { replicaOptions } from '#roles/replica/options.ts'
@@ -21,7 +24,7 @@ export const replicaCommand = defineCommand({
 Follows a feed from where its store stands and answers at one exact block.
   drover replica --id r1 --genesis genesis.json --feed 127.0.0.1:8650 --data ./r1 --port 8555 --link 127.0.0.1:8556`,
   options: { ...replicaOptions, ...logOptions },
-  limits: { ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits },
+  limits: { ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits, ...memoryLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
     // Read here too, so that a wrong file is one clear line and not a thread's failure.
@@ -29,6 +32,14 @@ Follows a feed from where its store stands and answers at one exact block.
     readGenesis(values.genesisPath)
     await runService('replica', log, async (scope) => {
       const board = new SharedArrayBuffer(BOARD_BYTES)
+      const memory = new SharedArrayBuffer(SHARED_MEMORY_BYTES)
+      const processMemory = createProcessMemory({ maxBytes: values.memoryMaxBytes })
+      shareMemory(processMemory, memory)
+      const reading = setInterval(
+        () => shareMemory(processMemory, memory),
+        memoryLimits.memoryReadEveryMs.value,
+      )
+      scope.defer(() => clearInterval(reading))
       const news = new MessageChannel()
       const metrics = new MessageChannel()
       const thread = (entry: string) => new URL(`../thread/${entry}.ts`, import.meta.url)
@@ -48,6 +59,7 @@ Follows a feed from where its store stands and answers at one exact block.
           options: values,
           clientVersion: `drover/v${version()}`,
           board,
+          memory,
           applier: news.port2,
           metrics: metrics.port2,
         },

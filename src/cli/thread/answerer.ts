@@ -4,12 +4,16 @@ import { type MessagePort, workerData } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
+import { dropInstances } from '#core/evm.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { createHttpServer } from '#platform/http/server.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { createTransport } from '#platform/net/transport.ts'
+import { createHeapMemory, joinMemories } from '#platform/memory/memory.ts'
+import { readShared } from '#platform/memory/shared.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
+import { startMemoryGuard } from '#ports/memory-guard.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { type AnswererAsks, type ApplierNews, createBoard } from '#roles/replica/board.ts'
 import type { ReplicaOptions } from '#roles/replica/options.ts'
@@ -21,13 +25,14 @@ export interface AnswererThreadData {
   readonly options: ReplicaOptions & LogSettings
   readonly clientVersion: string
   readonly board: SharedArrayBuffer
+  readonly memory: SharedArrayBuffer
   readonly applier: MessagePort
   readonly metrics: MessagePort
 }
 
 const CLOSE_GRACE_MS = 2_000
 
-const { options, clientVersion, board, applier, metrics } = workerData as AnswererThreadData
+const { options, clientVersion, board, memory, applier, metrics } = workerData as AnswererThreadData
 
 await runThread('answerer', async (scope) => {
   installCommittedCore()
@@ -41,6 +46,17 @@ await runThread('answerer', async (scope) => {
     metrics.close()
   })
   const compress = createZstd()
+  const clock = createClock()
+  const guard = startMemoryGuard(
+    {
+      memory: joinMemories(createHeapMemory(), { read: () => readShared(memory) }),
+      clock,
+      log,
+      meter,
+      shrink: dropInstances,
+    },
+    scope,
+  )
 
   const serving = await startServing(
     {
@@ -50,6 +66,8 @@ await runThread('answerer', async (scope) => {
       serve: options.serve as 'eager' | 'verified',
       callGasMax: options.callGasMax,
       callTimeMaxMs: options.callTimeMaxMs,
+      bodyBytesMax: options.bodyBytesMax,
+      clientRequestsMax: options.clientRequestsMax,
     },
     {
       openStore: () => {
@@ -61,15 +79,16 @@ await runThread('answerer', async (scope) => {
       board: createBoard(board),
       applier: createMailbox<AnswererAsks, ApplierNews>(applier),
       transport: createTransport(),
-      clock: createClock(),
+      clock,
       log,
       meter,
+      memory: guard,
       renderMetrics: () => meter.render() + applierMetrics,
     },
     scope,
   )
   const listener = await createHttpServer().listen(
-    { host: options.host, port: options.port, bodyBytesMax: options.bodyBytesMax },
+    { host: options.host, port: options.port, bodyBytesMax: options.bodyBytesMax, gate: serving.gate },
     serving.handle,
   )
   scope.defer(() => listener.close({ graceMs: CLOSE_GRACE_MS }))

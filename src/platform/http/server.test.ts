@@ -129,3 +129,43 @@ test('closing lets an open request end, and cuts what does not', async () => {
   await assert.rejects(never)
   await closed
 })
+
+test('who is refused at the gate reaches no handler, whatever the body; who is let in leaves once', async () => {
+  const seen: string[] = []
+  const release = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  const server = await createHttpServer().listen(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      bodyBytesMax: 1_000_000,
+      gate: {
+        enter: ({ target, remote }) => (target === '/no' ? plain(`not now, ${remote}`, 503) : undefined),
+        left({ target }) {
+          seen.push(`left ${target}`)
+          if (target === '/gone') gone.resolve()
+        },
+      },
+    },
+    async ({ target }) => {
+      seen.push(target)
+      if (target === '/gone') await release.promise
+      return plain('in')
+    },
+  )
+  const here = `http://127.0.0.1:${server.port}`
+  const refused = await fetch(`${here}/no`, { method: 'POST', body: 'x'.repeat(900_000) })
+  assert.deepEqual([refused.status, await refused.text()], [503, 'not now, 127.0.0.1'])
+  assert.equal(await (await fetch(`${here}/yes`, { method: 'POST', body: 'y' })).text(), 'in')
+  const away = new AbortController()
+  const lost = fetch(`${here}/gone`, { signal: away.signal })
+  const inside = (): Promise<void> =>
+    seen.includes('/gone') ? Promise.resolve() : new Promise<void>(setImmediate).then(inside)
+  await inside()
+  away.abort()
+  await assert.rejects(lost)
+  await gone.promise
+  release.resolve()
+  assert.deepEqual(seen, ['/yes', 'left /yes', '/gone', 'left /gone'])
+  await server.close({ graceMs: 100 })
+})

@@ -1,7 +1,7 @@
 /** The HttpServer port over plain node:http. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Fault } from '#kernel/fault.ts'
-import type { HttpHandler, HttpResponse, HttpServer } from '#ports/http.ts'
+import type { HttpGate, HttpHandler, HttpHead, HttpResponse, HttpServer } from '#ports/http.ts'
 import { httpLimits } from './limits.ts'
 
 const HEAD_BYTES_MAX = httpLimits.headBytesMax.value
@@ -14,7 +14,7 @@ const BACKLOG_MAX = httpLimits.backlogMax.value
 
 export function createHttpServer(): HttpServer {
   return {
-    async listen({ host, port, bodyBytesMax, shared }, handler) {
+    async listen({ host, port, bodyBytesMax, shared, gate }, handler) {
       const server = createServer(
         {
           maxHeaderSize: HEAD_BYTES_MAX,
@@ -23,7 +23,7 @@ export function createHttpServer(): HttpServer {
           keepAliveTimeout: IDLE_MS_MAX,
           noDelay: true,
         },
-        (request, response) => void answer(request, response, handler, bodyBytesMax),
+        (request, response) => enter(request, response, gate, { handler, bodyBytesMax }),
       )
       server.maxHeadersCount = HEADERS_MAX
       server.maxConnections = CONNECTIONS_MAX
@@ -50,26 +50,48 @@ export function createHttpServer(): HttpServer {
   }
 }
 
+interface Inside {
+  readonly handler: HttpHandler
+  readonly bodyBytesMax: number
+}
+
+function enter(
+  request: IncomingMessage,
+  response: ServerResponse,
+  gate: HttpGate | undefined,
+  inside: Inside,
+): void {
+  const head = headOf(request)
+  const refused = gate?.enter(head)
+  if (refused !== undefined) {
+    request.resume()
+    return send(response, refused)
+  }
+  if (gate !== undefined) response.once('close', () => gate.left(head))
+  void answer(request, response, head, inside)
+}
+
+function headOf(request: IncomingMessage): HttpHead {
+  return {
+    method: request.method ?? 'GET',
+    target: request.url ?? '/',
+    headers: request.headers as Record<string, string | undefined>,
+    remote: addressOf(request),
+  }
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  handler: HttpHandler,
-  bodyBytesMax: number,
+  head: HttpHead,
+  { handler, bodyBytesMax }: Inside,
 ): Promise<void> {
   const controller = new AbortController()
   response.on('close', () => controller.abort(new Fault('net/client-gone', 'the client went away')))
   try {
     const body = await readBody(request, bodyBytesMax)
     if (body === undefined) return send(response, tooLarge(request, bodyBytesMax))
-    const answered = await handler({
-      method: request.method ?? 'GET',
-      target: request.url ?? '/',
-      headers: request.headers as Record<string, string | undefined>,
-      body,
-      remote: addressOf(request),
-      signal: controller.signal,
-    })
-    send(response, answered)
+    send(response, await handler({ ...head, body, signal: controller.signal }))
   } catch {
     // The body broke off, or the handler has a bug that it has logged: either way this one request ends.
     if (!response.headersSent)

@@ -53,6 +53,7 @@ async function rig(
       forwardSecret: undefined,
       bodyBytesMax: 10_000,
       requestTimeMaxMs: 5_000,
+      clientRequestsMax: 512,
       requestsInFlightMax: options.inFlightMax ?? 100,
       requestsQueuedMax: options.queuedMax ?? 100,
     },

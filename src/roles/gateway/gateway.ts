@@ -5,12 +5,14 @@
  */
 import { assert } from '#kernel/assert.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { HttpClient, HttpHandler } from '#ports/http.ts'
+import type { HttpClient, HttpGate, HttpHandler } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
+import type { MemoryGuard } from '#ports/memory-guard.ts'
 import type { MeterRegistry } from '#ports/meter-registry.ts'
 import type { Random } from '#ports/random.ts'
 import type { Scope } from '#ports/scope.ts'
 import type { Transport } from '#ports/transport.ts'
+import { createGate } from '#rpc/gate.ts'
 import type { ReplicaStatus } from '#wire/link.ts'
 import { createAdmission } from './admission.ts'
 import { createForward } from './forward.ts'
@@ -34,11 +36,15 @@ export interface GatewayParts {
   readonly random: Random
   readonly log: Logger
   readonly meter: MeterRegistry
+  /** Where there is none, memory is never short. */
+  readonly memory?: MemoryGuard
 }
 
 export interface Gateway {
   /** For the HttpServer that the composition root listens with. */
   readonly handle: HttpHandler
+  /** Before it. */
+  readonly gate: HttpGate
   status(): GatewayStatus
   /** True while some replica holds the served head. */
   isReady(): boolean
@@ -46,7 +52,7 @@ export interface Gateway {
 
 /** Links to the replicas in `scope` and answers until it is closed. */
 export function startGateway(
-  options: Omit<GatewayOptions, 'host' | 'port'>,
+  options: Omit<GatewayOptions, 'host' | 'port' | 'memoryMaxBytes'>,
   parts: GatewayParts,
   scope: Scope,
 ): Gateway {
@@ -119,6 +125,10 @@ export function startGateway(
         },
       }),
     handle: (request) => edge(request),
+    gate: createGate(options, {
+      isShort: () => parts.memory?.isShort() === true,
+      refused: (reason) => metrics.refused.add(1, { reason }),
+    }),
   }
   const edge = createHttpEdge(options, {
     solver,

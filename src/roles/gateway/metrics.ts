@@ -8,6 +8,10 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createGatewayMetrics(meter: Meter) {
   return {
     requests: meter.counter('drover_gateway_requests_total', 'HTTP requests with JSON-RPC, by outcome.'),
+    refused: meter.counter(
+      'drover_gateway_requests_refused_total',
+      'HTTP requests refused before their body was read, by reason.',
+    ),
     calls: meter.counter('drover_gateway_calls_total', 'Calls in these requests.'),
     requestSeconds: meter.histogram('drover_gateway_request_seconds', 'Time to answer a request.', SECONDS),
     head: meter.gauge('drover_gateway_head_block', 'Number of the served head.'),

@@ -50,6 +50,8 @@ export interface LinkPortParts {
   readonly onChange: (changed: () => void) => () => void
   /** One past the last position of the feed, read from it after the call. */
   readonly feedEnd: () => Promise<number>
+  /** Memory is short: nothing new is taken. */
+  readonly isShort?: () => boolean
 }
 
 export interface LinkPort {
@@ -169,7 +171,7 @@ function createGatewayLink(
     if (parts.isDraining()) return 'draining'
     const full =
       running.size + outbox.answers() >= REQUESTS_PER_LINK_MAX || outbox.bytes() >= OUTBOX_BYTES_MAX
-    return full || running.has(id) ? 'overloaded' : undefined
+    return full || running.has(id) || parts.isShort?.() === true ? 'overloaded' : undefined
   }
 
   const run = async (request: LinkRequest): Promise<void> => {

@@ -5,12 +5,14 @@
 import type { Genesis } from '#chain/genesis.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { HttpHandler } from '#ports/http.ts'
+import type { HttpGate, HttpHandler } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
+import type { MemoryGuard } from '#ports/memory-guard.ts'
 import type { Meter } from '#ports/meter.ts'
 import type { Scope } from '#ports/scope.ts'
 import type { Transport } from '#ports/transport.ts'
+import { createGate } from '#rpc/gate.ts'
 import type { Store } from '#state/store.ts'
 import { createAnswerHttp } from './answer-http.ts'
 import { type Answerer, type AnswererOptions, createAnswerer } from './answerer.ts'
@@ -21,6 +23,9 @@ export interface ServingOptions extends AnswererOptions {
   readonly id: string
   /** Where gateways connect. */
   readonly link: string
+  readonly bodyBytesMax: number
+  /** Of one client at this thread. */
+  readonly clientRequestsMax: number
 }
 
 export interface ServingParts {
@@ -33,12 +38,16 @@ export interface ServingParts {
   readonly clock: Clock
   readonly log: Logger
   readonly meter: Meter
+  /** Where there is none, memory is never short. */
+  readonly memory?: MemoryGuard
   readonly renderMetrics: () => string
 }
 
 export interface Serving {
   /** For the HttpServer that the composition root listens with. */
   readonly handle: HttpHandler
+  /** Before it. */
+  readonly gate: HttpGate
 }
 
 /** Resolves at once; the link opens when the store is there, because its greeting names the cluster. */
@@ -48,6 +57,11 @@ export async function startServing(
   scope: Scope,
 ): Promise<Serving> {
   const { board, applier } = parts
+  const isShort = (): boolean => parts.memory?.isShort() === true
+  const refused = parts.meter.counter(
+    'drover_replica_requests_refused_total',
+    'HTTP requests refused before their body was read, by reason',
+  )
   const once = new Set<() => void>()
   const always = new Set<() => void>()
   const asked = new Map<number, { settle(next: number): void; fail(thrown: unknown): void }>()
@@ -115,6 +129,7 @@ export async function startServing(
       isReady: () => store !== undefined && board.isReady(),
       metrics: parts.renderMetrics,
     }),
+    gate: createGate(options, { isShort, refused: (reason) => refused.add(1, { reason }) }),
   }
 }
 
@@ -124,7 +139,7 @@ function refuseWrites(): never {
 
 async function openLink(
   options: ServingOptions,
-  { transport, clock, log, board }: ServingParts,
+  { transport, clock, log, board, memory }: ServingParts,
   {
     answerer,
     store,
@@ -157,6 +172,6 @@ async function openLink(
   const answer: LinkPortParts['answer'] = (body, context) => answerer.answer(body, context)
   return openLinkPort(
     { address: options.link, hello },
-    { transport, clock, log, answer, status, onChange, feedEnd },
+    { transport, clock, log, answer, status, onChange, feedEnd, isShort: () => memory?.isShort() === true },
   )
 }
