@@ -1,4 +1,7 @@
-/** The one implementation of Meter: counts in memory and renders Prometheus' text exposition format 0.0.4. */
+/**
+ * The one implementation of Meter: counts in memory and renders Prometheus' text exposition format 0.0.4. A series is found by the
+ * identity of its labels where the caller keeps them, so that counting a request builds no text.
+ */
 import { assert } from '#kernel/assert.ts'
 import type { Labels, Meter } from './meter.ts'
 
@@ -9,47 +12,53 @@ export interface MeterRegistry extends Meter {
 /** Label combinations of one metric; over it a new one is a bug (labels come from closed sets). */
 const SERIES_MAX = 1_000
 
-export function createMeterRegistry(): MeterRegistry {
-  const metrics = new Map<string, { help: string; type: string; series: Map<string, number> }>()
+interface Cell {
+  value: number
+}
+type Series = Map<string, Cell>
 
-  const declare = (name: string, help: string, type: string): Map<string, number> => {
+export function createMeterRegistry(): MeterRegistry {
+  const metrics = new Map<string, { help: string; type: string; series: Series }>()
+
+  const declare = (name: string, help: string, type: string): Series => {
     const known = metrics.get(name)
     if (known !== undefined) {
       assert(known.type === type, `the metric ${name} is declared with one type`)
       return known.series
     }
-    const series = new Map<string, number>()
+    const series: Series = new Map()
     metrics.set(name, { help, type, series })
     return series
-  }
-  const move = (series: Map<string, number>, key: string, change: (was: number) => number): void => {
-    assert(series.has(key) || series.size < SERIES_MAX, 'labels come from closed sets')
-    series.set(key, change(series.get(key) ?? 0))
   }
 
   return {
     counter(name, help) {
       const series = declare(name, help, 'counter')
-      return { add: (n, labels) => move(series, name + text(labels), (was) => was + n) }
+      const find = byLabels((labels) => cell(series, name + text(labels)))
+      return { add: (n, labels) => void (find(labels).value += n) }
     },
     gauge(name, help) {
       const series = declare(name, help, 'gauge')
-      return { set: (value, labels) => move(series, name + text(labels), () => value) }
+      const find = byLabels((labels) => cell(series, name + text(labels)))
+      return { set: (value, labels) => void (find(labels).value = value) }
     },
     histogram(name, help, buckets) {
       const series = declare(name, help, 'histogram')
+      const find = byLabels((labels) => ({
+        below: [...buckets.map(String), '+Inf'].map((le) =>
+          cell(series, `${name}_bucket${text({ ...labels, le })}`),
+        ),
+        sum: cell(series, `${name}_sum${text(labels)}`),
+        count: cell(series, `${name}_count${text(labels)}`),
+      }))
       return {
-        observe(value, labels = {}) {
-          for (const le of [...buckets, Number.POSITIVE_INFINITY]) {
-            const bound = le === Number.POSITIVE_INFINITY ? '+Inf' : String(le)
-            move(
-              series,
-              `${name}_bucket${text({ ...labels, le: bound })}`,
-              (was) => was + (value <= le ? 1 : 0),
-            )
-          }
-          move(series, `${name}_sum${text(labels)}`, (was) => was + value)
-          move(series, `${name}_count${text(labels)}`, (was) => was + 1)
+        observe(value, labels) {
+          const { below, sum, count } = find(labels)
+          // Each bucket counts what is at or below its bound, so all from the first that fits.
+          for (let i = below.length - 1; i >= 0 && value <= (buckets[i] ?? Infinity); i--)
+            (below[i] as Cell).value++
+          sum.value += value
+          count.value++
         },
       }
     },
@@ -57,14 +66,39 @@ export function createMeterRegistry(): MeterRegistry {
       let out = ''
       for (const [name, { help, type, series }] of metrics) {
         out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
-        for (const [key, value] of series) out += `${key} ${value}\n`
+        for (const [key, { value }] of series) out += `${key} ${value}\n`
       }
       return out
     },
   }
 }
 
-function text(labels: Labels = {}): string {
+/** What `make` makes of labels, made once for each object and once for none. */
+function byLabels<T>(make: (labels: Labels) => T): (labels: Labels | undefined) => T {
+  const known = new WeakMap<Labels, T>()
+  let bare: T | undefined
+  return (labels) => {
+    if (labels === undefined) return (bare ??= make({}))
+    let found = known.get(labels)
+    if (found === undefined) {
+      found = make(labels)
+      known.set(labels, found)
+    }
+    return found
+  }
+}
+
+function cell(series: Series, key: string): Cell {
+  let found = series.get(key)
+  if (found === undefined) {
+    assert(series.size < SERIES_MAX, 'labels come from closed sets')
+    found = { value: 0 }
+    series.set(key, found)
+  }
+  return found
+}
+
+function text(labels: Labels): string {
   const pairs = Object.entries(labels).map(
     ([k, v]) => `${k}="${v.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
   )

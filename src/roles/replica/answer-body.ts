@@ -7,7 +7,7 @@ import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Meter } from '#ports/meter.ts'
 import type { Answer, AnswerItem, HeadContext } from '#rpc/answer.ts'
-import type { BodyItem, Call } from '#rpc/envelope.ts'
+import type { Body, BodyItem, Call } from '#rpc/envelope.ts'
 import { CODE, type RpcError } from '#rpc/errors.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
@@ -15,9 +15,10 @@ import { failure, type Outcome, retryLater, runCall } from './answer-call.ts'
 import { type AnswerContext, holds, NotHereYet } from './answer-context.ts'
 import { type AnswerMetrics, declareAnswerMetrics } from './answer-metrics.ts'
 import type { Board } from './board.ts'
-import type { Handlers } from './handler.ts'
+import type { Handler } from './handler.ts'
 import { createMethods } from './methods.ts'
 import { replicaLimits } from './limits.ts'
+import { createSharedSnapshots, type SharedSnapshots } from './shared-snapshot.ts'
 
 /** After this, others have their turn. */
 const SLICE_MS_MAX = replicaLimits.turnTimeMaxMs.value
@@ -47,116 +48,153 @@ export interface BodyParts {
   readonly served: (snapshot: Snapshot) => HeadContext
 }
 
-export interface BodyLimits {
-  /** Answer in the view of exactly this head. */
+/** Whose body it is. What costs something to make (a signal) is asked for only where a body does not end in one turn. */
+export interface RequestContext {
+  /** From a gateway: answer in the view of exactly this head. */
   readonly head?: HeadContext
-  /** At this number or above. */
+  /** X-Min-Block: at this number or above. */
   readonly minBlock?: number
   readonly signal: AbortSignal
-  /** Stop at the first call whose block is not served yet. */
-  readonly mayWait: boolean
 }
 
 export type InView =
-  | { readonly kind: 'answered'; readonly answer: Omit<Answer, 'batch'> }
+  | { readonly kind: 'answered'; readonly answer: Answer }
   /** This block is announced, or asked for as the least, and is not served yet. */
   | { readonly kind: 'tooLow'; readonly number: number }
   /** The head is not on this store's chain, or not any more. */
   | { readonly kind: 'notHeld' }
 
-export type BodyRunner = (items: readonly BodyItem[], limits: BodyLimits) => Promise<InView>
+export interface BodyRunner {
+  /** At once where all of it fits in one turn. @param mayWait stop at the first call whose block is not served yet */
+  run(body: Calls, request: RequestContext, mayWait: boolean): InView | Promise<InView>
+  /** Lets go of the store while nothing runs. */
+  rest(): void
+}
+
+type Calls = Extract<Body, { kind: 'calls' }>
 
 export function createBodyRunner(options: BodyOptions, parts: BodyParts): BodyRunner {
-  const methods = createMethods(options.clientVersion)
-  const metrics = declareAnswerMetrics(parts.meter)
-  return async (items, limits) => {
-    const snapshot = parts.store.snapshot()
-    const head = limits.head ?? parts.served(snapshot)
-    const run = new Run(snapshot, head, { ...parts, options, methods, metrics, limits })
-    try {
-      const { minBlock = 0 } = limits
-      if (limits.head !== undefined && !holds(snapshot, head.head)) return { kind: 'notHeld' }
-      if (head.head.number < minBlock) return { kind: 'tooLow', number: minBlock }
-      return await run.all(items)
-    } finally {
-      run.release()
-    }
+  const snapshots = createSharedSnapshots(parts.store, parts)
+  const shared: RunParts = {
+    ...parts,
+    snapshots,
+    methods: new Map(Object.entries(createMethods(options.clientVersion))),
+    metrics: declareAnswerMetrics(parts.meter),
+    gasMax: BigInt(options.callGasMax),
+    timeMaxMs: options.callTimeMaxMs,
+  }
+  return {
+    rest: snapshots.rest,
+    run(body, request, mayWait) {
+      const snapshot = snapshots.bind()
+      let ran: InView | Promise<InView> | undefined
+      let run: Run | undefined
+      try {
+        const head = request.head ?? parts.served(snapshot)
+        run = new Run(snapshot, head, shared, request, mayWait)
+        ran = run.begin(body)
+      } finally {
+        if (!(ran instanceof Promise)) (run ?? snapshot).release()
+      }
+      return ran instanceof Promise ? ran.finally(() => run?.release()) : ran
+    },
   }
 }
 
 interface RunParts extends BodyParts {
-  readonly options: BodyOptions
-  readonly methods: Handlers
+  readonly snapshots: SharedSnapshots
+  readonly methods: ReadonlyMap<string, Handler>
   readonly metrics: AnswerMetrics
-  readonly limits: BodyLimits
+  readonly gasMax: bigint
+  readonly timeMaxMs: number
 }
 
-class Run {
-  #snapshot: Snapshot
-  readonly #head: HeadContext
+/** The run of one body, and what its calls see of it. */
+class Run implements AnswerContext {
+  snapshot: Snapshot
+  readonly head: HeadContext
+  readonly config: ChainConfig
+  readonly gasMax: bigint
+  readonly timeMaxMs: number
   readonly #parts: RunParts
+  readonly #request: RequestContext
+  readonly #mayWait: boolean
   readonly #items: AnswerItem[] = []
   #length = 0
+  #nowMs: number
+  #callEndsMs = 0
   #sliceEndsMs: number
   #snapshotEndsMs: number
   readonly #endsMs: number
 
-  constructor(snapshot: Snapshot, head: HeadContext, parts: RunParts) {
-    this.#snapshot = snapshot
-    this.#head = head
+  constructor(
+    snapshot: Snapshot,
+    head: HeadContext,
+    parts: RunParts,
+    request: RequestContext,
+    mayWait: boolean,
+  ) {
+    this.snapshot = snapshot
+    this.head = head
+    this.config = parts.config
+    this.gasMax = parts.gasMax
+    this.timeMaxMs = parts.timeMaxMs
     this.#parts = parts
-    const nowMs = parts.clock.nowMs()
-    this.#sliceEndsMs = nowMs + SLICE_MS_MAX
-    this.#snapshotEndsMs = nowMs + SNAPSHOT_MS_MAX
-    this.#endsMs = nowMs + BODY_TIME_FACTOR * parts.options.callTimeMaxMs
+    this.#request = request
+    this.#mayWait = mayWait
+    this.#nowMs = parts.clock.nowMs()
+    this.#sliceEndsMs = this.#nowMs + SLICE_MS_MAX
+    this.#snapshotEndsMs = this.#nowMs + SNAPSHOT_MS_MAX
+    this.#endsMs = this.#nowMs + BODY_TIME_FACTOR * parts.timeMaxMs
   }
 
-  async all(items: readonly BodyItem[]): Promise<InView> {
-    const { clock, limits } = this.#parts
-    for (const item of items) {
-      if (clock.nowMs() >= this.#sliceEndsMs && !(await this.#afterTurn())) return { kind: 'notHeld' }
+  get announcedNumber(): number {
+    return this.#parts.board.announcedNumber()
+  }
+
+  readonly expired = (): boolean => this.#parts.clock.nowMs() > this.#callEndsMs
+
+  begin(body: Calls): InView | Promise<InView> {
+    const { head, minBlock = 0 } = this.#request
+    if (head !== undefined && !holds(this.snapshot, head.head)) return NOT_HELD
+    if (this.head.head.number < minBlock) return { kind: 'tooLow', number: minBlock }
+    return this.#from(0, body)
+  }
+
+  release(): void {
+    this.snapshot.release()
+  }
+
+  #from(first: number, body: Calls): InView | Promise<InView> {
+    const { items } = body
+    for (let i = first; i < items.length; i++) {
+      if (this.#nowMs >= this.#sliceEndsMs) return this.#afterTurn(i, body)
+      const item = items[i] as BodyItem
       if (item.kind === 'refused') {
         this.#add({ kind: 'answered', json: item.json })
         continue
       }
       const outcome = this.#timed(item.call)
       if (!(outcome instanceof NotHereYet)) this.#add(outcome.item)
-      else if (limits.mayWait) return { kind: 'tooLow', number: outcome.number }
+      else if (this.#mayWait) return { kind: 'tooLow', number: outcome.number }
       else this.#add(retryLater(item.call, notServedYet(outcome.number)).item)
     }
-    const { head } = this.#head
-    const verifiedNumber = Math.min(this.#snapshot.heads.verified.number, head.number)
-    return { kind: 'answered', answer: { items: this.#items, block: head, verifiedNumber } }
-  }
-
-  release(): void {
-    this.#snapshot.release()
+    const block = this.head.head
+    const verifiedNumber = Math.min(this.snapshot.heads.verified.number, block.number)
+    return { kind: 'answered', answer: { batch: body.batch, items: this.#items, block, verifiedNumber } }
   }
 
   #timed(call: Call): Outcome {
-    const { clock, metrics } = this.#parts
-    const startMs = clock.nowMs()
+    const { clock, metrics, methods, log } = this.#parts
+    const startMs = this.#nowMs
+    this.#callEndsMs = startMs + this.timeMaxMs
     const refusal =
       this.#length > RESPONSE_LENGTH_MAX ? TOO_LARGE : startMs > this.#endsMs ? TIMED_OUT : undefined
-    const outcome = refusal === undefined ? this.#run(call, startMs) : failure(call, refusal)
+    const outcome = refusal === undefined ? runCall(call, this, methods, log) : failure(call, refusal)
+    this.#nowMs = clock.nowMs()
     if (!(outcome instanceof NotHereYet))
-      metrics.count(call.method, (clock.nowMs() - startMs) / 1_000, outcome.errorCode)
+      metrics.count(call.method, (this.#nowMs - startMs) / 1_000, outcome.errorCode)
     return outcome
-  }
-
-  #run(call: Call, startMs: number): Outcome {
-    const { board, clock, config, log, methods, options } = this.#parts
-    const untilMs = startMs + options.callTimeMaxMs
-    const context: AnswerContext = {
-      snapshot: this.#snapshot,
-      head: this.#head,
-      announcedNumber: board.announcedNumber(),
-      config,
-      gasMax: BigInt(options.callGasMax),
-      timeMaxMs: options.callTimeMaxMs,
-      expired: () => clock.nowMs() > untilMs,
-    }
-    return runCall(call, context, methods, log)
   }
 
   #add(item: AnswerItem): void {
@@ -164,20 +202,25 @@ class Run {
     this.#items.push(item)
   }
 
-  /** Lets others run; false where the head is not held any more afterwards. */
-  async #afterTurn(): Promise<boolean> {
-    const { clock, limits, store } = this.#parts
+  /** Lets others run, and goes on where the head is still held. */
+  async #afterTurn(next: number, body: Calls): Promise<InView> {
+    const { clock, snapshots } = this.#parts
     await clock.sleep(0)
-    limits.signal.throwIfAborted()
-    const nowMs = clock.nowMs()
-    this.#sliceEndsMs = nowMs + SLICE_MS_MAX
-    if (nowMs < this.#snapshotEndsMs) return true
-    this.#snapshot.release()
-    this.#snapshot = store.snapshot()
-    this.#snapshotEndsMs = nowMs + SNAPSHOT_MS_MAX
-    return holds(this.#snapshot, this.#head.head)
+    this.#request.signal.throwIfAborted()
+    this.#nowMs = clock.nowMs()
+    this.#sliceEndsMs = this.#nowMs + SLICE_MS_MAX
+    if (this.#nowMs >= this.#snapshotEndsMs) {
+      const old = this.snapshot
+      this.snapshot = snapshots.bind()
+      old.release()
+      this.#snapshotEndsMs = this.#nowMs + SNAPSHOT_MS_MAX
+      if (!holds(this.snapshot, this.head.head)) return NOT_HELD
+    }
+    return this.#from(next, body)
   }
 }
+
+const NOT_HELD: InView = { kind: 'notHeld' }
 
 export function notServedYet(number: number): string {
   return `block ${number} is not served here yet, try again`

@@ -6,7 +6,7 @@ import type { Call } from '#rpc/envelope.ts'
 import { CODE, errorText, methodNotFound, resultText, type RpcError, RpcFailure } from '#rpc/errors.ts'
 import { isMethod } from '#rpc/method-table.ts'
 import { type AnswerContext, ForwardWanted, NotHereYet, type Otherwise } from './answer-context.ts'
-import type { Handlers } from './handler.ts'
+import type { Handler } from './handler.ts'
 
 /** What came of a call, and its code where it failed. */
 export interface Answered {
@@ -20,8 +20,13 @@ const NO_CLIENT: RpcError = {
   message: 'only an execution client can do this, and none can be asked here',
 }
 
-export function runCall(call: Call, context: AnswerContext, methods: Handlers, log: Logger): Outcome {
-  const handler = Object.hasOwn(methods, call.method) ? methods[call.method] : undefined
+export function runCall(
+  call: Call,
+  context: AnswerContext,
+  methods: ReadonlyMap<string, Handler>,
+  log: Logger,
+): Outcome {
+  const handler = methods.get(call.method)
   // The rest of the table is a client's business: whoever asked may have a master to ask.
   if (handler === undefined)
     return isMethod(call.method)

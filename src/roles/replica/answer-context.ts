@@ -112,8 +112,20 @@ export interface StatePlace {
   readonly rules: Rules
 }
 
-/** State at a place. @throws RpcFailure (header not found …), NotHereYet, ForwardWanted */
+/** State at a place, and what code that runs there sees of its block. @throws as viewAt does */
 export function stateAt(context: AnswerContext, place: BlockPlace): StatePlace {
+  const number = stateNumber(context, place)
+  const header = headerAt(context, number)
+  const rules = context.config.rulesAt(number, header.timestamp)
+  return { view: context.snapshot.stateAt(number), header, rules }
+}
+
+/** State at a place. @throws RpcFailure (header not found …), NotHereYet, ForwardWanted */
+export function viewAt(context: AnswerContext, place: BlockPlace): StateView {
+  return context.snapshot.stateAt(stateNumber(context, place))
+}
+
+function stateNumber(context: AnswerContext, place: BlockPlace): number {
   if (place.kind === 'tag' && place.tag === 'pending') {
     throw new ForwardWanted({ error: { code: -32000, message: 'pending state is not available' } })
   }
@@ -127,8 +139,7 @@ export function stateAt(context: AnswerContext, place: BlockPlace): StatePlace {
     const message = `historical state of block ${number} is not available: this replica holds the state of blocks ${range}`
     throw new ForwardWanted({ error: { code: -32000, message } })
   }
-  const header = headerAt(context, number)
-  return { view: snapshot.stateAt(number), header, rules: context.config.rulesAt(number, header.timestamp) }
+  return number
 }
 
 /** The head is on this snapshot's chain, so that the snapshot can answer at it. */

@@ -7,7 +7,7 @@ import { silent } from '#ports/logger.ts'
 import type { HttpRequest } from '#ports/http.ts'
 import type { Answer, AnswerItem } from '#rpc/answer.ts'
 import { createAnswerHttp } from './answer-http.ts'
-import type { RequestContext } from './answerer.ts'
+import type { RequestContext } from './answer-body.ts'
 
 const HASH = `0x${'ab'.repeat(32)}` as BlockHash
 
@@ -22,6 +22,7 @@ function edge(items: readonly AnswerItem[] = [], { batch = false, isReady = true
         return { batch, items, block: { number: 7, hash: HASH }, verifiedNumber: 5 } satisfies Answer
       },
       served: () => assert.fail('nobody asks'),
+      rest: () => {},
     },
     log: { ...silent, error: (message, fields) => logged.push(`${message}: ${fields?.['error']}`) },
     isReady: () => isReady,

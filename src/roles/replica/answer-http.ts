@@ -5,7 +5,8 @@ import type { HttpHandler, HttpRequest } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
 import { answerHttp, json, renderAnswer, type RpcHttpResponse } from '#rpc/http.ts'
-import type { Answerer } from './answerer.ts'
+import type { RequestContext } from './answer-body.ts'
+import type { Answered, Answerer } from './answerer.ts'
 
 export interface AnswerHttpParts {
   readonly answerer: Answerer
@@ -16,7 +17,7 @@ export interface AnswerHttpParts {
 }
 
 export function createAnswerHttp({ answerer, log, isReady, metrics }: AnswerHttpParts): HttpHandler {
-  return async (request) =>
+  return (request) =>
     answerHttp(request, undefined, {
       post: (minBlock) => post(request, minBlock, answerer, log),
       isReady,
@@ -25,24 +26,48 @@ export function createAnswerHttp({ answerer, log, isReady, metrics }: AnswerHttp
     })
 }
 
-async function post(
-  { body, signal }: HttpRequest,
+/** At once where the answerer answers at once. */
+function post(
+  request: HttpRequest,
   minBlock: number,
   answerer: Answerer,
   log: Logger,
-): Promise<RpcHttpResponse> {
-  try {
-    const answer = await answerer.answer(body, { minBlock, signal })
-    assert(!('kind' in answer), 'only a gateway, which names a head, is told that it is not held')
-    const said = answer.items.filter((item) => item.kind !== 'silent')
-    return renderAnswer({
-      ...answer,
-      jsons: said.map((item) => (item.kind === 'forward' ? item.otherwise : item.json)),
-      retry: said.length > 0 && said.every(({ kind }) => kind === 'retry'),
-    })
-  } catch (thrown) {
+): RpcHttpResponse | Promise<RpcHttpResponse> {
+  const failed = (thrown: unknown): RpcHttpResponse => {
     // The store cannot be read, or this is a bug: one request ends, and somebody is told. Nobody waits for one that was aborted.
-    if (!signal.aborted) log.error('a request failed', { error: messageOf(thrown), code: faultCode(thrown) })
+    if (!request.signal.aborted)
+      log.error('a request failed', { error: messageOf(thrown), code: faultCode(thrown) })
     return json(500, errorText('null', { code: CODE.internal, message: 'internal error' }))
   }
+  try {
+    const answer = answerer.answer(request.body, new UserContext(request, minBlock))
+    return answer instanceof Promise ? answer.then(render).catch(failed) : render(answer)
+  } catch (thrown) {
+    return failed(thrown)
+  }
+}
+
+class UserContext implements RequestContext {
+  readonly minBlock: number
+  readonly #request: HttpRequest
+
+  constructor(request: HttpRequest, minBlock: number) {
+    this.#request = request
+    this.minBlock = minBlock
+  }
+
+  /** Not before it is asked for: a server may make it then. */
+  get signal(): AbortSignal {
+    return this.#request.signal
+  }
+}
+
+function render(answer: Answered): RpcHttpResponse {
+  assert(!('kind' in answer), 'only a gateway, which names a head, is told that it is not held')
+  const said = answer.items.filter((item) => item.kind !== 'silent')
+  return renderAnswer({
+    ...answer,
+    jsons: said.map((item) => (item.kind === 'forward' ? item.otherwise : item.json)),
+    retry: said.length > 0 && said.every(({ kind }) => kind === 'retry'),
+  })
 }

@@ -11,10 +11,12 @@ import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock, type VirtualClock } from '#ports/testing/virtual-clock.ts'
 import type { Answer, HeadContext } from '#rpc/answer.ts'
 import { openStore } from '#state/open-store.ts'
+import type { StoreWriter } from '#state/store.ts'
 import { createChainBuilder, makeAddress, type NextBlock } from '#state/testing/frame-builder.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
-import { type AnswererOptions, createAnswerer, type RequestContext } from './answerer.ts'
+import type { RequestContext } from './answer-body.ts'
+import { type AnswererOptions, createAnswerer } from './answerer.ts'
 import { BOARD_BYTES, createBoard } from './board.ts'
 
 const ALICE = makeAddress(0xa11ce)
@@ -32,6 +34,7 @@ function replica({
   store.initialise(chain.identity, chain.genesis)
   const board = createBoard(new SharedArrayBuffer(BOARD_BYTES))
   board.setReady()
+  board.setSequence(1)
   const meter = createMeterRegistry()
   const wakes = new Set<() => void>()
   const answerer = createAnswerer(
@@ -57,8 +60,13 @@ function replica({
     snapshot.release()
     return snapshot.heads.head.number
   }
+  /** As the applier does: the board knows of a commit before it is there. */
+  const write = (change: (writer: StoreWriter) => void): void => {
+    board.setSequence(board.sequence() + 1)
+    store.commit(change)
+  }
   const commit = (...frames: Frame[]): void => {
-    store.commit((writer) => frames.forEach((frame) => writer.apply(frame)))
+    write((writer) => frames.forEach((frame) => writer.apply(frame)))
     board.announce(top())
     const woken = [...wakes]
     wakes.clear()
@@ -69,14 +77,17 @@ function replica({
     commit(frame)
     return frame
   }
-  const ask = (body: unknown, request: Partial<RequestContext> = {}): Promise<Answer | { kind: 'notHeld' }> =>
+  const ask = async (
+    body: unknown,
+    request: Partial<RequestContext> = {},
+  ): Promise<Answer | { kind: 'notHeld' }> =>
     answerer.answer(utf8(JSON.stringify(body)), { signal: new AbortController().signal, ...request })
   const items = async (body: unknown, request: Partial<RequestContext> = {}): Promise<readonly Item[]> => {
     const answer = await ask(body, request)
     assert.ok('items' in answer, 'the head is held')
     return answer.items
   }
-  return { chain, store, board, meter, answerer, grow, commit, add, ask, items }
+  return { chain, board, meter, answerer, grow, write, commit, add, ask, items }
 }
 
 function call(method: string, ...params: unknown[]): Record<string, unknown> {
@@ -109,11 +120,11 @@ test('state is answered at the block that is named, by tag, number or hash', asy
 })
 
 test('a body names the block that it was read at, and the verified one', async () => {
-  const { add, ask, store } = replica()
+  const { add, ask, write } = replica()
   const first = add()
   const second = add()
   const [verified, head] = [first, second].map((frame) => refOf(frame.block.header))
-  store.commit((writer) => writer.setMarks({ safe: verified!, finalized: verified!, verified: verified! }))
+  write((writer) => writer.setMarks({ safe: verified!, finalized: verified!, verified: verified! }))
   assert.deepEqual(await ask(call('eth_blockNumber')), {
     batch: false,
     items: [{ kind: 'answered', json: '{"jsonrpc":"2.0","id":1,"result":"0x2"}' }],
@@ -123,10 +134,10 @@ test('a body names the block that it was read at, and the verified one', async (
 })
 
 test('with `serve: verified` the head never rises above the verified block', async () => {
-  const { add, items, store } = replica({ serve: 'verified' })
+  const { add, items, write } = replica({ serve: 'verified' })
   const [first] = [add(), add()]
   const verified = refOf(first.block.header)
-  store.commit((writer) => writer.setMarks({ safe: verified, finalized: verified, verified }))
+  write((writer) => writer.setMarks({ safe: verified, finalized: verified, verified }))
   const answers = await items([call('eth_blockNumber'), call('eth_getBalance', alice)])
   assert.deepEqual(answers.map(result), ['0x1', '0x1'])
 })
@@ -159,14 +170,14 @@ test('a long batch whose head is reorganised away begins anew, and is read at on
   const clock = busyClock(() => {
     if (reorganised) return
     reorganised = true
-    store.commit((writer) => {
+    write((writer) => {
       writer.undo()
       const other = grow({ parent: chain.genesis, extra: 'other' })
       writer.apply(other)
       writer.apply(grow({ parent: other }))
     })
   })
-  const { add, chain, grow, items, store } = replica({ clock })
+  const { add, chain, grow, items, write } = replica({ clock })
   add()
   const answers = await items(Array.from({ length: 300 }, () => call('eth_getBalance', alice)))
   assert.ok(reorganised)
@@ -298,9 +309,9 @@ test('before the end of the feed is reached nothing is answered but that', async
 })
 
 test('what only an execution client can know is forwarded, with what is said where none can be asked', async () => {
-  const { add, items, store } = replica()
+  const { add, items, write } = replica()
   for (let i = 0; i < 5; i++) add()
-  store.commit((writer) => assert.ok(writer.pruneHistory(3, 10_000)))
+  write((writer) => assert.ok(writer.pruneHistory(3, 10_000)))
   const unknown = `0x${'55'.repeat(32)}`
   const expected: [Record<string, unknown>, unknown][] = [
     [call('eth_getTransactionByHash', unknown), { result: null }],

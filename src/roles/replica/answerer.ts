@@ -6,7 +6,15 @@
 import type { Answer, HeadContext } from '#rpc/answer.ts'
 import { type Body, readBody } from '#rpc/envelope.ts'
 import type { Snapshot } from '#state/snapshot.ts'
-import { type BodyOptions, type BodyParts, createBodyRunner, notServedYet } from './answer-body.ts'
+import {
+  type BodyOptions,
+  type BodyParts,
+  type BodyRunner,
+  createBodyRunner,
+  type InView,
+  notServedYet,
+  type RequestContext,
+} from './answer-body.ts'
 import { retryLater } from './answer-call.ts'
 import { createServedHeads } from './answer-heads.ts'
 import type { Board } from './board.ts'
@@ -17,6 +25,8 @@ export const WAIT_MS_MAX = replicaLimits.waitTimeMaxMs.value
 /** How often a body begins anew because a reorg took its head away while it ran. */
 const BEGINNINGS_MAX = replicaLimits.bindingsMax.value
 
+type Calls = Extract<Body, { kind: 'calls' }>
+
 export interface AnswererOptions extends BodyOptions {
   readonly serve: 'eager' | 'verified'
 }
@@ -26,56 +36,74 @@ export interface AnswererParts extends Omit<BodyParts, 'served'> {
   readonly onceMoved: (wake: () => void) => void
 }
 
-export interface RequestContext {
-  /** From a gateway: answer in the view of exactly this head. */
-  readonly head?: HeadContext
-  /** X-Min-Block: at this number or above. */
-  readonly minBlock?: number
-  readonly signal: AbortSignal
-}
-
 export interface Answerer {
-  /** @throws the signal's reason, where a long body is aborted */
-  answer(body: Uint8Array, request: RequestContext): Promise<Answer | { readonly kind: 'notHeld' }>
+  /** At once where nothing has to be waited for. @throws the signal's reason, where a long body is aborted */
+  answer(body: Uint8Array, request: RequestContext): Answered | Promise<Answered>
   /** The heads that a snapshot may serve, with the position that decided them. */
   served(snapshot: Snapshot): HeadContext
+  /** Lets go of the store while nothing runs; before it is closed. */
+  rest(): void
 }
+
+export type Answered = Answer | { readonly kind: 'notHeld' }
 
 export function createAnswerer(options: AnswererOptions, parts: AnswererParts): Answerer {
   const served = createServedHeads(options.serve)
-  const inView = createBodyRunner(options, { ...parts, served })
-  const { board, clock } = parts
+  const runner = createBodyRunner(options, { ...parts, served })
+  const { board } = parts
   return {
     served,
-    async answer(bytes, request) {
+    rest: runner.rest,
+    answer(bytes, request) {
       const body = readBody(bytes)
       if (body.kind === 'refused') return { batch: false, items: [{ kind: 'answered', json: body.json }] }
       if (!board.isReady()) return allLater(body, catchingUp(board))
-      const untilMs = clock.nowMs() + WAIT_MS_MAX
-      let moved: Promise<void> | undefined
-      for (let beginnings = 1; ; ) {
-        const leftMs = untilMs - clock.nowMs()
-        // Only a later head helps, and a gateway has named its own.
-        const mayWait = leftMs > 0 && request.head === undefined && !request.signal.aborted
-        const outcome = await inView(body.items, { ...request, mayWait })
-        if (outcome.kind === 'answered') return { batch: body.batch, ...outcome.answer }
-        if (outcome.kind === 'notHeld') {
-          if (request.head !== undefined) return outcome
-          if (beginnings++ === BEGINNINGS_MAX)
-            return allLater(body, 'the chain is being reorganised, try again')
-        } else if (!mayWait) return allLater(body, notServedYet(outcome.number))
-        else if (moved === undefined)
-          moved = nextMove(parts, leftMs) // and look again: it may have moved before we asked
-        else {
-          await moved
-          moved = undefined
-        }
-      }
+      const first = runner.run(body, request, request.head === undefined)
+      if (!(first instanceof Promise) && first.kind === 'answered') return first.answer
+      return answerLater(body, request, { first, runner, parts })
     },
   }
 }
 
-function allLater({ batch, items }: Extract<Body, { kind: 'calls' }>, message: string): Answer {
+/** What did not end at once: it takes more than one turn, or waits for a block that is announced. */
+async function answerLater(
+  body: Calls,
+  request: RequestContext,
+  {
+    first,
+    runner,
+    parts,
+  }: {
+    readonly first: InView | Promise<InView>
+    readonly runner: BodyRunner
+    readonly parts: AnswererParts
+  },
+): Promise<Answered> {
+  const { clock } = parts
+  const untilMs = clock.nowMs() + WAIT_MS_MAX
+  // Only a later head helps, and a gateway has named its own.
+  let mayWait = request.head === undefined
+  let outcome = await first
+  let moved: Promise<void> | undefined
+  for (let beginnings = 1; ; ) {
+    if (outcome.kind === 'answered') return outcome.answer
+    const leftMs = untilMs - clock.nowMs()
+    if (outcome.kind === 'notHeld') {
+      if (request.head !== undefined) return outcome
+      if (beginnings++ === BEGINNINGS_MAX) return allLater(body, 'the chain is being reorganised, try again')
+    } else if (!mayWait) return allLater(body, notServedYet(outcome.number))
+    else if (moved === undefined)
+      moved = nextMove(parts, leftMs) // and look again: it may have moved before we asked
+    else {
+      await moved
+      moved = undefined
+    }
+    mayWait = request.head === undefined && untilMs > clock.nowMs() && !request.signal.aborted
+    outcome = await runner.run(body, request, mayWait)
+  }
+}
+
+function allLater({ batch, items }: Calls, message: string): Answer {
   return {
     batch,
     items: items.map((item) =>

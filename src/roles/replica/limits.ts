@@ -30,6 +30,12 @@ export const replicaLimits = {
     what: 'age of a snapshot of the store',
     over: 'the body is bound again at the same head',
   },
+  sharedSnapshotTimeMaxMs: {
+    value: 250, // and a body that takes it last may keep it for snapshotTimeMaxMs: together within the store's rule
+    unit: 'ms',
+    what: 'age up to which new bodies share a snapshot of the newest commit',
+    over: 'they bind another',
+  },
   bindingsMax: {
     value: 5,
     unit: 'attempts',

@@ -35,6 +35,8 @@ export interface LinkPortOptions {
   readonly hello: Omit<ReplicaHello, 'kind' | 'version'>
 }
 
+type Answered = Answer | { readonly kind: 'notHeld' }
+
 export interface LinkPortParts {
   readonly transport: Transport
   readonly clock: Clock
@@ -43,7 +45,7 @@ export interface LinkPortParts {
   readonly answer: (
     body: Uint8Array,
     context: { readonly head: HeadContext; readonly signal: AbortSignal },
-  ) => Promise<Answer | { readonly kind: 'notHeld' }>
+  ) => Answered | Promise<Answered>
   /** What is true now; undefined while there is nothing to serve. */
   readonly status: () => Omit<ReplicaStatus, 'kind' | 'inFlight'> | undefined
   /** Calls back after each change of status, until the returned function is called. */
@@ -137,7 +139,7 @@ function createGatewayLink(
   parts: GatewayLinkParts,
 ): GatewayLink {
   const { clock, log } = parts
-  const running = new Map<number, AbortController>()
+  const running = new Map<number, LinkWork>()
   const outbox = createOutbox(connection, clock)
   let gateway: string | undefined
   const tell = (message: ToGateway): void => connection.send(encodeToGateway(message))
@@ -146,7 +148,7 @@ function createGatewayLink(
   const end = (): void => {
     lateHello.cancel()
     outbox.clear()
-    for (const controller of running.values()) controller.abort('the gateway is gone')
+    for (const work of running.values()) work.abort('the gateway is gone')
     running.clear()
     parts.ended()
   }
@@ -174,35 +176,48 @@ function createGatewayLink(
     return full || running.has(id) || parts.isShort?.() === true ? 'overloaded' : undefined
   }
 
-  const run = async (request: LinkRequest): Promise<void> => {
+  const send = (id: number, answer: Answered): void => {
+    if ('kind' in answer) return tell({ kind: 'notHeld', id })
+    const bytes = encodeAnswer(answer)
+    if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
+    outbox.add(id, bytes)
+  }
+  const failed = (id: number, thrown: unknown): void => {
+    // One request's failure must not end the others; the gateway asks another replica.
+    log.error('a request failed', { gateway, error: messageOf(thrown) })
+    tell({ kind: 'refused', id, why: 'failed' })
+  }
+  const finish = async (id: number, answer: Promise<Answered>, work: LinkWork): Promise<void> => {
+    try {
+      const settled = await answer
+      if (!work.isOver) send(id, settled)
+    } catch (thrown) {
+      if (!work.isOver) failed(id, thrown)
+    } finally {
+      work.end()
+      if (running.get(id) === work) running.delete(id)
+    }
+  }
+  const run = (request: LinkRequest): void => {
     const { id } = request
     const why = refusal(id)
     if (why !== undefined) return tell({ kind: 'refused', id, why })
-    const controller = new AbortController()
-    running.set(id, controller)
-    const deadline = clock.after(request.deadlineMs, () => controller.abort('the deadline is over'))
+    const work = new LinkWork(request.head)
     try {
-      const answer = await parts.answer(request.body, { head: request.head, signal: controller.signal })
-      if (controller.signal.aborted) return
-      if ('kind' in answer) return tell({ kind: 'notHeld', id })
-      const bytes = encodeAnswer(answer)
-      if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
-      outbox.add(id, bytes)
+      const answer = parts.answer(request.body, work)
+      if (!(answer instanceof Promise)) return send(id, answer)
+      running.set(id, work)
+      work.endWithin(request.deadlineMs, clock)
+      void finish(id, answer, work)
     } catch (thrown) {
-      // One request's failure must not end the others; the gateway asks another replica.
-      if (controller.signal.aborted) return
-      log.error('a request failed', { gateway, error: messageOf(thrown) })
-      tell({ kind: 'refused', id, why: 'failed' })
-    } finally {
-      deadline.cancel()
-      if (running.get(id) === controller) running.delete(id)
+      failed(id, thrown)
     }
   }
 
   const take = (message: ToReplica): void => {
     if (message.kind === 'hello') return greet(message)
     if (gateway === undefined) return connection.close()
-    if (message.kind === 'request') void run(message)
+    if (message.kind === 'request') run(message)
     else if (message.kind === 'cancel') {
       running.get(message.id)?.abort('the gateway does not wait any more')
       running.delete(message.id)
@@ -228,6 +243,38 @@ function createGatewayLink(
       if (gateway !== undefined) connection.send(message)
     },
     close: () => connection.close(),
+  }
+}
+
+/** One request that did not end at once. Its signal and its timer are made where they are needed: most requests need neither. */
+class LinkWork {
+  readonly head: HeadContext
+  isOver = false
+  #controller: AbortController | undefined
+  #deadline: Timer | undefined
+
+  constructor(head: HeadContext) {
+    this.head = head
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  endWithin(deadlineMs: number, clock: Clock): void {
+    this.#deadline = clock.after(deadlineMs, () => this.abort('the deadline is over'))
+  }
+
+  abort(reason: string): void {
+    this.isOver = true
+    this.#deadline?.cancel()
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
+  }
+
+  end(): void {
+    this.#deadline?.cancel()
   }
 }
 

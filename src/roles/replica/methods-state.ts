@@ -23,7 +23,7 @@ import {
   storageKey,
 } from '#rpc/params.ts'
 import { revertReason } from '#rpc/revert.ts'
-import { type AnswerContext, stateAt } from './answer-context.ts'
+import { type AnswerContext, stateAt, viewAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
 const ADDRESS = required(address)
@@ -54,11 +54,11 @@ export function stateMethods() {
     },
     eth_getStorageAt: (params, context) => {
       const [who, key, where] = readParams(params, ADDRESS, required(storageKey), AT)
-      return slotText(stateAt(context, where).view, who, key)
+      return slotText(viewAt(context, where), who, key)
     },
     eth_getStorageValues: (params, context) => {
       const [wanted, where] = readParams(params, required(slotsByAddress), AT)
-      const { view } = stateAt(context, where)
+      const view = viewAt(context, where)
       const out: Record<string, Json> = {}
       for (const [who, keys] of wanted) out[toHex(who)] = keys.map((key) => slotText(view, who, key))
       return out
@@ -121,7 +121,7 @@ function accountOf(
   [who, where]: readonly [Uint8Array, BlockPlace],
   context: AnswerContext,
 ): { record: Uint8Array; view: StateView } {
-  const { view } = stateAt(context, where)
+  const view = viewAt(context, where)
   const record = new Uint8Array(ACCOUNT_BYTES)
   if (known(view.account(who, record)) === Lookup.absent) record.fill(0)
   return { record, view }

@@ -115,6 +115,7 @@ export async function startServing(
     await opened.promise
     if (signal.aborted) return
     store = parts.openStore()
+    scope.defer(() => answerer.rest())
     const onChange: LinkPortParts['onChange'] = (changed) => {
       always.add(changed)
       return () => always.delete(changed)
