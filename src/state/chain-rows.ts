@@ -11,11 +11,11 @@ import type { Receipt } from '#chain/receipt.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { ReadTx, WriteTx } from '#ports/key-value.ts'
+import type { ReadTx, Row, WriteTx } from '#ports/key-value.ts'
 import { type Body, decodeBody, encodeBody } from './codec/body.ts'
 import { ByteReader, ByteWriter, getU32, u32 } from './codec/bytes.ts'
 import { decodeLog, decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
-import { getPart, getParts, PART_BYTES, putParts, removeParts } from './parts.ts'
+import { getPart, getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
 import type { StoredLog } from './snapshot.ts'
 
 type Gets = Pick<ReadTx, 'get'>
@@ -24,6 +24,9 @@ type Seeks = Pick<ReadTx, 'seek' | 'next'>
 const CODECS = ['stored', 'zstd'] as const
 const PLACE_BYTES = 8
 const PREFIX_BYTES = 8
+const HASH_BYTES = 32
+/** A log this close behind the last one is reached by going on rather than by a new search. */
+const NEAR_LOGS = 8
 
 /** What a frame says about itself, kept so that undoing a block gives back the frame that it was. */
 export type Provenance = Pick<Frame, 'senders' | 'source' | 'level' | 'deltaHash'>
@@ -111,20 +114,67 @@ export function readReceiptRows(tx: Gets, number: number, compress: Compress): R
   return bytes && decodeReceipts(unpack(bytes, compress))
 }
 
+export function readTransactionHash(tx: Gets, number: number, index: number): Hash32 | undefined {
+  const at = HASH_BYTES * (index + 1)
+  const part = getPart(tx, 'blockHashes', u32(number), Math.floor(at / PART_BYTES))
+  const from = at % PART_BYTES
+  return part && part.length > from ? part.subarray(from, from + HASH_BYTES) : undefined
+}
+
 /** Calls `visit` for each log of the block in order until it returns false. `visit` must not read logs of the same transaction. */
 export function visitLogs(tx: Seeks, number: number, visit: (log: StoredLog) => boolean): void {
   const block = u32(number)
   let row = tx.seek('logs', block)
   for (let logIndex = 0; row !== undefined && compareBytes(row.key.subarray(0, 4), block) === 0; logIndex++) {
-    const parts = [row.value.slice()]
-    while ((parts.at(-1) as Uint8Array).length === PART_BYTES) {
-      const more = tx.next('logs')
-      assert(more !== undefined, 'all parts of a log are stored')
-      parts.push(more.value.slice())
-    }
-    if (!visit({ ...decodeLog(concatBytes(...parts)), logIndex })) return
+    if (!visit({ ...decodeLog(wholeLog(tx, row)), logIndex })) return
     row = tx.next('logs')
   }
+}
+
+/** The same for some logs of a block only, ascending; false where `visit` ended it. */
+export function visitSomeLogs(
+  tx: Seeks,
+  number: number,
+  indexes: readonly number[] | 'any',
+  visit: (log: StoredLog) => boolean,
+): boolean {
+  let goesOn = true
+  const visited = (log: StoredLog): boolean => (goesOn = visit(log))
+  if (indexes === 'any') visitLogs(tx, number, visited)
+  else
+    for (let at = 0, before = -NEAR_LOGS; at < indexes.length && goesOn; at++) {
+      const logIndex = indexes[at] as number
+      const row = logIndex - before < NEAR_LOGS ? nextLog(tx, logIndex) : seekLog(tx, number, logIndex)
+      visited({ ...decodeLog(wholeLog(tx, row)), logIndex })
+      before = logIndex
+    }
+  return goesOn
+}
+
+function seekLog(tx: Seeks, number: number, logIndex: number): Row {
+  const row = tx.seek('logs', partKey(logPrefix(number, logIndex), 0))
+  assert(row !== undefined && getU32(row.key, 4) === logIndex, 'an indexed log is stored')
+  return row
+}
+
+/** The first row of a log of the block in which the cursor stands. */
+function nextLog(tx: Seeks, logIndex: number): Row {
+  for (;;) {
+    const row = tx.next('logs')
+    assert(row !== undefined && getU32(row.key, 4) <= logIndex, 'an indexed log is stored')
+    if (getU32(row.key, 4) === logIndex) return row
+  }
+}
+
+/** A copy of a log whose first row has just been found. */
+function wholeLog(tx: Seeks, first: Row): Uint8Array {
+  const parts = [first.value.slice()]
+  while ((parts.at(-1) as Uint8Array).length === PART_BYTES) {
+    const more = tx.next('logs')
+    assert(more !== undefined, 'all parts of a log are stored')
+    parts.push(more.value.slice())
+  }
+  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts)
 }
 
 export function findTransaction(tx: Gets, hash: Hash32): { number: number; index: number } | undefined {
@@ -132,11 +182,9 @@ export function findTransaction(tx: Gets, hash: Hash32): { number: number; index
   if (places === undefined) return undefined
   for (let at = 0; at < places.length; at += PLACE_BYTES) {
     const place = { number: getU32(places, at), index: getU32(places, at + 4) }
-    const offset = 32 * (place.index + 1)
-    const hashes = getPart(tx, 'blockHashes', u32(place.number), Math.floor(offset / PART_BYTES))
-    assert(hashes !== undefined, 'an indexed transaction is in a stored block')
-    const from = offset % PART_BYTES
-    if (equalBytes(hashes.subarray(from, from + 32), hash)) return place
+    const found = readTransactionHash(tx, place.number, place.index)
+    assert(found !== undefined, 'an indexed transaction is in a stored block')
+    if (equalBytes(found, hash)) return place
   }
   return undefined
 }

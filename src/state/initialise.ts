@@ -33,6 +33,7 @@ export function initialiseStore(
       position: 0,
       historyFrom: head.number,
       chainFrom: head.number,
+      indexed: head.number,
       heads: { head, safe: head, finalized: head, verified: head },
     })
     putIdentity(tx, identity)

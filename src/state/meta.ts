@@ -13,7 +13,7 @@ import type { Heads, StoreIdentity } from './identity.ts'
 import { getParts, replaceParts } from './parts.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
-export const SCHEMA = 1
+export const SCHEMA = 2
 
 export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')
@@ -26,6 +26,8 @@ export interface Status {
   position: number
   historyFrom: number
   chainFrom: number
+  /** The index of logs is whole from chainFrom up to this block. */
+  indexed: number
   heads: Heads
 }
 
@@ -63,8 +65,9 @@ export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
   const position = Number(from.u64())
   const historyFrom = from.u32()
   const chainFrom = from.u32()
+  const indexed = from.u32()
   const [head, safe, finalized, verified] = [readRef(from), readRef(from), readRef(from), readRef(from)]
-  return { sequence, position, historyFrom, chainFrom, heads: { head, safe, finalized, verified } }
+  return { sequence, position, historyFrom, chainFrom, indexed, heads: { head, safe, finalized, verified } }
 }
 
 export function putStatus(tx: WriteTx, status: Status): void {
@@ -73,6 +76,7 @@ export function putStatus(tx: WriteTx, status: Status): void {
   out.u64(BigInt(status.position))
   out.u32(status.historyFrom)
   out.u32(status.chainFrom)
+  out.u32(status.indexed)
   const { head, safe, finalized, verified } = status.heads
   for (const ref of [head, safe, finalized, verified]) {
     out.u32(ref.number)

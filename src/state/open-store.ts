@@ -14,8 +14,10 @@ import {
   readBlockHash,
   readHeader,
   readNumber,
+  readTransactionHash,
   readTransactionHashes,
   visitLogs,
+  visitSomeLogs,
 } from './chain-rows.ts'
 import { flatState } from './flat-state.ts'
 import type { StoreIdentity } from './identity.ts'
@@ -98,10 +100,17 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
     numberOf: (hash) => readNumber(tx, hash),
     block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
     transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
+    transactionHash: (number, index) => (isHere(number) ? readTransactionHash(tx, number, index) : undefined),
     receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),
     transaction: (hash: Hash32) => findTransaction(tx, hash),
     logs(number, visit) {
       if (isHere(number)) visitLogs(tx, number, visit)
+    },
+    indexed: status.indexed,
+    indexedLogs(search, { from, to }, visit) {
+      assert(from >= status.chainFrom && to <= status.indexed, 'the index is asked about what it knows')
+      for (const [number, indexes] of search.candidates(tx, from, to))
+        if (!visitSomeLogs(tx, number, indexes, (log) => visit(number, log))) return
     },
     side: (key) => getParts(tx, 'side', sidePrefix(key)),
     release: () => tx.release(),

@@ -6,6 +6,7 @@ import type { Log, Receipt } from '#chain/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
 import type { Heads } from './identity.ts'
+import type { LogSearch } from './log-search.ts'
 
 export interface Snapshot {
   /** Of the commit that this snapshot shows; grows by one from commit to commit, stored in the same transaction. */
@@ -26,6 +27,8 @@ export interface Snapshot {
   /** The number of a canonical block. */
   numberOf(hash: BlockHash): number | undefined
   block(number: number): StoredBlock | undefined
+  /** The hash of one transaction of a block. */
+  transactionHash(number: number, index: number): Hash32 | undefined
   /** In order; cheaper than the block where nothing else of its transactions is wanted. */
   transactionHashes(number: number): readonly Hash32[] | undefined
   receipts(number: number): readonly StoredReceipt[] | undefined
@@ -33,6 +36,15 @@ export interface Snapshot {
   transaction(hash: Hash32): { readonly number: number; readonly index: number } | undefined
   /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. `visit` reads no other logs meanwhile. */
   logs(number: number, visit: (log: StoredLog) => boolean): void
+  /** The last block whose logs are in the index. */
+  readonly indexed: number
+  /** Logs of blocks `from` to `to` (of one epoch, within chainFrom..indexed) that the search may mean, in order, until `visit` returns
+   *  false; whether they match is for the caller to see. `visit` reads no other logs meanwhile. */
+  indexedLogs(
+    search: LogSearch,
+    range: { readonly from: number; readonly to: number },
+    visit: (number: number, log: StoredLog) => boolean,
+  ): void
   /** Encoded side frame, see StoreWriter.putSide. */
   side(key: Uint8Array): Uint8Array | undefined
   release(): void

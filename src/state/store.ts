@@ -36,6 +36,10 @@ export interface StoreWriter {
   putSide(key: Uint8Array, bytes: Uint8Array): void
   removeSide(key: Uint8Array): void
   side(key: Uint8Array): Uint8Array | undefined
+  /** The last block whose logs are in the index. */
+  indexed(): number
+  /** Takes the logs of further blocks, oldest first, into the index until about `rowsMax` rows are written; true when the head is in it. */
+  index(rowsMax: number): boolean
   /** Drops history, changes and nothing else of blocks below `number`: `historyFrom` := number. At most `rowsMax` rows a call; true when done. */
   pruneHistory(number: number, rowsMax: number): boolean
 }

@@ -14,6 +14,7 @@ import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
 import { applyDelta, undoDelta } from './delta-rows.ts'
 import { pruneUpTo, removeChanges } from './history.ts'
 import type { Heads } from './identity.ts'
+import { indexBlock, unindexBlock } from './log-postings.ts'
 import { putMachine, type Status } from './meta.ts'
 import { getParts, removeParts, replaceParts } from './parts.ts'
 import type { StoreWriter } from './store.ts'
@@ -39,6 +40,10 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     undo() {
       const { head } = status.heads
       if (head.number <= status.historyFrom) throw tooDeep(head, status.historyFrom)
+      if (head.number === status.indexed) {
+        unindexBlock(tx, head.number)
+        status.indexed -= 1
+      }
       const frame = readFrame(tx, head.number, compress, () => undoDelta(tx, head.number))
       removeChanges(tx, head.number)
       removeBlock(tx, frame.block.header, frame.receipts)
@@ -57,6 +62,13 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     putSide: (key, bytes) => replaceParts(tx, 'side', sidePrefix(key), bytes),
     removeSide: (key) => removeParts(tx, 'side', sidePrefix(key)),
     side: (key) => getParts(tx, 'side', sidePrefix(key)),
+    indexed: () => status.indexed,
+    index(rowsMax) {
+      let rows = 0
+      while (status.indexed < status.heads.head.number && rows < rowsMax)
+        rows += 1 + indexBlock(tx, (status.indexed += 1))
+      return status.indexed === status.heads.head.number
+    },
     pruneHistory(number, rowsMax) {
       assert(number <= status.heads.head.number, 'the state at the head is always kept')
       if (number <= status.historyFrom) return true

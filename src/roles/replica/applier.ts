@@ -40,6 +40,7 @@ const UNWRITTEN_BYTES_MAX = replicaLimits.unwrittenBytesMax.value
 const UNWRITTEN_RECORDS_MAX = replicaLimits.unwrittenRecordsMax.value
 /** Rows of history dropped in one transaction. */
 const PRUNED_ROWS_MAX = replicaLimits.prunedRowsMax.value
+const INDEXED_ROWS_MAX = replicaLimits.indexedRowsMax.value
 
 export interface ApplierOptions {
   readonly horizonBlocks: number
@@ -68,6 +69,8 @@ export interface Standing {
   readonly sequence: number
   readonly heads: Heads
   readonly historyFrom: number
+  /** The last block whose logs are in the index. */
+  readonly indexed: number
 }
 
 export class Applier {
@@ -86,6 +89,7 @@ export class Applier {
   #sequence: number
   #heads: Heads
   #historyFrom: number
+  #indexed: number
   #pending = new PendingSwitch()
   #pendingRows = 0
   #marksMoved = false
@@ -102,6 +106,7 @@ export class Applier {
     this.#sequence = standing.sequence
     this.#heads = standing.heads
     this.#historyFrom = standing.historyFrom
+    this.#indexed = standing.indexed
     this.#hold = new ReorgHold(parts.clock)
     this.#tellAlarm = createAlarmLog(parts)
   }
@@ -153,17 +158,22 @@ export class Applier {
     moved()
   }
 
-  /** One small step of tidying up; to be called when no record waits. True while there is more to do. */
+  /** One small step of what can wait: the index of logs, and dropping old history. To be called when no record waits. True while there is more to do. */
   tidy(): boolean {
     const { head, finalized } = this.#heads
     const from = Math.min(head.number - this.#options.horizonBlocks, finalized.number)
-    if (from <= this.#historyFrom) return false
-    let done = true
+    if (from <= this.#historyFrom && this.#indexed === head.number) return false
+    let isIndexed = true
+    let isPruned = true
+    let indexed = this.#indexed
     this.#commit((writer) => {
-      done = writer.pruneHistory(from, PRUNED_ROWS_MAX)
+      isIndexed = writer.index(INDEXED_ROWS_MAX)
+      isPruned = from <= this.#historyFrom || writer.pruneHistory(from, PRUNED_ROWS_MAX)
+      indexed = writer.indexed()
     })
-    if (done) this.#historyFrom = from
-    return !done
+    this.#indexed = indexed
+    if (isPruned) this.#historyFrom = Math.max(from, this.#historyFrom)
+    return !isIndexed || !isPruned
   }
 
   #step(position: number, bytes: Uint8Array): void {
@@ -268,8 +278,10 @@ export class Applier {
     const machine = this.#machine.encode()
     const { head, safe, finalized } = this.#decidedHeads()
     let { verified } = this.#heads
+    let indexed = this.#indexed
     this.#commit((writer) => {
       verified = this.#switch(writer, pending)
+      indexed = writer.indexed()
       assert(writer.head().hash === head.hash, 'the store follows the machine')
       this.#shelf.write(writer, pending.gone())
       writer.setMarks({ safe, finalized, verified })
@@ -282,6 +294,7 @@ export class Applier {
         )
       }
     })
+    this.#indexed = indexed
     this.#written({ head, safe, finalized, verified })
   }
 

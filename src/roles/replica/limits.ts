@@ -132,6 +132,12 @@ export const replicaLimits = {
     what: 'the same, in records',
     over: 'it is written',
   },
+  indexedRowsMax: {
+    value: 10_000,
+    unit: 'rows',
+    what: 'rows of the index of logs written in one transaction, and at most one block more',
+    over: 'a further transaction',
+  },
   prunedRowsMax: {
     value: 10_000,
     unit: 'rows',

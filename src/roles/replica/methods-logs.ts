@@ -1,9 +1,15 @@
-/** eth_getLogs: the headers' blooms say which blocks may match, their log rows say which do. */
+/**
+ * eth_getLogs. As far as the index of logs reaches it says which logs may match, above it the headers' blooms say which blocks may; log rows
+ * say which do. So a query reads little more than what it returns.
+ */
+import { assert } from '#kernel/assert.ts'
 import { type Hex, toHex } from '#kernel/bytes.ts'
-import { type Json, logJson, placeOf } from '#rpc/encode.ts'
+import { type Json, logJson, type Place, placeOf } from '#rpc/encode.ts'
 import { failed } from '#rpc/errors.ts'
 import { logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
 import { type BlockPlace, LATEST, readParams, required } from '#rpc/params.ts'
+import { epochsOf, LogSearch } from '#state/log-search.ts'
+import type { StoredLog } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 import { replicaLimits } from './limits.ts'
@@ -16,13 +22,23 @@ export const logMethods = {
   eth_getLogs: (params, context) => {
     const [filter] = readParams(params, required(logFilter))
     const { from, to } = rangeOf(filter, context)
-    const out: Json[] = []
-    for (let number = from; number <= to; number++) {
-      collect(context, filter, number, out)
-      if (out.length > LOGS_MAX) throw tooMany(from, to, number)
+    const search = new LogSearch(filter)
+    const indexedTo = search.isOfAll() ? from - 1 : Math.min(to, context.snapshot.indexed)
+    const found = createFound(context, filter)
+    const check = (): void => {
+      if (found.out.length > LOGS_MAX) throw tooMany(from, to, found.reached())
       if (context.expired()) throw failed('timeout', 'request timed out')
     }
-    return out
+    for (const [first, last] of epochsOf(from, indexedTo)) {
+      context.snapshot.indexedLogs(search, { from: first, to: last }, found.take)
+      check()
+    }
+    for (let number = Math.max(from, indexedTo + 1); number <= to; number++) {
+      if (search.isOfAll() || mayMatch(filter, headerAt(context, number).logsBloom))
+        context.snapshot.logs(number, (log) => found.take(number, log))
+      check()
+    }
+    return found.out
   },
 } satisfies Handlers
 
@@ -48,21 +64,32 @@ function end(context: AnswerContext, place: BlockPlace): number | undefined {
   return findNumber(context, place)
 }
 
-function collect(context: AnswerContext, filter: LogFilter, number: number, out: Json[]): void {
-  const header = headerAt(context, number)
-  if (!mayMatch(filter, header.logsBloom)) return
-  const place = placeOf(header)
-  let hashes: readonly Hex[] | undefined
-  context.snapshot.logs(number, (log) => {
-    if (!matches(filter, log)) return true
-    hashes ??= transactionHashes(context, number)
-    out.push(logJson(log, place, hashes[log.transactionIndex] as Hex, log.transactionIndex, log.logIndex))
-    return out.length <= LOGS_MAX
-  })
-}
-
-function transactionHashes({ snapshot }: AnswerContext, number: number): readonly Hex[] {
-  return (snapshot.transactionHashes(number) ?? []).map((hash) => toHex(hash))
+/** Gathers the logs that match, in their order; what they share is read once. */
+function createFound(context: AnswerContext, filter: LogFilter) {
+  const { snapshot } = context
+  const out: Json[] = []
+  let place: Place | undefined
+  let transaction: { readonly index: number; readonly hash: Hex } | undefined
+  return {
+    out,
+    /** The block of the last log. */
+    reached: () => place?.blockNumber ?? 0,
+    take(number: number, log: StoredLog): boolean {
+      if (!matches(filter, log)) return true
+      const { transactionIndex: index, logIndex } = log
+      if (place?.blockNumber !== number) {
+        place = placeOf(headerAt(context, number))
+        transaction = undefined
+      }
+      if (transaction?.index !== index) {
+        const hash = snapshot.transactionHash(number, index)
+        assert(hash !== undefined, 'the transaction of a log is stored')
+        transaction = { index, hash: toHex(hash) }
+      }
+      out.push(logJson(log, place, transaction.hash, index, logIndex))
+      return out.length <= LOGS_MAX
+    },
+  }
 }
 
 /** In the words that indexers parse (Infura's): the range that would have been answered. */

@@ -136,10 +136,10 @@ function restore(snapshot: Snapshot): Standing {
   assert(stored !== undefined, 'a store is filled from its feed')
   const { decidedAt, machine: bytes } = decodeFeedState(stored)
   const machine = restoreFeedMachine(bytes, canonicalOf(snapshot))
-  const { position, sequence, heads, historyFrom } = snapshot
+  const { position, sequence, heads, historyFrom, indexed } = snapshot
   const beside = machine.side().map(({ block }) => block.hash)
   const shelf = new SideShelf(snapshot, beside, machine.unfinished())
-  return { machine, shelf, position, decidedAt, sequence, heads, historyFrom }
+  return { machine, shelf, position, decidedAt, sequence, heads, historyFrom, indexed }
 }
 
 function canonicalOf(snapshot: Snapshot): BlockRef[] {

@@ -8,7 +8,9 @@ import { assert } from '#kernel/assert.ts'
 import { ByteReader, ByteWriter, getU32, putU32 } from './bytes.ts'
 
 const STATE_ROOT = 2
-const LOG_FIXED_BYTES = 25
+/** Where a log's row has its address, and where its topics begin. */
+export const LOG_ADDRESS_AT = 5
+export const LOG_FIXED_BYTES = 25
 
 export interface ReceiptRow {
   readonly type: number
@@ -67,7 +69,7 @@ export function encodeLog(log: Log, transactionIndex: number): Uint8Array {
   const out = new Uint8Array(topicsEnd + log.data.length)
   out[0] = log.topics.length
   putU32(out, 1, transactionIndex)
-  out.set(log.address, 5)
+  out.set(log.address, LOG_ADDRESS_AT)
   log.topics.forEach((topic, i) => out.set(topic, LOG_FIXED_BYTES + 32 * i))
   out.set(log.data, topicsEnd)
   return out
@@ -81,7 +83,7 @@ export function decodeLog(row: Uint8Array): Log & { readonly transactionIndex: n
   assert(at <= row.length, 'a log row is as long as its layout says')
   return {
     transactionIndex: getU32(row, 1),
-    address: row.subarray(5, LOG_FIXED_BYTES),
+    address: row.subarray(LOG_ADDRESS_AT, LOG_FIXED_BYTES),
     topics,
     data: row.subarray(at),
   }

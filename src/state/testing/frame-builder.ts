@@ -3,6 +3,7 @@
  * roots in headers mean nothing. Siblings differ by `extra`; forks are made by naming a parent.
  */
 import type { Address, BlockHash } from '#chain/block-ref.ts'
+import { logsBloom } from '#chain/bloom.ts'
 import type { AccountChange, Code, SlotChange } from '#chain/delta.ts'
 import { makeDelta } from '#chain/delta-builder.ts'
 import { deltaHash } from '#chain/delta-hash.ts'
@@ -94,7 +95,7 @@ function makeFrame(parent: Header, block: NextBlock): Frame {
   })
   return {
     block: {
-      header: makeHeader(parent.hash, number, block.extra ?? ''),
+      header: makeHeader(parent.hash, number, block.extra ?? '', logs.flat()),
       transactions,
       senders: transactions.map((_, index) => makeAddress(0xa000 + index)),
       ommers: block.ommers ?? [],
@@ -116,7 +117,7 @@ function makeFrame(parent: Header, block: NextBlock): Frame {
   }
 }
 
-function makeHeader(parentHash: BlockHash, number: number, extra: string): Header {
+function makeHeader(parentHash: BlockHash, number: number, extra: string, logs: readonly Log[] = []): Header {
   return headerFromFields({
     parentHash,
     ommersHash: new Uint8Array(32),
@@ -124,7 +125,7 @@ function makeHeader(parentHash: BlockHash, number: number, extra: string): Heade
     stateRoot: new Uint8Array(32),
     transactionsRoot: new Uint8Array(32),
     receiptsRoot: new Uint8Array(32),
-    logsBloom: new Uint8Array(256),
+    logsBloom: logsBloom(logs),
     difficulty: 0n,
     number,
     gasLimit: 30_000_000n,
