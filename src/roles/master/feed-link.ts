@@ -103,9 +103,15 @@ export async function openFeedLink(
       await parts.clock.sleep(pauseMs * (0.75 + parts.random.unit() / 2), signal)
     }
   }
+  /** A host that can be reached and refuses (its disk is full) is given a pause, too. */
+  const reopenAgain = async (signal: AbortSignal): Promise<void> => {
+    const sinceMs = parts.clock.nowMs() - openSinceMs
+    if (sinceMs < REOPEN_MS_MIN) await parts.clock.sleep(REOPEN_MS_MIN - sinceMs, signal)
+    await reopenUntilDone(signal)
+  }
   const recover = (signal: AbortSignal): Promise<void> => {
     if (recovering === undefined) parts.metrics.feedReopened.add(1)
-    recovering ??= reopenUntilDone(signal).finally(() => {
+    recovering ??= reopenAgain(signal).finally(() => {
       recovering = undefined
     })
     return recovering
@@ -139,9 +145,12 @@ export async function openFeedLink(
   }
 }
 
-/** Faults of the line heal by opening again; those of this master's place on the feed, of records, and bugs do not. */
+/**
+ * Faults of the line, and of the host's disk, heal by opening again; those of this master's place on the feed, of records, and bugs do not.
+ */
 export function isTransient(thrown: unknown): boolean {
   const code = faultCode(thrown) ?? ''
-  return (code.startsWith('feed/') || code.startsWith('net/')) && !FINAL.includes(code)
+  return TRANSIENT.some((area) => code.startsWith(area)) && !FINAL.includes(code)
 }
+const TRANSIENT: readonly string[] = ['feed/', 'net/', 'disk/']
 const FINAL: readonly string[] = ['feed/replaced', 'feed/too-old', 'feed/foreign', 'feed/unsupported-setting']
