@@ -1,0 +1,94 @@
+/** The JSON-RPC that a master and its forward port ask of an execution client, answered from built blocks. */
+import { keccak256 } from '#core/keccak.ts'
+import { fromHex, toHex } from '#kernel/bytes.ts'
+import { receiptJson } from '#rpc/encode.ts'
+import type { BuiltBlock } from './block-builder.ts'
+import { ancestorAt, type ClientView } from './consensus.ts'
+import { CHAIN_ID } from './genesis.ts'
+
+type Known = (hash: string) => BuiltBlock | undefined
+
+export function answerCall(
+  text: string,
+  view: ClientView,
+  known: Known,
+): { readonly answer: string; readonly subscribes: boolean } {
+  const { id, method, params } = JSON.parse(text) as { id: number; method: string; params: unknown[] }
+  const result = resultOf(method, params, view, known)
+  const rest =
+    result === undefined
+      ? `"error":{"code":-32601,"message":"the method ${method} does not exist/is not available"}`
+      : `"result":${result}`
+  return { answer: `{"jsonrpc":"2.0","id":${id},${rest}}`, subscribes: method === 'eth_subscribe' }
+}
+
+/** JSON text; undefined for a method that this client does not have. */
+function resultOf(
+  method: string,
+  params: readonly unknown[],
+  view: ClientView,
+  known: Known,
+): string | undefined {
+  switch (method) {
+    case 'eth_chainId':
+      return `"0x${CHAIN_ID.toString(16)}"`
+    case 'web3_clientVersion':
+      return '"simulated/v1.0.0"'
+    case 'eth_subscribe':
+      return '"0x1"'
+    case 'eth_getBlockByHash':
+      return blockText(known(String(params[0])), params[1])
+    case 'eth_getBlockByNumber':
+      return blockText(at(String(params[0]), view), params[1])
+    case 'eth_getBalance': {
+      const block = at(String(params[1]), view)
+      return block && `"0x${(block.model.balances.get(String(params[0])) ?? 0n).toString(16)}"`
+    }
+    case 'eth_getTransactionReceipt':
+      return receiptOf(String(params[0]), view.head) ?? 'null'
+    case 'eth_getTransactionByHash':
+      return 'null'
+    case 'eth_sendRawTransaction':
+      return `"${toHex(keccak256(fromHex(String(params[0]))))}"`
+    default:
+      return undefined
+  }
+}
+
+function at(place: string, view: ClientView): BuiltBlock | undefined {
+  if (place === 'latest' || place === 'pending') return view.head
+  if (place === 'safe') return view.safe
+  if (place === 'finalized') return view.finalized.number === 0 ? undefined : view.finalized
+  return ancestorAt(view.head, Number(place))
+}
+
+function blockText(block: BuiltBlock | undefined, full: unknown): string {
+  return block === undefined ? 'null' : full === true ? block.json.full : block.json.hashes
+}
+
+function receiptOf(hash: string, head: BuiltBlock): string | undefined {
+  for (let block: BuiltBlock | undefined = head; block !== undefined; block = block.parent) {
+    const index = block.block.transactions.findIndex((transaction) => toHex(transaction.hash) === hash)
+    if (index < 0) continue
+    return JSON.stringify(receiptJson(receiptParts(block, index)))
+  }
+  return undefined
+}
+
+function receiptParts(built: BuiltBlock, index: number): Parameters<typeof receiptJson>[0] {
+  const { block, receipts, header } = built
+  const gasBefore = receipts[index - 1]?.cumulativeGasUsed ?? 0n
+  const receipt = receipts[index] as BuiltBlock['receipts'][number]
+  return {
+    header,
+    transaction: block.transactions[index] as Parameters<typeof receiptJson>[0]['transaction'],
+    sender: block.senders[index] as Uint8Array,
+    index,
+    receipt: {
+      ...receipt,
+      gasUsed: receipt.cumulativeGasUsed - gasBefore,
+      firstLogIndex: receipts.slice(0, index).reduce((sum, { logs }) => sum + logs.length, 0),
+    },
+    blobGasPrice: 1n,
+  }
+}

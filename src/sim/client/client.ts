@@ -1,0 +1,117 @@
+/**
+ * An execution client as a master meets it: it hears late of new blocks, sometimes forgets to tell its subscribers, is restarted, and may
+ * come back without its newest blocks until it hears again. What it has on disk outlives it.
+ */
+import type { Prng } from '#kernel/prng.ts'
+import type { End, Network } from '#sim/net/network.ts'
+import type { Life, Program } from '#sim/world/life.ts'
+import { ancestor, type ClientView, type Consensus, describe } from './consensus.ts'
+import type { BuiltBlock } from './block-builder.ts'
+import { answerCall } from './answers.ts'
+
+export interface ClientFaults {
+  /** Milliseconds until news arrives; drawn anew each time. */
+  newsMs: { min: number; max: number }
+  answerMs: { min: number; max: number }
+  /** Chance that a new head is not told to subscribers. */
+  forgets: number
+  /** Chance that a restart loses blocks. */
+  losesBlocks: number
+}
+
+export interface SimClient {
+  readonly url: string
+  readonly faults: ClientFaults
+  readonly program: Program
+  head(): BuiltBlock
+}
+
+const BLOCKS_LOST_MAX = 8
+const NEWS_AGAIN_MS = 1_500
+
+export function createSimClient(
+  index: number,
+  parts: { readonly consensus: Consensus; readonly network: Network; readonly random: Prng },
+): SimClient {
+  const { consensus, network, random } = parts
+  const url = `ws://client-${index}:8546`
+  const faults: ClientFaults = {
+    newsMs: { min: 1, max: 30 },
+    answerMs: { min: 0.1, max: 1 },
+    forgets: 0,
+    losesBlocks: 0.3,
+  }
+  let view = consensus.view(index)
+  const known = new Set<string>([view.head.hash])
+  let hear: (() => void) | undefined
+  consensus.onNews((client) => {
+    if (client === index) hear?.()
+  })
+  const learn = (next: ClientView): void => {
+    view = next
+    for (let at: BuiltBlock | undefined = next.head; at !== undefined && !known.has(at.hash); at = at.parent)
+      known.add(at.hash)
+  }
+  const loseBlocks = (life: Life): void => {
+    const { head, finalized } = view
+    const lost = Math.min(random.between(1, BLOCKS_LOST_MAX), head.number - finalized.number)
+    for (let i = 0; i < lost; i++) known.delete(ancestor(head, i).hash)
+    const back = ancestor(head, lost)
+    view = { head: back, safe: finalized, finalized }
+    life.log.warn('lost its newest blocks', { head: describe(back) })
+  }
+
+  return {
+    url,
+    faults,
+    head: () => view.head,
+    program(life) {
+      if (life.number > 1 && random.chance(faults.losesBlocks)) loseBlocks(life)
+      const subscribers = new Set<End<string>>()
+      const heard = (): void => {
+        const before = view.head
+        learn(consensus.view(index))
+        if (view.head !== before && !random.chance(faults.forgets)) tell(subscribers, view.head)
+      }
+      const hearSoon = (): void =>
+        void life.after(between(faults.newsMs, random), () => {
+          if (consensus.view(index).head !== view.head || consensus.view(index).finalized !== view.finalized)
+            heard()
+        })
+      hear = hearSoon
+      life.onEnd(() => {
+        if (hear === hearSoon) hear = undefined
+      })
+      // Consensus clients repeat themselves.
+      const again = (): void => {
+        hearSoon()
+        life.after(NEWS_AGAIN_MS, again)
+      }
+      again()
+      network.listen<string>(life, url, (end) => {
+        end.onLost(() => subscribers.delete(end))
+        end.onMessage((text) => {
+          life.after(between(faults.answerMs, random), () => {
+            const { answer, subscribes } = answerCall(text, view, (hash) =>
+              known.has(hash) ? consensus.block(hash) : undefined,
+            )
+            if (subscribes) subscribers.add(end)
+            end.send(answer, answer.length)
+          })
+        })
+      })
+      const { promise, resolve } = Promise.withResolvers<void>()
+      life.signal.addEventListener('abort', () => resolve(), { once: true })
+      return promise
+    },
+  }
+}
+
+function tell(subscribers: ReadonlySet<End<string>>, { json }: BuiltBlock): void {
+  const text = `{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0x1","result":${json.hashes}}}`
+  for (const end of subscribers) end.send(text, text.length)
+}
+
+function between({ min, max }: { readonly min: number; readonly max: number }, random: Prng): number {
+  return min + random.unit() * (max - min)
+}

@@ -1,0 +1,72 @@
+/** A production master: follower, executor and forward port on one queue, over a store that outlives it. */
+import type { Genesis } from '#chain/genesis.ts'
+import type { Prng } from '#kernel/prng.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { openScope } from '#ports/scope.ts'
+import { createExecutionClient } from '#roles/master/client.ts'
+import { createForwardPort } from '#roles/master/forward-port.ts'
+import { masterLimits } from '#roles/master/limits.ts'
+import { createMaster } from '#roles/master/master.ts'
+import { createMasterMetrics } from '#roles/master/metrics.ts'
+import { createHttpClient, createHttpServer } from '#sim/net/http.ts'
+import type { Network } from '#sim/net/network.ts'
+import { createTransport } from '#sim/net/transport.ts'
+import { createWebSocketClient } from '#sim/net/web-socket.ts'
+import type { StoreDisk, StoreFaults } from '#sim/storage/key-value.ts'
+import { stored } from '#sim/storage/stored.ts'
+import { uncounted } from '#sim/world/meter.ts'
+import type { Program } from '#sim/world/life.ts'
+import { openStore } from '#state/open-store.ts'
+import { FEED, FORWARD_PORT } from './addresses.ts'
+
+export interface MasterParts {
+  readonly clientUrl: string
+  readonly beatMs: number
+  readonly genesis: Genesis
+  readonly network: Network
+  readonly disk: StoreDisk
+  readonly faults: StoreFaults
+  readonly random: Prng
+  /** Sees what the master appends and is told. */
+  readonly watch: (log: RecordLog) => RecordLog
+}
+
+const CLIENT_TIMEOUT_MS = 3_000
+
+export function masterProgram(parts: MasterParts): Program {
+  const { genesis, network } = parts
+  return async (life) => {
+    const { clock, random, log } = life
+    const id = life.name
+    await using scope = openScope(id)
+    const metrics = createMasterMetrics(uncounted)
+    const http = createHttpClient(life, network)
+    const client = createExecutionClient(
+      { url: parts.clientUrl, timeoutMs: CLIENT_TIMEOUT_MS },
+      { clock, random, http, webSocket: createWebSocketClient(life, network), log },
+    )
+    const forward = createForwardPort({ host: '127.0.0.1', secret: undefined }, { client, metrics })
+    const listener = await createHttpServer(life, network).listen(
+      { host: id, port: FORWARD_PORT, bodyBytesMax: masterLimits.forwardBodyBytesMax.value },
+      forward,
+    )
+    scope.defer(() => listener.close({ graceMs: 0 }))
+    const transport = createTransport(life, network)
+    const master = createMaster(
+      { id, cluster: undefined, beatMs: parts.beatMs },
+      {
+        client,
+        store: openStore(parts.disk.open(life, parts.faults, parts.random), { compress: stored }),
+        genesis,
+        openLog: async () => parts.watch(await openRemoteRecordLog(FEED, transport)),
+        clock,
+        random,
+        log,
+        metrics,
+        compress: stored,
+      },
+    )
+    await master.run(life.signal)
+  }
+}

@@ -1,0 +1,89 @@
+/** A production replica: applier and one answer thread, with message ports between them, over a store that outlives it. */
+import type { Genesis } from '#chain/genesis.ts'
+import type { Prng } from '#kernel/prng.ts'
+import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { openScope } from '#ports/scope.ts'
+import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
+import { type AnswererAsks, type ApplierNews, BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
+import { followFeed } from '#roles/replica/follow-feed.ts'
+import { startServing } from '#roles/replica/serving.ts'
+import { mailboxPair } from '#sim/net/mailbox.ts'
+import type { Network } from '#sim/net/network.ts'
+import { createTransport } from '#sim/net/transport.ts'
+import type { StoreDisk, StoreFaults } from '#sim/storage/key-value.ts'
+import { stored } from '#sim/storage/stored.ts'
+import { uncounted } from '#sim/world/meter.ts'
+import type { Program } from '#sim/world/life.ts'
+import { openStore } from '#state/open-store.ts'
+import { FEED, linkAddress } from './addresses.ts'
+import { untilStopped } from './until-stopped.ts'
+
+export interface ReplicaParts {
+  readonly genesis: Genesis
+  readonly network: Network
+  readonly disk: StoreDisk
+  readonly faults: StoreFaults
+  readonly random: Prng
+}
+
+export const HORIZON_BLOCKS = 24
+const CALL_GAS_MAX = 1_000_000
+const CALL_TIME_MAX_MS = 1_000
+const BODY_BYTES_MAX = 64 * 1024
+const CLIENT_REQUESTS_MAX = 64
+
+export function replicaProgram(parts: ReplicaParts): Program {
+  const { genesis, network } = parts
+  return async (life) => {
+    const { clock, log } = life
+    const id = life.name
+    const scope = openScope(id)
+    const transport = createTransport(life, network)
+    const kv = parts.disk.open(life, parts.faults, parts.random)
+    const board = createBoard(new SharedArrayBuffer(BOARD_BYTES))
+    const [applierEnd, answererEnd] = mailboxPair<ApplierNews, AnswererAsks>(life)
+    scope.spawn('follow the feed', (signal) =>
+      followFeed(
+        { horizonBlocks: HORIZON_BLOCKS, verify: 'strict', prove: 'receipts' },
+        {
+          store: openStore(kv, { compress: stored }),
+          board,
+          compress: stored,
+          clock,
+          log,
+          metrics: createApplierMetrics(uncounted),
+          genesis,
+          openLog: () => openRemoteRecordLog(FEED, transport),
+          answerers: applierEnd,
+        },
+        signal,
+      ),
+    )
+    await startServing(
+      {
+        id,
+        link: linkAddress(id),
+        clientVersion: 'drover/simulated',
+        serve: 'eager',
+        callGasMax: CALL_GAS_MAX,
+        callTimeMaxMs: CALL_TIME_MAX_MS,
+        bodyBytesMax: BODY_BYTES_MAX,
+        clientRequestsMax: CLIENT_REQUESTS_MAX,
+      },
+      {
+        openStore: () => openStore(kv, { compress: stored }),
+        genesis,
+        board,
+        applier: answererEnd,
+        transport,
+        clock,
+        log,
+        meter: uncounted,
+        renderMetrics: () => uncounted.render(),
+      },
+      scope,
+    )
+    await Promise.race([untilStopped(life.signal), scope.failed])
+    await scope.close()
+  }
+}

@@ -1,0 +1,46 @@
+/** The Transport port over the simulated network: whole messages, copied as a socket copies them. */
+import type { Connection, Transport } from '#ports/transport.ts'
+import type { Life } from '#sim/world/life.ts'
+import type { End, Network } from './network.ts'
+
+export function createTransport(life: Life, network: Network): Transport {
+  return {
+    async listen(address, onConnection) {
+      const open = new Set<End<Uint8Array>>()
+      const listening = network.listen<Uint8Array>(life, address, (end) => {
+        open.add(end)
+        onConnection(connectionOf(end, () => open.delete(end)))
+      })
+      return {
+        address,
+        async close() {
+          listening.close()
+          for (const end of open) end.close()
+        },
+      }
+    },
+    connect: async (address, { timeoutMs }) =>
+      connectionOf(await network.connect<Uint8Array>(life, address, timeoutMs), () => {}),
+  }
+}
+
+function connectionOf(end: End<Uint8Array>, ended: () => void): Connection {
+  let handler: ((cause: unknown) => void) | undefined
+  let lost: { readonly cause: unknown } | undefined
+  end.onLost((cause) => {
+    lost = { cause }
+    ended()
+    handler?.(cause)
+  })
+  return {
+    peer: end.peer,
+    send: (message) => end.send(message.slice(), message.length),
+    queuedBytes: () => end.queuedBytes(),
+    onMessage: (next) => end.onMessage(next),
+    onLost(next) {
+      handler = next
+      if (lost !== undefined) next(lost.cause)
+    },
+    close: () => end.close(),
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * One seed, from an empty world to a verdict. First phase: faults happen, users ask, safety is checked. Second phase: all is healed, one
+ * branch grows a little and stops; within bounded time every replica and the gateway must stand at the clients' head, and then all
+ * that should be equal is compared. The first promise that does not hold ends the run.
+ */
+import { type BlockBuilder, createBlockBuilder } from '#sim/client/block-builder.ts'
+import { createConsensus, describe } from '#sim/client/consensus.ts'
+import { createGenesis } from '#sim/client/genesis.ts'
+import { createCluster } from '#sim/cluster/cluster.ts'
+import { createFaultPlan } from '#sim/fault/plan.ts'
+import { probabilitiesOf } from '#sim/fault/probabilities.ts'
+import { createNetwork } from '#sim/net/network.ts'
+import { userProgram } from '#sim/user/user.ts'
+import { SimProcess } from '#sim/world/process.ts'
+import type { Violation } from '#sim/world/violation.ts'
+import { createWorld } from '#sim/world/world.ts'
+import { createCheckers } from './checkers.ts'
+import { atRest } from './convergence.ts'
+import { drawSizes, type ScenarioOptions } from './options.ts'
+
+/** Runs `turn` until it gives false, each time after the promises of the time before have settled. */
+export type Host = (turn: () => boolean) => Promise<void>
+
+export interface SeedRun {
+  readonly seed: number
+  readonly violation: Violation | undefined
+  readonly trace: readonly string[]
+  readonly turns: number
+  readonly virtualMs: number
+  readonly blocks: number
+  readonly answers: number
+}
+
+/** Blocks of the second phase. */
+const HEALED_BLOCKS = 4
+/** From the last block until everybody stands at it: longer than any backoff of a role and a retry after it. */
+const LIVE_WITHIN_MS = 20_000
+/** What is left is given time to end: deadlines of requests, histories to be tidied. */
+const REST_MS = 1_500
+const SAMPLE_MS = 100
+/** In which users must be answered, whatever they ask. */
+const ANSWERED_MS = 500
+
+/** Blocks of one process are shared by its runs: they are content, not state. */
+let shared: BlockBuilder | undefined
+
+export async function runSeed(
+  seed: number,
+  options: ScenarioOptions,
+  parts: { readonly host: Host; readonly verbosity: 'short' | 'full' },
+): Promise<SeedRun> {
+  const world = createWorld(seed, parts.verbosity)
+  shared ??= createBlockBuilder(createGenesis())
+  const builder = shared
+  const sizes = drawSizes(options, world.random.child('sizes'))
+  const probabilities = probabilitiesOf(options.scenario, world.random.child('scenario'))
+  const network = createNetwork(world)
+  const { reorg, split } = probabilities
+  const consensus = createConsensus(
+    { blockMs: sizes.blockMs, clients: sizes.masters, reorg, split, missed: 0.1, finalize: 0.3 },
+    builder,
+    world,
+  )
+  const cluster = createCluster(sizes, { world, network, consensus, builder })
+  const checkers = createCheckers({ world, network, consensus, cluster }, builder.genesis)
+  const faults = createFaultPlan(probabilities, { world, network, cluster })
+  const users = Array.from(
+    { length: options.users },
+    (_, i) =>
+      new SimProcess(
+        `user-${i}`,
+        world,
+        userProgram({
+          network,
+          block: consensus.block,
+          nowMs: () => world.scheduler.nowMs(),
+          told: checkers.told,
+          thinkMs: { min: 30, max: 300 },
+        }),
+      ),
+  )
+  const runUntil = (untilMs: number, isDone: () => boolean): Promise<void> =>
+    parts.host(() => world.violation() === undefined && !isDone() && world.scheduler.turn(untilMs))
+  const sample = (): void => {
+    checkers.sampled()
+    world.scheduler.after(SAMPLE_MS, undefined, sample)
+  }
+
+  world.trace.line(
+    'world',
+    `${options.scenario}, ${sizes.masters} masters, ${sizes.replicas} replicas, a block each ${sizes.blockMs} ms`,
+  )
+  cluster.start()
+  for (const user of users) user.start()
+  consensus.start()
+  faults.start()
+  sample()
+  await runUntil(options.faultsMs, () => false)
+  if (world.violation() === undefined) await heal()
+  return {
+    seed,
+    violation: world.violation(),
+    trace: world.trace.lines(),
+    turns: world.scheduler.turns(),
+    virtualMs: world.scheduler.nowMs(),
+    blocks: consensus.canonical().head.number,
+    answers: checkers.answers(),
+  }
+
+  async function heal(): Promise<void> {
+    faults.heal()
+    consensus.settle()
+    const stopMs = world.scheduler.nowMs() + HEALED_BLOCKS * sizes.blockMs
+    await runUntil(stopMs, () => false)
+    consensus.stop()
+    await runUntil(stopMs + LIVE_WITHIN_MS, () => atRest(cluster, consensus) === undefined)
+    const awake = atRest(cluster, consensus)
+    if (awake !== undefined)
+      world.violate('live', `${awake}; the chain is at ${describe(consensus.canonical().head)}`)
+    checkers.wantAnswers()
+    await runUntil(world.scheduler.nowMs() + ANSWERED_MS, () => false)
+    for (const user of users) user.stop()
+    await runUntil(world.scheduler.nowMs() + REST_MS, () => false)
+    if (world.violation() === undefined) checkers.ended()
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * A store that outlives its process: what was committed is there after a kill, as in LMDB, and nothing else. A life may be killed right
+ * before or right after any of its commits, where the next one would have come in the same turn.
+ */
+import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { Prng } from '#kernel/prng.ts'
+import { Killed, type Life } from '#sim/world/life.ts'
+
+export interface StoreDisk {
+  /** What the processes of this machine have committed: for checkers too. */
+  readonly kv: KeyValue
+  /** As one life sees it. */
+  open(life: Life, faults: StoreFaults, random: Prng): KeyValue
+  /** A commit was made. */
+  onCommit(seen: () => void): void
+}
+
+export interface StoreFaults {
+  /** A commit is the life's last turn. */
+  killAtCommit: number
+  /** The disk has no room for a transaction. */
+  full: boolean
+}
+
+export function createStoreDisk(): StoreDisk {
+  const kv = memoryKeyValue()
+  const listeners: (() => void)[] = []
+  return {
+    kv,
+    onCommit: (seen) => void listeners.push(seen),
+    open(life, faults, random) {
+      const alive = (): void => {
+        if (!life.isAlive()) throw new Killed('the process is gone')
+      }
+      return {
+        read() {
+          alive()
+          return kv.read()
+        },
+        write(change) {
+          alive()
+          if (faults.full) throw new Fault('store/disk-low', 'the disk has no room for a transaction')
+          const isLast = random.chance(faults.killAtCommit)
+          if (isLast && random.chance(0.5)) kill(life, 'before')
+          const result = kv.write(change)
+          for (const seen of listeners) seen()
+          if (isLast) kill(life, 'after')
+          return result
+        },
+        flush: () => kv.flush(),
+        close: () => Promise.resolve(),
+      }
+    },
+  }
+}
+
+function kill(life: Life, when: string): never {
+  life.killAndRestart(`is killed ${when} a commit`)
+  throw new Killed('the process is gone')
+}

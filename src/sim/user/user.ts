@@ -1,0 +1,133 @@
+/** A user of the gateway: asks one batch after another, remembers the blocks it was shown, and asks about those too. */
+import { messageOf } from '#kernel/fault.ts'
+import { fromUtf8, toHex } from '#kernel/bytes.ts'
+import type { Prng } from '#kernel/prng.ts'
+import type { BuiltBlock } from '#sim/client/block-builder.ts'
+import { address, sender, SENDERS } from '#sim/client/genesis.ts'
+import { GATEWAY_URL } from '#sim/cluster/addresses.ts'
+import { createHttpClient } from '#sim/net/http.ts'
+import type { Network } from '#sim/net/network.ts'
+import type { Life, Program } from '#sim/world/life.ts'
+import { asText, type Exchange, itemsOf, type Place, type Question } from './exchange.ts'
+
+export interface UserParts {
+  readonly network: Network
+  readonly block: (hash: string) => BuiltBlock | undefined
+  readonly nowMs: () => number
+  readonly told: (exchange: Exchange) => void
+  /** Milliseconds between an answer and the next question. */
+  readonly thinkMs: { readonly min: number; readonly max: number }
+}
+
+const TIMEOUT_MS = 3_000
+const RESPONSE_BYTES_MAX = 1_000_000
+const SHOWN_MAX = 12
+/** Requests that a user sends at once, now and then. */
+const BURST = 8
+const BURST_CHANCE = 0.03
+
+export function userProgram(parts: UserParts): Program {
+  return async (life) => {
+    const random = life.random.child('questions')
+    const shown: BuiltBlock[] = []
+    const ask = async (): Promise<void> => {
+      const exchange = await askOnce(life, parts, draw(random, shown), minBlockOf(random, shown))
+      remember(exchange, shown, parts)
+      parts.told(exchange)
+    }
+    while (!life.signal.aborted) {
+      const times = random.chance(BURST_CHANCE) ? BURST : 1
+      await Promise.all(Array.from({ length: times }, ask))
+      const { min, max } = parts.thinkMs
+      await life.clock.sleep(min + random.unit() * (max - min), life.signal).catch(() => {}) // stopped: the loop ends
+    }
+  }
+}
+
+/** A mark that it may carry: a number that it was shown. */
+function minBlockOf(random: Prng, shown: readonly BuiltBlock[]): number {
+  return shown.length > 0 && random.chance(0.2) ? (shown.at(-1) as BuiltBlock).number : 0
+}
+
+function draw(random: Prng, shown: readonly BuiltBlock[]): Question[] {
+  const account = (): string =>
+    toHex(
+      random.chance(0.7) ? sender(random.between(0, SENDERS - 1)) : address(0x9000 + random.between(0, 9)),
+    )
+  const questions: Question[] = [{ kind: 'blockNumber' }, { kind: 'latest' }]
+  const stateAt = (place: Place): Question =>
+    random.chance(0.5)
+      ? { kind: 'balance', address: account(), place }
+      : random.chance(0.5)
+        ? { kind: 'slot', slot: random.between(1, 6), place }
+        : { kind: 'nonce', address: account(), place }
+  questions.push(stateAt('latest'))
+  if (random.chance(0.3)) questions.push({ kind: 'mark', tag: 'finalized' }, { kind: 'mark', tag: 'safe' })
+  if (random.chance(0.05)) questions.push({ kind: 'pending', address: account() })
+  if (shown.length > 0 && random.chance(0.7)) questions.push(about(random.pick(shown), random, stateAt))
+  if (shown.length > 0 && random.chance(0.1))
+    questions.push({
+      kind: 'byNumber',
+      number: Math.max(0, (shown.at(-1) as BuiltBlock).number + random.between(-2, 2)),
+    })
+  return questions
+}
+
+function about(block: BuiltBlock, random: Prng, stateAt: (place: Place) => Question): Question {
+  const transaction = block.block.transactions[0]
+  switch (random.between(1, 5)) {
+    case 1:
+      return stateAt(block.number)
+    case 2:
+      return stateAt({ hash: block.hash })
+    case 3:
+      return { kind: 'logs', hash: block.hash }
+    case 4:
+      if (transaction !== undefined) return { kind: 'receipt', transaction: toHex(transaction.hash) }
+      return { kind: 'byHash', hash: block.hash }
+    default:
+      return { kind: 'byHash', hash: block.hash }
+  }
+}
+
+async function askOnce(
+  life: Life,
+  { network, nowMs }: UserParts,
+  questions: readonly Question[],
+  minBlock: number,
+): Promise<Exchange> {
+  const sentMs = nowMs()
+  const facts = { user: life.name, sentMs, minBlock, questions }
+  try {
+    const { status, headers, body } = await createHttpClient(life, network).request(GATEWAY_URL, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(minBlock > 0 && { 'x-min-block': String(minBlock) }),
+      },
+      body: asText(questions),
+      timeoutMs: TIMEOUT_MS,
+      responseBytesMax: RESPONSE_BYTES_MAX,
+    })
+    const items = itemsOf(fromUtf8(body), questions.length)
+    const number = headers['x-block-number']
+    const hash = headers['x-block-hash']
+    const head = number === undefined || hash === undefined ? undefined : { number: Number(number), hash }
+    const outcome: Exchange['outcome'] =
+      items === undefined
+        ? { kind: 'failed', why: `status ${status}` }
+        : { kind: 'answered', status, head, items }
+    return { ...facts, receivedMs: nowMs(), outcome }
+  } catch (thrown) {
+    return { ...facts, receivedMs: nowMs(), outcome: { kind: 'failed', why: messageOf(thrown) } }
+  }
+}
+
+function remember({ outcome }: Exchange, shown: BuiltBlock[], { block }: UserParts): void {
+  if (outcome.kind !== 'answered') return
+  const hash = (outcome.items[1] as { result?: { hash?: string } }).result?.hash
+  const built = hash === undefined ? undefined : block(hash)
+  if (built === undefined || shown.includes(built)) return
+  shown.push(built)
+  if (shown.length > SHOWN_MAX) shown.shift()
+}

@@ -1,0 +1,106 @@
+/**
+ * `npm run sim`: the production roles in simulated worlds, one world a seed (docs/simulation.md).
+ *   --seeds N [--from S]   runs N seeds; a failing one prints its end and the command that replays it
+ *   --seed S               runs one and prints what happened
+ */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { installCore } from '#core/core.ts'
+import { SCENARIOS, type ScenarioName } from '#sim/fault/probabilities.ts'
+import { defaultOptions, type ScenarioOptions } from '#sim/scenario/options.ts'
+import { type Host, runSeed, type SeedRun } from '#sim/scenario/run-seed.ts'
+
+const LINES_SHOWN = 40
+
+// Stacks of expected faults cost a third of a run; a replay has them.
+if (!process.argv.includes('--seed')) Error.stackTraceLimit = 0
+
+installCore(new WebAssembly.Module(readFileSync(new URL('../evm-core/drover_evm.wasm', import.meta.url))))
+
+/** A macrotask a turn: whatever the promises of the turn before have to do, they have done it. */
+const host: Host = (turn) => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const next = (): void => {
+    try {
+      if (turn()) setImmediate(next)
+      else resolve()
+    } catch (thrown) {
+      reject(thrown)
+    }
+  }
+  setImmediate(next)
+  return promise
+}
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    scenario: { type: 'string', default: defaultOptions.scenario },
+    masters: { type: 'string' },
+    replicas: { type: 'string' },
+    users: { type: 'string', default: String(defaultOptions.users) },
+    'faults-ms': { type: 'string', default: String(defaultOptions.faultsMs) },
+  },
+})
+
+const options: ScenarioOptions = {
+  scenario: scenarioOf(values.scenario),
+  masters: values.masters === undefined ? undefined : Number(values.masters),
+  replicas: values.replicas === undefined ? undefined : Number(values.replicas),
+  users: Number(values.users),
+  faultsMs: Number(values['faults-ms']),
+}
+
+if (values.seed !== undefined) await runOne(Number(values.seed))
+else await runMany(Number(values.from), Number(values.seeds ?? 100))
+
+async function runOne(seed: number): Promise<void> {
+  const run = await runSeed(seed, options, { host, verbosity: 'full' })
+  console.log(run.trace.join('\n'))
+  console.log(summary(run))
+  if (run.violation !== undefined) process.exitCode = 1
+}
+
+async function runMany(from: number, count: number): Promise<void> {
+  const startedMs = performance.now()
+  const cpu = process.cpuUsage()
+  let failed = 0
+  let answers = 0
+  for (let seed = from; seed < from + count; seed++) {
+    const run = await runSeed(seed, options, { host, verbosity: 'short' })
+    answers += run.answers
+    if (run.violation === undefined) continue
+    failed++
+    console.log(run.trace.slice(-LINES_SHOWN).join('\n'))
+    console.log(`seed ${seed} failed. Replay it: npm run sim -- --seed ${seed}${flags()}\n`)
+  }
+  const { user, system } = process.cpuUsage(cpu)
+  console.log(
+    `${count} seeds from ${from}, ${failed} failed, ${answers} answers checked, ${((performance.now() - startedMs) / 1_000).toFixed(1)} s, ${((user + system) / 1_000 / count).toFixed(1)} ms of CPU a seed`,
+  )
+  if (failed > 0) process.exitCode = 1
+}
+
+/** Those that differ from the defaults: what a replay needs. */
+function flags(): string {
+  return Object.entries({ ...options, 'faults-ms': options.faultsMs })
+    .filter(([name, value]) => {
+      const byDefault =
+        name === 'faults-ms' ? defaultOptions.faultsMs : defaultOptions[name as keyof ScenarioOptions]
+      return name !== 'faultsMs' && value !== byDefault
+    })
+    .map(([name, value]) => ` --${name} ${value}`)
+    .join('')
+}
+
+function summary({ seed, turns, virtualMs, blocks, answers, violation }: SeedRun): string {
+  return `seed ${seed}: ${violation === undefined ? 'all promises hold' : 'FAILED'}, ${blocks} blocks, ${answers} answers, ${turns} turns, ${(virtualMs / 1_000).toFixed(1)} s`
+}
+
+function scenarioOf(name: string): ScenarioName {
+  const known = SCENARIOS.find((each) => each === name)
+  if (known === undefined) throw new Error(`--scenario is one of ${SCENARIOS.join(', ')}, not ${name}`)
+  return known
+}
