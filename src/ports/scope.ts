@@ -8,7 +8,7 @@ export interface Scope extends AsyncDisposable {
   readonly signal: AbortSignal
   /** Starts a task that ends when the signal is aborted. Its failure is the scope's. */
   spawn(name: string, task: (signal: AbortSignal) => Promise<void>): void
-  /** Runs at close, last deferred first. */
+  /** Runs at close, last deferred first; at once where the scope is closed or closing: a start that was interrupted still goes on to here. */
   defer(cleanup: () => void | Promise<void>): void
   /** Rejects with the first failure; resolves when the scope is closed without one. */
   readonly failed: Promise<void>
@@ -59,7 +59,8 @@ export function openScope(name: string): Scope {
       tasks.add(task)
     },
     defer(cleanup) {
-      cleanups.push(cleanup)
+      if (closing === undefined) cleanups.push(cleanup)
+      else this.spawn('late cleanup', async () => cleanup())
     },
     close() {
       closing ??= closeOnce()

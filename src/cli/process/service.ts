@@ -24,7 +24,10 @@ export async function runService(
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   process.on('SIGHUP', onSignal) // the terminal was closed
-  if (process.connected) process.on('disconnect', () => stop.resolve('supervisor gone'))
+  if (process.send !== undefined) {
+    process.on('disconnect', () => stop.resolve('supervisor gone'))
+    if (!process.connected) stop.resolve('supervisor gone') // while this process was loading
+  }
 
   try {
     // A start that waits for others can be stopped too.

@@ -89,6 +89,7 @@ export function createExecutionClient(options: ClientOptions, parts: ClientColla
         const ownCalls = overHttp ? headCalls(connection, options, parts) : calls
         connection.onMessage((text) => (isHead(text) ? onNews() : ownCalls.receive(text)))
         until.addEventListener('abort', () => end(), { once: true })
+        if (until.aborted) return // while it was dialled
         socket = connection
         parts.log.info('connected to the execution client', { client: headsUrl })
         const subscribed = await Promise.race([ended, ownCalls.ask('eth_subscribe', ['newHeads'])])

@@ -51,6 +51,7 @@ export function createFollower(options: FollowerOptions, parts: FollowerCollabor
     async run(signal) {
       assert(session.phase === 'syncing', 'a follower runs once')
       const scope = openScope('follower')
+      scope.defer(() => parts.executor.close())
       try {
         scope.spawn('client', (until) => parts.client.run(session.news.ring, until))
         scope.spawn('follow', (until) => follow(session, scope, until))

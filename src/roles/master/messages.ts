@@ -59,10 +59,14 @@ export type ExecutorHandlers = {
 /** The follower's side. A failure of the executor rejects with the Fault that it was there. */
 export interface ExecutorDoor {
   ask<K extends Kind>(kind: K, ask: Exchanges[K]['ask']): Promise<Exchanges[K]['answer']>
+  /** Whoever waits is told so, and later ones are: the executor may be gone before it answers. */
+  close(): void
 }
 
 export function openExecutorDoor(mailbox: Mailbox<ExecutorRequest, ExecutorReply>): ExecutorDoor {
   const pending = new Map<number, { settle(answer: unknown): void; fail(thrown: unknown): void }>()
+  const closed = new Fault('scope/closed', 'the executor is not asked any more')
+  let isClosed = false
   let lastId = 0
   mailbox.onMessage((reply) => {
     const asked = pending.get(reply.id)
@@ -72,10 +76,16 @@ export function openExecutorDoor(mailbox: Mailbox<ExecutorRequest, ExecutorReply
   })
   return {
     ask<K extends Kind>(kind: K, ask: Exchanges[K]['ask']) {
+      if (isClosed) return Promise.reject(closed)
       const { promise, resolve, reject } = Promise.withResolvers<Exchanges[K]['answer']>()
       pending.set(++lastId, { settle: resolve as (answer: unknown) => void, fail: reject })
       mailbox.post({ id: lastId, kind, ask } as ExecutorRequest)
       return promise
+    },
+    close() {
+      isClosed = true
+      for (const { fail } of pending.values()) fail(closed)
+      pending.clear()
     },
   }
 }
