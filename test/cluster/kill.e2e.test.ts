@@ -154,7 +154,7 @@ async function grows(url: string, blocks: number): Promise<void> {
 }
 
 async function eachBlockOnce(cluster: Cluster): Promise<void> {
-  const log = await openRemoteRecordLog(feedAddress(cluster), createTransport())
+  const log = await openRemoteRecordLog(cluster.feedAddress, createTransport())
   const { next } = await log.bounds()
   const whole = new Map<string, number>()
   const numbers = new Set<number>()
@@ -178,15 +178,11 @@ async function eachBlockOnce(cluster: Cluster): Promise<void> {
     assert.ok(numbers.has(number), `block ${number} is on the feed`)
 }
 
-function feedAddress(cluster: Cluster): string {
-  return `unix:${join(cluster.dir, 'feed.sock')}`
-}
-
 async function likeFromScratch(cluster: Cluster, genesisFile: string): Promise<void> {
   const data = join(cluster.dir, 'scratch')
   const scratch = new DroverProcess(
     'replica',
-    ...['--id', 'scratch', '--genesis', genesisFile, '--feed', feedAddress(cluster), '--data', data],
+    ...['--id', 'scratch', '--genesis', genesisFile, '--feed', cluster.feedAddress, '--data', data],
     ...['--port', '0', '--link', `unix:${join(cluster.dir, 'scratch.sock')}`, '--log-format', 'people'],
   )
   await scratch.start()

@@ -1,4 +1,4 @@
-/** A cluster of real processes for tests: feed host, master, replicas and a gateway, each startable and killable by itself. */
+/** A cluster of real processes for tests: feed host, masters, replicas and a gateway, each startable and killable by itself. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,10 @@ import { freePort } from '#test/geth/node.ts'
 export interface Cluster {
   readonly dir: string
   readonly feed: DroverProcess
+  readonly feedAddress: string
+  /** The first of `masters`. */
   readonly master: DroverProcess
+  readonly masters: readonly DroverProcess[]
   readonly replicas: readonly { readonly process: DroverProcess; readonly url: string }[]
   readonly gateway: { readonly process: DroverProcess; readonly url: string }
   stop(): Promise<void>
@@ -17,6 +20,7 @@ export interface Cluster {
 export async function startCluster(options: {
   readonly client: string
   readonly genesisFile: string
+  readonly masters?: number
   readonly replicas?: number
   readonly horizon?: number
   /** Options of the last replica alone. */
@@ -24,7 +28,6 @@ export async function startCluster(options: {
 }): Promise<Cluster> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-e2e-'))
   const feedAddress = `unix:${join(dir, 'feed.sock')}`
-  const forwardPort = await freePort()
   const gatewayPort = await freePort()
   const common = ['--log-format', 'people']
 
@@ -37,11 +40,15 @@ export async function startCluster(options: {
     feedAddress,
     ...common,
   )
-  const master = new DroverProcess(
-    'master',
-    ...['--id', 'm1', '--client', options.client, '--genesis', options.genesisFile, '--feed', feedAddress],
-    ...['--data', join(dir, 'm1'), '--forward-port', String(forwardPort), ...common],
-  )
+  const masters: DroverProcess[] = []
+  const forward: string[] = []
+  for (let i = 1; i <= (options.masters ?? 1); i++) {
+    const port = String(await freePort())
+    forward.push(`http://127.0.0.1:${port}`)
+    const place = ['--id', `m${i}`, '--data', join(dir, `m${i}`), '--forward-port', port]
+    const chain = ['--client', options.client, '--genesis', options.genesisFile, '--feed', feedAddress]
+    masters.push(new DroverProcess('master', ...place, ...chain, ...common))
+  }
   const replicas: { process: DroverProcess; url: string; link: string }[] = []
   for (let i = 1; i <= (options.replicas ?? 2); i++) {
     const port = await freePort()
@@ -66,9 +73,9 @@ export async function startCluster(options: {
   const gateway = new DroverProcess(
     'gateway',
     ...['--port', String(gatewayPort), '--replicas', replicas.map(({ link }) => link).join(',')],
-    ...['--masters', `http://127.0.0.1:${forwardPort}`, ...common],
+    ...['--masters', forward.join(','), ...common],
   )
-  const all = [gateway, ...replicas.map((replica) => replica.process), master, feed]
+  const all = [gateway, ...replicas.map((replica) => replica.process), ...masters, feed]
 
   const stop = async (): Promise<void> => {
     for (const process of all) await process.stop()
@@ -76,7 +83,11 @@ export async function startCluster(options: {
   }
   try {
     await feed.start()
-    await Promise.all([master.start(), ...replicas.map(({ process }) => process.start()), gateway.start()])
+    await Promise.all([
+      ...masters.map((master) => master.start()),
+      ...replicas.map(({ process }) => process.start()),
+      gateway.start(),
+    ])
   } catch (thrown) {
     const logs = all.map((process) => `--- ${process.args[0]}\n${process.log.slice(-3_000)}`).join('\n')
     await stop()
@@ -85,7 +96,9 @@ export async function startCluster(options: {
   return {
     dir,
     feed,
-    master,
+    feedAddress,
+    master: masters[0] as DroverProcess,
+    masters,
     replicas,
     gateway: { process: gateway, url: `http://127.0.0.1:${gatewayPort}` },
     stop,

@@ -10,6 +10,7 @@ import { anyFreePort, freePortFrom } from '#cli/dev/free-port.ts'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
 import { startLiveLine } from '#cli/dev/live-line.ts'
 import { type Child, superviseChild } from '#cli/dev/supervisor.ts'
+import { startRoles } from '#cli/dev/roles.ts'
 import { startTraffic } from '#cli/dev/traffic.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
@@ -31,6 +32,14 @@ const options = {
     min: 1,
     max: 65_535,
     help: "the gateway's port; if taken, the next free one",
+  },
+  masters: {
+    flag: 'masters',
+    type: 'integer',
+    default: '1',
+    min: 1,
+    max: 8,
+    help: 'how many masters beside the one client; each block is published by the first that is ready',
   },
   replicas: { flag: 'replicas', type: 'integer', default: '2', min: 1, max: 16, help: 'how many replicas' },
   blockTimeMs: {
@@ -74,7 +83,7 @@ export const devCommand = defineCommand({
   summary: 'a whole cluster on this machine: anvil, feed host, master, replicas, gateway',
   text: `
 Starts each role as a process of its own and keeps them running until ctrl-C, which leaves nothing behind.
-  drover dev --replicas 3 --block-time 250ms
+  drover dev --masters 2 --replicas 3 --block-time 250ms
   drover dev --client ws://127.0.0.1:8546 --genesis genesis.json --data ./cluster`,
   options,
   async run({ values }) {
@@ -121,7 +130,8 @@ async function startCluster(values: DevOptions, log: Logger, scope: Scope): Prom
     values.clientUrl === undefined ? await startOwnAnvil(values, dir, genesisPath, log, scope) : undefined
   const client = values.clientUrl ?? (anvil as Anvil).webSocket
   const starter = childStarter(values, log, scope)
-  const replicas = await startRoles({ values, dir, port, genesisPath, client }, starter, scope)
+  const plan = { masters: values.masters, replicas: values.replicas, dir, port, genesisPath, client }
+  const roles = await startRoles(plan, starter, scope)
 
   const gateway = `http://127.0.0.1:${port}`
   await untilServing(gateway, values.replicas)
@@ -137,7 +147,8 @@ async function startCluster(values: DevOptions, log: Logger, scope: Scope): Prom
     note: port === values.port ? undefined : `port ${values.port} is taken, so the gateway is on ${port}`,
     addresses: [
       ['gateway', gateway],
-      ...replicas.map(({ id, url }) => [id, url] as const),
+      ...roles.replicas.map(({ id, url }) => [id, url] as const),
+      ...roles.masters.map(({ id, url }) => [id, `${url} (forward port)`] as const),
       ['client', anvil?.http ?? client],
       ['data', values.dataPath === undefined ? `${dir} (removed at the end)` : dir],
     ],
@@ -145,73 +156,13 @@ async function startCluster(values: DevOptions, log: Logger, scope: Scope): Prom
   }
 }
 
-interface RolesPlan {
-  readonly values: DevOptions
-  readonly dir: string
-  readonly port: number
-  readonly genesisPath: string
-  readonly client: string
-}
-
-/** Feed host, master, replicas and gateway; resolves when each has said that it is ready. */
-async function startRoles(
-  { values, dir, port, genesisPath, client }: RolesPlan,
-  { start }: ChildStarter,
-  scope: Scope,
-): Promise<{ readonly id: string; readonly url: string }[]> {
-  // Sockets have short path limits, and a data folder may lie anywhere.
-  const sockets = mkdtempSync(join(tmpdir(), 'drover-'))
-  scope.defer(() => rmSync(sockets, { recursive: true, force: true }))
-
-  const feed = `unix:${join(sockets, 'feed')}`
-  await start('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
-  const forwardPort = await anyFreePort()
-  const chain = ['--genesis', genesisPath, '--feed', feed]
-  const children = [
-    start(
-      'master',
-      ...['master', '--id', 'm1', '--client', client, ...chain],
-      ...['--data', join(dir, 'm1'), '--forward-port', String(forwardPort)],
-    ),
-  ]
-  const replicas: { link: string; url: string; id: string }[] = []
-  for (let i = 1; i <= values.replicas; i++) {
-    const id = `r${i}`
-    const replicaPort = String(await anyFreePort())
-    const link = `unix:${join(sockets, id)}`
-    replicas.push({ id, link, url: `http://127.0.0.1:${replicaPort}` })
-    children.push(
-      start(
-        id,
-        ...['replica', '--id', id, ...chain],
-        ...['--data', join(dir, id), '--port', replicaPort, '--link', link],
-      ),
-    )
-  }
-  children.push(
-    start(
-      'gateway',
-      ...['gateway', '--port', String(port), '--masters', `http://127.0.0.1:${forwardPort}`],
-      ...['--replicas', replicas.map(({ link }) => link).join(',')],
-    ),
-  )
-  await Promise.all(children.map(({ ready }) => ready))
-  return replicas
-}
-
-interface ChildStarter {
-  start(name: string, ...args: string[]): Child
-  /** From now on whoever ends is started again. */
-  isUp(): void
-}
-
 /** A role that ends before the cluster is up has wrong options, folders or chains: starting it again would not help, so that is the end. */
-function childStarter(values: DevOptions, log: Logger, scope: Scope): ChildStarter {
+function childStarter(values: DevOptions, log: Logger, scope: Scope) {
   const main = new URL('../main.ts', import.meta.url).pathname
   const level = values.logLevel === 'info' ? 'warn' : values.logLevel
   let isUp = false
   return {
-    start(name, ...args) {
+    start(name: string, ...args: string[]): Child {
       scope.signal.throwIfAborted()
       const started = superviseChild(
         name,
@@ -232,7 +183,8 @@ function childStarter(values: DevOptions, log: Logger, scope: Scope): ChildStart
       scope.defer(() => started.stop())
       return started
     },
-    isUp() {
+    /** From now on whoever ends is started again. */
+    isUp(): void {
       isUp = true
     },
   }
