@@ -146,11 +146,16 @@ export class GethNode {
   }
 }
 
-export function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-  })
-  return promise
+/** Below the range from which systems give ports to connections: one that waits for its process, killed and started again, is not taken by those. */
+const PORTS = { from: 10_000, to: 32_000 }
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const server = createServer()
+    server.on('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    if (await promise) return port
+  }
 }

@@ -25,8 +25,10 @@ export async function startCluster(options: {
   readonly horizon?: number
   /** Options of the last replica alone. */
   readonly lastReplica?: readonly string[]
+  /** Made before, with what a folder of it shall be (a mount of its own). */
+  readonly dir?: string
 }): Promise<Cluster> {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-e2e-'))
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'drover-e2e-'))
   const feedAddress = `unix:${join(dir, 'feed.sock')}`
   const gatewayPort = await freePort()
   const common = ['--log-format', 'people']

@@ -10,16 +10,24 @@ export async function post(
   url: string,
   body: unknown,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<Response> {
   return fetch(url, {
     method: 'POST',
+    ...(signal && { signal }),
     headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
 }
 
-export async function answer(url: string, method: string, params: readonly unknown[]): Promise<RpcAnswer> {
-  return (await (await post(url, { jsonrpc: '2.0', id: 1, method, params })).json()) as RpcAnswer
+export async function answer(
+  url: string,
+  method: string,
+  params: readonly unknown[],
+  signal?: AbortSignal,
+): Promise<RpcAnswer> {
+  const response = await post(url, { jsonrpc: '2.0', id: 1, method, params }, {}, signal)
+  return (await response.json()) as RpcAnswer
 }
 
 /** @throws where the answer is an error */

@@ -1,0 +1,99 @@
+/** What must hold of a cluster after whatever was done to it: it goes on, every block is on the feed once, replicas are exact to the row. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DEV_ACCOUNTS } from '#cli/dev/genesis.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import { createTransport } from '#platform/net/transport.ts'
+import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { comparable, dumpTables } from '#state/testing/dump.ts'
+import type { Anvil } from '#test/master/anvil.ts'
+import type { Cluster } from '#test/support/cluster.ts'
+import { DroverProcess } from '#test/support/drover-process.ts'
+import { answer, result } from '#test/support/json-rpc.ts'
+import { waitFor } from '#test/support/wait.ts'
+import { decodeRecord } from '#wire/record.ts'
+
+const RETURN_MS = 20_000
+
+export async function grows(url: string, blocks: number): Promise<void> {
+  const number = async (): Promise<number> => Number(await result(url, 'eth_blockNumber'))
+  const from = await waitFor(`an answer at ${url}`, RETURN_MS, number)
+  await waitFor(`${blocks} more blocks at ${url}`, RETURN_MS, async () =>
+    (await number()) >= from + blocks ? true : undefined,
+  )
+}
+
+export async function eachBlockOnce(cluster: Cluster): Promise<void> {
+  const log = await openRemoteRecordLog(cluster.feedAddress, createTransport())
+  const { next } = await log.bounds()
+  const whole = new Map<string, number>()
+  const numbers = new Set<number>()
+  for (let at = 0; at < next; ) {
+    const records = await log.read(at, { maxBytes: 1e6 })
+    for (const { bytes } of records) {
+      const { body } = decodeRecord(bytes)
+      if (body.kind !== 'framePart' || body.index !== body.count - 1) continue
+      whole.set(body.block.hash, (whole.get(body.block.hash) ?? 0) + 1)
+      numbers.add(body.block.number)
+    }
+    at += records.length
+  }
+  await log.close()
+  assert.deepEqual(
+    [...whole].filter(([, times]) => times !== 1),
+    [],
+  )
+  const highest = Math.max(...numbers)
+  for (let number = 1; number <= highest; number++)
+    assert.ok(numbers.has(number), `block ${number} is on the feed`)
+}
+
+export async function likeFromScratch(cluster: Cluster, genesisFile: string): Promise<void> {
+  const data = join(cluster.dir, 'scratch')
+  const scratch = new DroverProcess(
+    'replica',
+    ...['--id', 'scratch', '--genesis', genesisFile, '--feed', cluster.feedAddress, '--data', data],
+    ...['--port', '0', '--link', `unix:${join(cluster.dir, 'scratch.sock')}`, '--log-format', 'people'],
+  )
+  await scratch.start()
+  await waitFor('the new replica at the end of the feed', RETURN_MS, () =>
+    scratch.log.includes('at the end of the feed') ? true : undefined,
+  )
+  await scratch.stop()
+  for (const { process } of cluster.replicas) await process.stop()
+  const dump = async (dir: string) => {
+    const kv = openLmdb({ path: join(dir, 'store'), mode: 'reader', durable: false })
+    try {
+      return comparable(dumpTables(kv))
+    } finally {
+      await kv.close()
+    }
+  }
+  const expected = await dump(data)
+  assert.ok(expected.accounts.length > 0 && expected.headers.length > 10)
+  for (const name of ['r1', 'r2']) assert.deepEqual(await dump(join(cluster.dir, name)), expected, name)
+}
+
+/** Stops the chain, and compares each replica's head and accounts with the client's. */
+export async function exactReplicas(cluster: Cluster, anvil: Anvil): Promise<void> {
+  await answer(anvil.http, 'evm_setIntervalMining', [0])
+  const block = (await result(anvil.http, 'eth_getBlockByNumber', ['latest', false])) as {
+    readonly number: string
+    readonly hash: string
+  }
+  for (const { url } of cluster.replicas) {
+    await waitFor(`${url} at ${block.number}`, RETURN_MS, async () => {
+      const latest = (await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: string }
+      return latest.hash === block.hash ? true : undefined
+    })
+    for (const account of DEV_ACCOUNTS) {
+      for (const method of ['eth_getBalance', 'eth_getTransactionCount']) {
+        assert.equal(
+          await result(url, method, [account, 'latest']),
+          await result(anvil.http, method, [account, 'latest']),
+          `${method} ${account}`,
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** A cluster under fire: anvil with traffic, and feed host, master, replicas and gateway as processes of their own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import { Anvil } from '#test/master/anvil.ts'
+import { grows } from '#test/cluster/judge.ts'
+import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import { answer } from '#test/support/json-rpc.ts'
+
+const TRAFFIC_EVERY_MS = 50
+
+interface Miner {
+  stop(): Promise<void>
+  start(): void
+}
+
+export interface Rig {
+  readonly dir: string
+  readonly genesisFile: string
+  readonly anvil: Anvil
+  readonly cluster: Cluster
+  /** Stops and starts the making of blocks. */
+  readonly miner: Miner
+  /** No more blocks, no more transactions. */
+  quiet(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openRig(options: {
+  readonly blockTimeMs: number
+  readonly replicas?: number
+  /** Makes folders of the cluster before it starts: `feed`, `m1`, `r1`. */
+  readonly prepare?: (dir: string) => void
+}): Promise<Rig> {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-fire-'))
+  const genesisFile = join(dir, 'genesis.json')
+  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
+  options.prepare?.(dir)
+  const anvil = await Anvil.start(genesisFile)
+  const miner = createMiner(anvil, options.blockTimeMs)
+  miner.start()
+  const traffic = setInterval(() => {
+    const [from, to] = DEV_ACCOUNTS
+    void answer(anvil.http, 'eth_sendTransaction', [{ from, to, value: '0x7' }]).catch(() => {})
+  }, TRAFFIC_EVERY_MS)
+  const end = async (): Promise<void> => {
+    clearInterval(traffic)
+    await miner.stop()
+    await anvil.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    const cluster = await startCluster({
+      client: anvil.webSocket,
+      genesisFile,
+      replicas: options.replicas ?? 2,
+      dir,
+    })
+    await grows(cluster.gateway.url, 3)
+    return {
+      dir,
+      genesisFile,
+      anvil,
+      cluster,
+      miner,
+      async quiet() {
+        clearInterval(traffic)
+        await miner.stop()
+      },
+      async close() {
+        await cluster.stop()
+        await end()
+      },
+    }
+  } catch (thrown) {
+    await end()
+    throw thrown
+  }
+}
+
+/** Not anvil's own interval, which cannot be told to begin after a chain has been loaded. */
+function createMiner(anvil: Anvil, everyMs: number): Miner {
+  let timer: NodeJS.Timeout | undefined
+  let mining: Promise<unknown> = Promise.resolve()
+  return {
+    async stop() {
+      clearInterval(timer)
+      await mining
+    },
+    start() {
+      timer = setInterval(() => {
+        mining = anvil.mine().catch(() => {})
+      }, everyMs)
+    },
+  }
+}

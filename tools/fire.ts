@@ -1,0 +1,72 @@
+/**
+ * `npm run fire -- PART [--quick] [--flag value …]`: runs test/fire/PART.fire.ts, or all of them. Each prints a line with its verdict and one
+ * of JSON with its counts; the exit code is 1 where something did not hold, and a facility that is missing here is named.
+ */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Fire, FireReport } from '#test/fire/fire.ts'
+
+/** Violations that are printed; the count says how many there were. */
+const SHOWN_MAX = 20
+
+const dir = join(import.meta.dirname, '..', 'test', 'fire')
+const names = readdirSync(dir).flatMap((file) => (file.endsWith('.fire.ts') ? [file.slice(0, -8)] : []))
+
+const [part, ...words] = process.argv.slice(2)
+if (part === undefined || (part !== 'all' && !names.includes(part))) {
+  console.error(
+    `usage: npm run fire -- PART [--quick] [--flag value]; PART is all, or one of: ${names.join(', ')}`,
+  )
+  process.exit(2)
+}
+const rest = words.filter((word) => word !== '--quick')
+if (rest.length % 2 !== 0 || rest.some((word, i) => word.startsWith('--') !== (i % 2 === 0))) {
+  console.error(`fire ${part}: ${rest.join(' ')} is not a list of --flag value`)
+  process.exit(2)
+}
+const flags = Object.fromEntries(
+  rest.flatMap((word, i) => (i % 2 === 0 ? [[word.slice(2), rest[i + 1] ?? '']] : [])),
+)
+
+let held = true
+for (const name of part === 'all' ? names : [part]) {
+  const { fire } = (await import(join(dir, `${name}.fire.ts`))) as { fire: Fire }
+  const missing = fire.missing?.()
+  if (missing !== undefined) {
+    console.log(`fire ${name}: not run, ${missing}`)
+    console.log(JSON.stringify({ fire: name, ran: false, missing: [missing] }))
+    continue
+  }
+  console.error(`${name}: ${fire.summary}`)
+  const started = performance.now()
+  const report = await fire.run({
+    quick: words.includes('--quick'),
+    flags,
+    say: (line) => console.error(`  ${line}`),
+  })
+  print(name, report, (performance.now() - started) / 1_000)
+  held &&= report.violations.length === 0
+}
+process.exit(held ? 0 : 1)
+
+function print(
+  name: string,
+  { verdict, violations, counts, missing = [] }: FireReport,
+  seconds: number,
+): void {
+  for (const violation of violations.slice(0, SHOWN_MAX)) console.log(`  violated: ${violation}`)
+  for (const one of missing) console.log(`  missing here: ${one}`)
+  const outcome = violations.length === 0 ? 'held' : `FAILED (${violations.length} violations)`
+  console.log(`fire ${name}: ${outcome}: ${verdict} (${Math.round(seconds)} s)`)
+  const shown = violations.slice(0, SHOWN_MAX)
+  console.log(
+    JSON.stringify({
+      fire: name,
+      ran: true,
+      ok: violations.length === 0,
+      counts,
+      missing,
+      violations: shown,
+    }),
+  )
+}
