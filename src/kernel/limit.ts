@@ -27,6 +27,7 @@ export type LimitUnit =
   | 'levels'
   | 'characters'
   | 'headers'
+  | 'chunks'
   | 'transactions'
   | 'attempts'
   | 'readers'

@@ -47,8 +47,11 @@ export interface HttpResponse {
 export interface HttpListener {
   readonly host: string
   readonly port: number
-  /** Stops accepting, lets open requests end for at most `graceMs`, then cuts. */
-  close(options: { readonly graceMs: number }): Promise<void>
+  /**
+   * Stops accepting, lets open requests end for at most `graceMs`, then cuts. Connections on which nothing is asked are ended after
+   * `idleGraceMs` (0 where it is not given): until then their clients may be in the middle of sending.
+   */
+  close(options: { readonly graceMs: number; readonly idleGraceMs?: number }): Promise<void>
 }
 
 export interface HttpClient {

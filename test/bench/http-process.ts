@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createHttpServer } from '#platform/http/server.ts'
 import type { HttpServer } from '#ports/http.ts'
 
-export const CONSTANT_SERVERS = ['node:http', 'port over node:http'] as const
+export const CONSTANT_SERVERS = ['node:http', 'port over node:http', 'own'] as const
 export type ConstantServer = (typeof CONSTANT_SERVERS)[number]
 
 const HOST = '127.0.0.1'
@@ -43,7 +43,8 @@ async function listenPort(server: HttpServer): Promise<number> {
 
 const listen: Record<ConstantServer, () => Promise<number>> = {
   'node:http': listenBare,
-  'port over node:http': () => listenPort(createHttpServer()),
+  'port over node:http': () => listenPort(createHttpServer('node')),
+  own: () => listenPort(createHttpServer('own')),
 }
 
 if (import.meta.main) {
