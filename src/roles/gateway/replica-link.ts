@@ -93,7 +93,8 @@ export function openReplicaLink(
   connection.onLost((cause) => {
     late.cancel()
     requests.end()
-    opened.reject(cause)
+    // Whatever a socket says of it (a reset, or nothing at all), to whoever wanted this link it is one kind of failure.
+    opened.reject(new Fault('net/lost', `${address} went away before its greeting`, { address }, { cause }))
     ended.resolve(cause)
   })
   connection.onMessage((bytes) => {
