@@ -123,7 +123,7 @@ test('an id comes back digit by digit', () => {
 test('bytes that are no UTF-8 and texts that are no JSON are a parse error', () => {
   const error = refused(-32700, 'parse error')
   assert.deepEqual(refusal(readBody(Uint8Array.of(0x22, 0xff, 0x22))), error)
-  for (const text of ['{', '}', '[', '[1', '{"a":1', '{}x', '[{},]', '{"a" 1}', '"', '[{]}'])
+  for (const text of ['{', '}', '[', '[1', '{"a":1', '{}x', '[{},]', '{"a" 1}', '"', '[{]}', '[1}', '[{}}'])
     assert.deepEqual(refusal(read(text)), error, text)
 })
 

@@ -44,7 +44,8 @@ export function outline(text: string, limits: OutlineLimits): Outline {
     }
     if (kind === 4 && (!batch || depth > 1)) continue
     if (kind === 3 && --depth > 0) continue
-    if (depth < 0) return { kind: 'malformed' }
+    // Each element is judged by JSON.parse; the bracket that ends the batch is part of none.
+    if (depth < 0 || (batch && kind === 3 && text[i] !== ']')) return { kind: 'malformed' }
     if (batch) {
       if (ranges.length === limits.elementsMax) return { kind: 'tooManyElements', ranges }
       ranges.push([from, i])
