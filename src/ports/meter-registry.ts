@@ -9,26 +9,52 @@ export interface MeterRegistry extends Meter {
   render(): string
 }
 
+export type MetricType = 'counter' | 'gauge' | 'histogram'
+
+/** One number of one series. */
+export interface Cell {
+  value: number
+}
+
+/** Where the numbers of a registry live: in its own memory, or where other threads see them too (shared-meters.ts). */
+export interface MeterCells {
+  declare(name: string, help: string, type: MetricType): void
+  /** @param key name and labels, as they are rendered */
+  cell(name: string, key: string): Cell
+}
+
 /** Label combinations of one metric; over it a new one is a bug (labels come from closed sets). */
 const SERIES_MAX = 1_000
 
-interface Cell {
-  value: number
+const OWN_CELLS: MeterCells = { declare: () => {}, cell: () => ({ value: 0 }) }
+
+interface Series {
+  readonly name: string
+  readonly cells: Map<string, Cell>
 }
-type Series = Map<string, Cell>
 
-export function createMeterRegistry(): MeterRegistry {
-  const metrics = new Map<string, { help: string; type: string; series: Series }>()
+export function createMeterRegistry(source: MeterCells = OWN_CELLS): MeterRegistry {
+  const metrics = new Map<string, { help: string; type: MetricType; series: Series }>()
 
-  const declare = (name: string, help: string, type: string): Series => {
+  const declare = (name: string, help: string, type: MetricType): Series => {
     const known = metrics.get(name)
     if (known !== undefined) {
       assert(known.type === type, `the metric ${name} is declared with one type`)
       return known.series
     }
-    const series: Series = new Map()
+    const series: Series = { name, cells: new Map() }
     metrics.set(name, { help, type, series })
+    source.declare(name, help, type)
     return series
+  }
+  const cell = ({ name, cells }: Series, key: string): Cell => {
+    let found = cells.get(key)
+    if (found === undefined) {
+      assert(cells.size < SERIES_MAX, 'labels come from closed sets')
+      found = source.cell(name, key)
+      cells.set(key, found)
+    }
+    return found
   }
 
   return {
@@ -66,7 +92,7 @@ export function createMeterRegistry(): MeterRegistry {
       let out = ''
       for (const [name, { help, type, series }] of metrics) {
         out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
-        for (const [key, { value }] of series) out += `${key} ${value}\n`
+        for (const [key, { value }] of series.cells) out += `${key} ${value}\n`
       }
       return out
     },
@@ -86,16 +112,6 @@ function byLabels<T>(make: (labels: Labels) => T): (labels: Labels | undefined) 
     }
     return found
   }
-}
-
-function cell(series: Series, key: string): Cell {
-  let found = series.get(key)
-  if (found === undefined) {
-    assert(series.size < SERIES_MAX, 'labels come from closed sets')
-    found = { value: 0 }
-    series.set(key, found)
-  }
-  return found
 }
 
 function text(labels: Labels): string {
