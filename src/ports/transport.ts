@@ -10,6 +10,8 @@ export interface Transport {
 export interface Listener {
   /** As others connect to it; the real port in place of 0. */
   readonly address: string
+  /** Accepts nobody any more and leaves the address; connections that are there stay. */
+  stopListening(): Promise<void>
   close(): Promise<void>
 }
 

@@ -20,6 +20,8 @@ import {
   LINK_VERSION,
   type LinkHead,
   REFUSALS,
+  STREAMS_MAX,
+  streamAddress,
   type ToGateway,
   type ToReplica,
 } from './link.ts'
@@ -56,6 +58,7 @@ const toGateway: fc.Arbitrary<ToGateway> = fc.oneof(
     genesisHash: hash,
     generation: u32,
     replica: text,
+    streams: fc.integer({ min: 1, max: STREAMS_MAX }),
   }),
   record({
     kind: fc.constant('status'),
@@ -168,3 +171,10 @@ test('an endless answer is refused at its limit', () => {
 function isLinkFault(thrown: unknown): boolean {
   return thrown instanceof Fault && thrown.code === 'wire/link'
 }
+
+test("a replica's streams listen at the next ports, or at the next names of its socket", () => {
+  const three = (first: string): string[] => [0, 1, 2].map((n) => streamAddress(first, n))
+  assert.deepEqual(three('127.0.0.1:8556'), ['127.0.0.1:8556', '127.0.0.1:8557', '127.0.0.1:8558'])
+  assert.deepEqual(three('[::1]:8556'), ['[::1]:8556', '[::1]:8557', '[::1]:8558'])
+  assert.deepEqual(three('unix:/run/r1'), ['unix:/run/r1', 'unix:/run/r1.1', 'unix:/run/r1.2'])
+})

@@ -8,7 +8,7 @@ import type { Piece } from './link-answer.ts'
 import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Changes with every change of these bytes. Another version is refused by name in the handshake. */
-export const LINK_VERSION = 1
+export const LINK_VERSION = 2
 /** Longest time between two statuses of one replica. */
 export const STATUS_EVERY_MS = 100
 
@@ -55,6 +55,19 @@ export interface ReplicaHello {
   readonly genesisHash: BlockHash
   readonly generation: number
   readonly replica: string
+  /** Streams that this replica has: one for each of its answer threads, at `streamAddress(address, 0 … streams - 1)`. */
+  readonly streams: number
+}
+
+/** Streams of one replica at most. */
+export const STREAMS_MAX = 64
+
+/** Where the nth stream of a replica listens whose first listens at `first`: the next ports, or the next names of the socket. */
+export function streamAddress(first: string, n: number): string {
+  if (n === 0) return first
+  if (first.startsWith('unix:')) return `${first}.${n}`
+  const colon = first.lastIndexOf(':')
+  return `${first.slice(0, colon)}:${Number(first.slice(colon + 1)) + n}`
 }
 
 export interface ReplicaStatus {
@@ -129,7 +142,7 @@ export function encodeToGateway(message: ToGateway): Uint8Array {
   switch (message.kind) {
     case 'hello':
       out.u32(message.version).text(message.cluster).u64(message.chainId).hash(message.genesisHash)
-      return out.u32(message.generation).text(message.replica).done()
+      return out.u32(message.generation).text(message.replica).u32(message.streams).done()
     case 'status':
       return writeStatus(out, message)
     case 'piece':
@@ -189,8 +202,9 @@ function readHello(reader: LinkReader): ReplicaHello {
       genesisHash: '0x' as BlockHash,
       generation: 0,
       replica: '',
+      streams: 1,
     }
-  return {
+  const hello = {
     kind: 'hello',
     version,
     cluster: reader.text(),
@@ -198,7 +212,11 @@ function readHello(reader: LinkReader): ReplicaHello {
     genesisHash: reader.hash(),
     generation: reader.u32(),
     replica: reader.text(),
-  }
+    streams: reader.u32(),
+  } as const
+  if (hello.streams === 0 || hello.streams > STREAMS_MAX)
+    throw malformed(`a replica of ${hello.streams} streams`)
+  return hello
 }
 
 function writeStatus(out: LinkWriter, status: ReplicaStatus): Uint8Array {

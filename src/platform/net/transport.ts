@@ -26,6 +26,9 @@ export function createTransport(): Transport {
       await promise
       return {
         address: listeningAt(server, address),
+        async stopListening() {
+          server.close() // leaves the address at once, and removes the name of a Unix socket
+        },
         async close() {
           const closed = Promise.withResolvers<void>()
           server.close(() => closed.resolve())

@@ -49,6 +49,9 @@ export function createMemoryTransport(clock: Clock): MemoryTransport {
       place.accept = onConnection
       return {
         address,
+        async stopListening() {
+          place.accept = undefined
+        },
         async close() {
           place.accept = undefined
           loseAll(place)

@@ -58,6 +58,7 @@ function parse(line: string): HeadInput {
       return {
         kind,
         replica: id,
+        group: id.split('/')[0] as string, // r1/2 is the second stream of r1
         applied: Number(field('applied')),
         head: decided(position, number, finalized),
         routable: !line.includes('catching-up'),
@@ -194,6 +195,7 @@ function play(feed: readonly DecidedHead[], actions: readonly Action[]): number 
       input({
         kind: 'status',
         replica: `${replica}`,
+        group: `${replica % 3}`,
         applied: position + 1,
         head,
         routable: what !== 'catchUp',

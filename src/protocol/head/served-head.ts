@@ -31,7 +31,10 @@ export interface DecidedHead {
 export type HeadInput =
   | {
       readonly kind: 'status'
+      /** One stream of a replica: what can be asked by itself. */
       readonly replica: string
+      /** Streams of one group are threads of one process over one store, and weigh as one. */
+      readonly group: string
       /** Every head decided before this feed position is applied. */
       readonly applied: number
       readonly head: DecidedHead
@@ -54,6 +57,7 @@ export type HeadEffect =
   | { readonly kind: 'arm'; readonly atMs: number }
 
 interface Replica {
+  readonly group: string
   applied: number
   head: DecidedHead
   routable: boolean
@@ -124,6 +128,7 @@ function takeStatus(view: ServedHead, input: HeadInput & { kind: 'status' }, eff
   const wrong = contradiction(view, known, input.head)
   if (wrong !== undefined) effects.push({ kind: 'distrust', replica: input.replica, why: wrong })
   view.replicas.set(input.replica, {
+    group: input.group,
     applied: input.applied,
     head: input.head,
     routable: input.routable && wrong === undefined,
@@ -194,15 +199,20 @@ function firstHead(view: ServedHead, routable: readonly Replica[]): DecidedHead 
   return newest(routable.filter((replica) => replica.applied >= end).map((replica) => replica.head))
 }
 
-/** The newest head that half of the routable replicas hold, or that one of them has held for PATIENCE_MS. */
+/** The newest head that half of the routable replicas hold (in one of their streams), or that one of them has held for PATIENCE_MS. */
 function nextHead(view: ServedHead, routable: readonly Replica[], nowMs: number): DecidedHead | undefined {
   const ready: DecidedHead[] = []
+  const weight = groupsOf(routable)
   for (const { head, sinceMs } of view.next.values()) {
     if (head.finalized.number < (view.served?.finalized.number ?? 0)) continue
-    const held = routable.filter((replica) => holds(replica, head)).length
-    if (held > 0 && (2 * held >= routable.length || nowMs >= sinceMs + PATIENCE_MS)) ready.push(head)
+    const held = groupsOf(routable.filter((replica) => holds(replica, head)))
+    if (held > 0 && (2 * held >= weight || nowMs >= sinceMs + PATIENCE_MS)) ready.push(head)
   }
   return newest(ready)
+}
+
+function groupsOf(replicas: readonly Replica[]): number {
+  return new Set(replicas.map(({ group }) => group)).size
 }
 
 function newest(heads: readonly DecidedHead[]): DecidedHead | undefined {

@@ -32,7 +32,10 @@ export interface FeedHostParts {
 }
 
 /** @throws Fault net/port-in-use, net/refused */
-export async function startFeedHost(address: string, parts: FeedHostParts): Promise<Listener> {
+export async function startFeedHost(
+  address: string,
+  parts: FeedHostParts,
+): Promise<Omit<Listener, 'stopListening'>> {
   const metrics = {
     appended: parts.meter.counter('drover_feedhost_records_appended_total', 'records appended to the log'),
     bytes: parts.meter.counter('drover_feedhost_appended_bytes_total', 'bytes of records appended'),
@@ -61,13 +64,13 @@ export async function startFeedHost(address: string, parts: FeedHostParts): Prom
     })
     connection.onMessage((bytes) => client.take(bytes))
   })
-  const stopListening = parts.log.onAppend(() => {
+  const stopPushing = parts.log.onAppend(() => {
     for (const client of clients) client.push()
   })
   return {
     address: listener.address,
     async close() {
-      stopListening()
+      stopPushing()
       await listener.close()
     },
   }

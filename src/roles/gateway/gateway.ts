@@ -79,6 +79,7 @@ export function startGateway(
         head.take({
           kind: 'status',
           replica: link.address,
+          group: link.group,
           applied: status.applied,
           head: status.head,
           routable: status.phase === 'ready',

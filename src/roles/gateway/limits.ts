@@ -45,6 +45,12 @@ export const gatewayLimits = {
     what: 'time in which a replica must say who it is',
     over: 'the connection is made anew',
   },
+  linkDrainTimeMaxMs: {
+    value: 30_000, // longer than a replica drains
+    unit: 'ms',
+    what: 'time in which a draining replica must have answered what it was asked',
+    over: 'the connection is closed, and another replica is asked',
+  },
   forwardsMax: {
     value: 16,
     unit: 'calls',

@@ -31,6 +31,8 @@ export type Outcome =
 
 export interface ReplicaLink {
   readonly address: string
+  /** The replica that it is a stream of, by the address in the list. */
+  readonly group: string
   readonly hello: ReplicaHello
   inFlight(): number
   /** Never rejects. `late` when `deadlineMs` have passed; `lost` when the stream is, or nobody waits any more. */
@@ -56,7 +58,7 @@ export interface LinkEvents {
 /** @throws Fault gateway/handshake, wire/link, net/lost */
 export function openReplicaLink(
   connection: Connection,
-  address: string,
+  { address, group }: { readonly address: string; readonly group: string },
   parts: { readonly gateway: string; readonly clock: Clock } & LinkEvents,
 ): Promise<ReplicaLink> {
   const opened = Promise.withResolvers<ReplicaLink>()
@@ -78,6 +80,7 @@ export function openReplicaLink(
     late.cancel()
     link = {
       address,
+      group,
       hello: message,
       inFlight: requests.count,
       ask: requests.ask,

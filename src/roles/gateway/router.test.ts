@@ -57,6 +57,7 @@ async function rig(
         head.take({
           kind: 'status',
           replica: link.address,
+          group: link.group,
           applied: status.applied,
           head: status.head,
           routable: status.phase === 'ready',

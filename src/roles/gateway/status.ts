@@ -30,6 +30,8 @@ export interface ReplicaLine {
   /** Blocks behind the highest block announced; null while away. */
   readonly lag: number | null
   readonly inFlight: number
+  /** Its answer threads that are linked. */
+  readonly streams: number
   readonly routable: boolean
 }
 
@@ -65,8 +67,10 @@ export function describeGateway(facts: StatusFacts): GatewayStatus {
 }
 
 function describeReplica(address: string, facts: StatusFacts, highest: number): ReplicaLine {
-  const link = facts.links.get(address)
-  const status = link && facts.statuses.get(address)
+  const streams = [...facts.links.all()].filter(({ group }) => group === address)
+  // They read one store: any of them tells of it.
+  const link = facts.links.get(address) ?? streams[0]
+  const status = link && facts.statuses.get(link.address)
   return {
     address,
     id: link?.hello.replica ?? address,
@@ -74,7 +78,8 @@ function describeReplica(address: string, facts: StatusFacts, highest: number): 
     position: status?.head.position ?? null,
     head: status?.head.head.number ?? null,
     lag: status === undefined ? null : Math.max(0, highest - status.head.head.number),
-    inFlight: link?.inFlight() ?? 0,
-    routable: facts.holders.includes(address),
+    inFlight: streams.reduce((sum, stream) => sum + stream.inFlight(), 0),
+    streams: streams.length,
+    routable: streams.some((stream) => facts.holders.includes(stream.address)),
   }
 }

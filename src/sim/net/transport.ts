@@ -13,6 +13,7 @@ export function createTransport(life: Life, network: Network): Transport {
       })
       return {
         address,
+        stopListening: async () => listening.close(),
         async close() {
           listening.close()
           for (const end of open) end.close()

@@ -47,6 +47,7 @@ export async function startStubReplica(
     readonly at: HeadContext
     readonly feedEnd?: number
     readonly chainId?: number
+    readonly streams?: number
   },
   parts: { readonly transport: Transport; readonly clock: Clock },
 ): Promise<StubReplica> {
@@ -70,6 +71,7 @@ export async function startStubReplica(
         genesisHash: block(0).hash,
         generation: 1,
         replica: `replica at ${options.address}`,
+        streams: options.streams ?? 1,
       },
     },
     {
