@@ -70,9 +70,12 @@ Executes every block of the client's chain, publishes what is proven, and passes
 
       const channel = new MessageChannel()
       const entry = new URL('../thread/executor.ts', import.meta.url)
-      await startThread(scope, 'executor', entry, { options: values, follower: channel.port2 }, [
-        channel.port2,
-      ])
+      await startThread(scope, {
+        name: 'executor',
+        entry,
+        data: { options: values, follower: channel.port2 },
+        transfer: [channel.port2],
+      })
       scope.defer(() => channel.port1.close())
       const follower = createFollower(
         { id: values.id, cluster: values.cluster, beatMs: values.beatMs },

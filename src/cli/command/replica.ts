@@ -1,17 +1,16 @@
-/** `drover replica`: one process with an applier thread and an answer thread. */
+/** `drover replica`: one process with an applier thread and answer threads. */
 import { readFileSync } from 'node:fs'
-import { MessageChannel } from 'node:worker_threads'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
-import { startThread } from '#cli/process/worker.ts'
+import { startReplicaThreads } from '#cli/process/replica-threads.ts'
 import { httpLimits } from '#platform/http/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
+import { claimPort } from '#platform/net/port-claim.ts'
 import { createProcessMemory } from '#platform/memory/memory.ts'
 import { SHARED_MEMORY_BYTES, shareMemory } from '#platform/memory/shared.ts'
 import { memoryLimits } from '#ports/memory-guard.ts'
-import { BOARD_BYTES } from '#roles/replica/board.ts'
 import { replicaLimits } from '#roles/replica/limits.ts'
 import { replicaOptions } from '#roles/replica/options.ts'
 import { rpcLimits } from '#rpc/limits.ts'
@@ -31,7 +30,10 @@ Follows a feed from where its store stands and answers at one exact block.
     installCommittedCore()
     readGenesis(values.genesisPath)
     await runService('replica', log, async (scope) => {
-      const board = new SharedArrayBuffer(BOARD_BYTES)
+      const claim = await claimPort(values.host, values.port)
+      scope.defer(() => claim.release())
+      if (!claim.canShare)
+        log.warn('this system does not share a port among threads: one answer thread', { port: claim.port })
       const memory = new SharedArrayBuffer(SHARED_MEMORY_BYTES)
       const processMemory = createProcessMemory({ maxBytes: values.memoryMaxBytes })
       shareMemory(processMemory, memory)
@@ -40,30 +42,10 @@ Follows a feed from where its store stands and answers at one exact block.
         memoryLimits.memoryReadEveryMs.value,
       )
       scope.defer(() => clearInterval(reading))
-      const news = new MessageChannel()
-      const metrics = new MessageChannel()
-      const thread = (entry: string) => new URL(`../thread/${entry}.ts`, import.meta.url)
-      // The writer first: it makes the store, and threads share its map (platform/lmdb).
-      await startThread(
+      await startReplicaThreads(
+        { replica: values, clientVersion: `drover/v${version()}`, port: claim, memory },
+        log,
         scope,
-        'applier',
-        thread('applier'),
-        { options: values, board, answerers: news.port1, metrics: metrics.port1 },
-        [news.port1, metrics.port1],
-      )
-      await startThread(
-        scope,
-        'answerer',
-        thread('answerer'),
-        {
-          options: values,
-          clientVersion: `drover/v${version()}`,
-          board,
-          memory,
-          applier: news.port2,
-          metrics: metrics.port2,
-        },
-        [news.port2, metrics.port2],
       )
       return { link: values.link }
     })

@@ -53,7 +53,7 @@ export async function startRoles(
     const link = `unix:${join(sockets, id)}`
     replicas.push({ id, link, url: `http://127.0.0.1:${port}` })
     const place = ['--id', id, '--data', join(dir, id), '--port', port, '--link', link]
-    children.push(start(id, 'replica', ...chain, ...place))
+    children.push(start(id, 'replica', ...chain, ...place, '--answer-threads', '1'))
   }
   const links = replicas.map(({ link }) => link).join(',')
   const forward = masters.map(({ url }) => url).join(',')

@@ -15,9 +15,12 @@ import { readShared } from '#platform/memory/shared.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { startMemoryGuard } from '#ports/memory-guard.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
+import type { Scope } from '#ports/scope.ts'
+import { renderSharedMeters, sharedCells } from '#ports/shared-meters.ts'
 import { type AnswererAsks, type ApplierNews, createBoard } from '#roles/replica/board.ts'
+import { replicaLimits } from '#roles/replica/limits.ts'
 import type { ReplicaOptions } from '#roles/replica/options.ts'
-import { startServing } from '#roles/replica/serving.ts'
+import { type Serving, startServing } from '#roles/replica/serving.ts'
 import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'
 
@@ -26,25 +29,27 @@ export interface AnswererThreadData {
   readonly clientVersion: string
   readonly board: SharedArrayBuffer
   readonly memory: SharedArrayBuffer
+  readonly meters: SharedArrayBuffer
+  readonly region: number
   readonly applier: MessagePort
-  readonly metrics: MessagePort
+  /** Where this thread's link listens, how many there are, and whether another thread still has the address. */
+  readonly link: { readonly address: string; readonly streams: number; readonly isFree: boolean }
+  /** Other threads listen on the same port. */
+  readonly sharesPort: boolean
 }
 
 const CLOSE_GRACE_MS = 2_000
+const DRAIN_TIME_MAX_MS = replicaLimits.drainTimeMaxMs.value
 
-const { options, clientVersion, board, memory, applier, metrics } = workerData as AnswererThreadData
+const data = workerData as AnswererThreadData
+const { options, memory, meters, applier, link } = data
 
-await runThread('answerer', async (scope) => {
+await runThread('answerer', async ({ scope, onOrder, say, end }) => {
   installCommittedCore()
   const log = loggerFor(options.id, options)
-  const meter = createMeterRegistry()
-  let applierMetrics = ''
-  metrics.on('message', (text: string) => (applierMetrics = text))
-  // Open ports would keep the thread alive.
-  scope.defer(() => {
-    applier.close()
-    metrics.close()
-  })
+  const meter = createMeterRegistry(sharedCells(meters, data.region))
+  // An open port would keep the thread alive.
+  scope.defer(() => applier.close())
   const compress = createZstd()
   const clock = createClock()
   const guard = startMemoryGuard(
@@ -58,11 +63,17 @@ await runThread('answerer', async (scope) => {
     scope,
   )
 
+  const board = createBoard(data.board)
+  const linkFree = Promise.withResolvers<void>()
+  if (link.isFree) linkFree.resolve()
+  scope.defer(() => linkFree.resolve())
+
   const serving = await startServing(
     {
       id: options.id,
-      link: options.link,
-      clientVersion,
+      link: link.address,
+      streams: link.streams,
+      clientVersion: data.clientVersion,
       serve: options.serve as 'eager' | 'verified',
       callGasMax: options.callGasMax,
       callTimeMaxMs: options.callTimeMaxMs,
@@ -76,21 +87,47 @@ await runThread('answerer', async (scope) => {
         return openStore(kv, { compress })
       },
       genesis: readGenesis(options.genesisPath),
-      board: createBoard(board),
+      board: board,
       applier: createMailbox<AnswererAsks, ApplierNews>(applier),
       transport: createTransport(),
       clock,
       log,
       meter,
       memory: guard,
-      renderMetrics: () => meter.render() + applierMetrics,
+      renderMetrics: () => renderSharedMeters(meters),
+      linkFree: linkFree.promise,
     },
     scope,
   )
+  // One that joins threads that serve would refuse what they answer.
+  if (board.isReady()) await serving.storeOpened
+  const close = await listen(serving, scope)
+
+  const drain = async (noticeMs: number): Promise<void> => {
+    const draining = serving.drain()
+    void draining.closed.then(() => say('linkLeft'))
+    await clock.sleep(noticeMs, scope.signal)
+    const tooLong = clock.sleep(DRAIN_TIME_MAX_MS, scope.signal)
+    await Promise.all([close(DRAIN_TIME_MAX_MS), Promise.race([draining.done, tooLong])])
+    end()
+  }
+  onOrder((order) => {
+    if (order.kind === 'openLink') linkFree.resolve()
+    if (order.kind === 'drain') scope.spawn('drain', () => drain(order.noticeMs))
+  })
+  log.info('answering', { http: `http://${options.host}:${options.port}`, link: link.address })
+})
+
+/** Returns what ends it: nobody new is taken, and what is open gets so long to end. */
+async function listen(serving: Serving, scope: Scope): Promise<(graceMs: number) => Promise<void>> {
+  const { host, port, bodyBytesMax } = options
+  const shared = data.sharesPort ? { shared: 'reusePort' as const } : {}
   const listener = await createHttpServer().listen(
-    { host: options.host, port: options.port, bodyBytesMax: options.bodyBytesMax, gate: serving.gate },
+    { host, port, bodyBytesMax, gate: serving.gate, ...shared },
     serving.handle,
   )
-  scope.defer(() => listener.close({ graceMs: CLOSE_GRACE_MS }))
-  log.info('answering', { http: `http://${listener.host}:${listener.port}`, link: options.link })
-})
+  let closing: Promise<void> | undefined
+  const close = (graceMs: number): Promise<void> => (closing ??= listener.close({ graceMs }))
+  scope.defer(() => close(CLOSE_GRACE_MS))
+  return close
+}

@@ -11,7 +11,9 @@ import { createTransport } from '#platform/net/transport.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import type { Level } from '#chain/frame.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { sharedCells } from '#ports/shared-meters.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { joinAnswerers } from '#roles/replica/answerers.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { type AnswererAsks, type ApplierNews, createBoard } from '#roles/replica/board.ts'
 import { followFeed } from '#roles/replica/follow-feed.ts'
@@ -22,16 +24,15 @@ import { runThread } from './entry.ts'
 export interface ApplierThreadData {
   readonly options: ReplicaOptions & LogSettings
   readonly board: SharedArrayBuffer
-  readonly answerers: MessagePort
-  readonly metrics: MessagePort
+  readonly meters: SharedArrayBuffer
+  readonly region: number
 }
 
 const MAINTAIN_EVERY_MS = 60_000
-const METRICS_EVERY_MS = 1_000
 
-const { options, board, answerers, metrics } = workerData as ApplierThreadData
+const { options, board, meters, region } = workerData as ApplierThreadData
 
-await runThread('applier', async (scope) => {
+await runThread('applier', async ({ scope, onOrder }) => {
   installCommittedCore()
   const log = loggerFor(options.id, options)
   const genesis = readGenesis(options.genesisPath)
@@ -40,15 +41,23 @@ await runThread('applier', async (scope) => {
   const maintenance = setInterval(() => kv.maintain(), MAINTAIN_EVERY_MS)
   scope.defer(() => clearInterval(maintenance))
   const compress = createZstd()
-  const meter = createMeterRegistry()
-  // One page of metrics a replica: the answering thread renders it, so this one's text travels there.
-  const rendering = setInterval(() => metrics.postMessage(meter.render()), METRICS_EVERY_MS)
-  scope.defer(() => clearInterval(rendering))
+  const meter = createMeterRegistry(sharedCells(meters, region))
   const transport = createTransport()
+  const answerers = joinAnswerers()
+  const ports = new Set<MessagePort>()
+  onOrder((order) => {
+    if (order.kind !== 'addAnswerer') return
+    const { port } = order
+    ports.add(port)
+    const remove = answerers.add(createMailbox<ApplierNews, AnswererAsks>(port))
+    port.on('close', () => {
+      ports.delete(port)
+      remove()
+    })
+  })
   // Open ports would keep the thread alive.
   scope.defer(() => {
-    answerers.close()
-    metrics.close()
+    for (const port of ports) port.close()
   })
 
   scope.spawn('follow the feed', (signal) =>
@@ -67,7 +76,7 @@ await runThread('applier', async (scope) => {
         metrics: createApplierMetrics(meter),
         genesis,
         openLog: () => openRemoteRecordLog(options.feed, transport),
-        answerers: createMailbox<ApplierNews, AnswererAsks>(answerers),
+        answerers: answerers.all,
       },
       signal,
     ),

@@ -3,19 +3,37 @@ import { parentPort } from 'node:worker_threads'
 import { assert } from '#kernel/assert.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
-import type { ThreadNews, ThreadOrder } from '#cli/process/worker.ts'
+import type { ThreadNews, ThreadOrder, ThreadSays } from '#cli/process/worker.ts'
 
-export async function runThread(name: string, start: (scope: Scope) => Promise<void>): Promise<void> {
+/** The thread as its entry file sees it. */
+export interface ThreadLife {
+  readonly scope: Scope
+  /** Orders but `stop`, in order, from the first. */
+  onOrder(take: (order: ThreadOrder) => void): void
+  say(kind: ThreadSays): void
+  /** Ends the thread in order, as if it had been told to. */
+  end(): void
+}
+
+export async function runThread(name: string, start: (life: ThreadLife) => Promise<void>): Promise<void> {
   const parent = parentPort
   assert(parent !== null, 'a thread entry runs in a thread')
   const scope = openScope(name)
   const told = Promise.withResolvers<void>()
-  parent.on('message', (order: ThreadOrder) => {
-    if (order.kind === 'stop') told.resolve()
-  })
+  const early: ThreadOrder[] = []
+  let take = (order: ThreadOrder): void => void early.push(order)
+  parent.on('message', (order: ThreadOrder) => (order.kind === 'stop' ? told.resolve() : take(order)))
   const tell = (news: ThreadNews): void => parent.postMessage(news)
   try {
-    await start(scope)
+    await start({
+      scope,
+      say: (kind) => tell({ kind }),
+      end: () => told.resolve(),
+      onOrder(next) {
+        take = next
+        for (const order of early) next(order)
+      },
+    })
     tell({ kind: 'started' })
     await Promise.race([told.promise, scope.failed])
     await scope.close()

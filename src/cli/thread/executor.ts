@@ -25,7 +25,7 @@ const MAINTAIN_EVERY_MS = 60_000
 
 const { options, follower } = workerData as ExecutorThreadData
 
-await runThread('executor', async (scope) => {
+await runThread('executor', async ({ scope }) => {
   installCommittedCore()
   const kv = openLmdb({ path: join(options.dataPath, 'store'), mode: 'writer', durable: true })
   scope.defer(() => kv.close())

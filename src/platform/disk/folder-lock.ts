@@ -1,5 +1,5 @@
 /**
- * One process at a time for a folder that only one may write. The lock file names its holder; one that is dead (its pid is gone, or belongs
+ * One process at a time for a folder that only one may write, or for a port that the system would let several share. The lock file names its holder; one that is dead (its pid is gone, or belongs
  * to a process started later) is taken over.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,9 +20,30 @@ export interface Held {
   readonly what: string
 }
 
+/** Somebody who is alive has the file. */
+export class LockTaken extends Error {
+  readonly pid: number | undefined
+
+  constructor(path: string, pid: number | undefined) {
+    super(`${path} is held by process ${pid ?? 'unknown'}`)
+    this.pid = pid
+  }
+}
+
 /** Returns the release. @throws Fault store/held, feed/held, dev/held */
-export function lockFolder(directory: string, what: Held): () => void {
-  const path = join(directory, 'writer.lock')
+export function lockFolder(directory: string, { code, what }: Held): () => void {
+  try {
+    return lockFile(join(directory, 'writer.lock'))
+  } catch (cause) {
+    if (!(cause instanceof LockTaken)) throw cause
+    const pid = cause.pid ?? 'unknown'
+    const message = `another process (pid ${pid}) writes the ${what} in ${directory}: stop it, or give this one another directory`
+    throw new Fault(code, message, { directory, pid: cause.pid })
+  }
+}
+
+/** Returns the release. @throws LockTaken */
+export function lockFile(path: string): () => void {
   const own = `${path}.${process.pid}.${process.hrtime.bigint()}`
   writeFileSync(
     own,
@@ -32,10 +53,10 @@ export function lockFolder(directory: string, what: Held): () => void {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (tryLink(own, path)) return () => rmSync(path, { force: true })
       const holder = readHolder(path)
-      if (holder !== undefined && isAlive(holder)) throw held(directory, what, holder)
+      if (holder !== undefined && isAlive(holder)) throw new LockTaken(path, holder.pid)
       takeAway(path, `${own}.dead`)
     }
-    throw held(directory, what, readHolder(path))
+    throw new LockTaken(path, readHolder(path)?.pid)
   } finally {
     rmSync(own, { force: true })
   }
@@ -94,10 +115,4 @@ function startOf(pid: number): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function held(directory: string, { code, what }: Held, holder: Holder | undefined): Fault {
-  const pid = holder?.pid ?? 'unknown'
-  const message = `another process (pid ${pid}) writes the ${what} in ${directory}: stop it, or give this one another directory`
-  return new Fault(code, message, { directory, pid: holder?.pid })
 }

@@ -6,6 +6,18 @@ import { ANSWER_BYTES_MAX } from '#wire/link-answer.ts'
 import { SECTION_BYTES_MAX } from '#wire/section.ts'
 
 export const replicaLimits = {
+  drainTimeMaxMs: {
+    value: 10_000,
+    unit: 'ms',
+    what: 'time that a draining answer thread gives to what it was asked',
+    over: 'the connection is closed; a gateway asks another replica',
+  },
+  threadRestartsMax: {
+    value: 5,
+    unit: 'attempts',
+    what: 'threads that may fail within a minute, and are replaced',
+    over: 'the process ends',
+  },
   waitTimeMaxMs: {
     value: 500,
     unit: 'ms',

@@ -59,29 +59,38 @@ export interface LinkPortParts {
 export interface LinkPort {
   /** As gateways connect to it. */
   readonly address: string
-  /** Takes no new request and says so; what runs goes on. */
-  drain(): void
+  /** Takes no new gateway and no new request, and says so; what runs goes on. */
+  drain(): Draining
   /** Requests of all gateways that run now. */
   inFlight(): number
   close(): Promise<void>
 }
 
+export interface Draining {
+  /** No gateway can connect any more: another thread may take the address. */
+  readonly closed: Promise<void>
+  /** All that was asked has been answered, or its gateway is gone. */
+  readonly done: Promise<void>
+}
+
 /** @throws Fault net/port-in-use, net/refused */
 export async function openLinkPort(options: LinkPortOptions, parts: LinkPortParts): Promise<LinkPort> {
   const links = new Set<GatewayLink>()
-  let draining = false
+  let draining: Draining | undefined
+  const done = Promise.withResolvers<void>()
   let timer: Timer | undefined
 
   const inFlight = (): number => [...links].reduce((sum, link) => sum + link.inFlight(), 0)
   const pushStatus = (): void => {
     const facts = parts.status()
     if (facts === undefined) return
-    const phase = draining ? 'draining' : facts.phase
+    const phase = draining === undefined ? facts.phase : 'draining'
     const message = encodeToGateway({ kind: 'status', ...facts, phase, inFlight: inFlight() })
     for (const link of links) link.status(message)
   }
   const heartbeat = (): void => {
     pushStatus()
+    if (draining !== undefined && [...links].every((link) => link.isIdle())) done.resolve()
     timer = parts.clock.after(STATUS_EVERY_MS, heartbeat)
   }
 
@@ -96,7 +105,7 @@ export async function openLinkPort(options: LinkPortOptions, parts: LinkPortPart
     }
     const link = createGatewayLink(connection, options.hello, {
       ...parts,
-      isDraining: () => draining,
+      isDraining: () => draining !== undefined,
       greeted: pushStatus,
       ended: () => links.delete(link),
     })
@@ -109,11 +118,15 @@ export async function openLinkPort(options: LinkPortOptions, parts: LinkPortPart
     address: listener.address,
     inFlight,
     drain() {
-      draining = true
-      pushStatus()
+      if (draining === undefined) {
+        draining = { closed: listener.stopListening(), done: done.promise }
+        pushStatus()
+      }
+      return draining
     },
     async close() {
       timer?.cancel()
+      done.resolve()
       stopWatching()
       for (const link of links) link.close()
       await listener.close()
@@ -123,6 +136,8 @@ export async function openLinkPort(options: LinkPortOptions, parts: LinkPortPart
 
 interface GatewayLink {
   inFlight(): number
+  /** Nothing runs, and no answer waits to leave. */
+  isIdle(): boolean
   status(message: Uint8Array): void
   close(): void
 }
@@ -239,6 +254,7 @@ function createGatewayLink(
   })
   return {
     inFlight: () => running.size,
+    isIdle: () => running.size === 0 && outbox.answers() === 0,
     status(message) {
       if (gateway !== undefined) connection.send(message)
     },

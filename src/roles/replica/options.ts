@@ -40,6 +40,14 @@ export const replicaOptions = {
     value: 'ADDRESS',
     help: 'host:port or unix:PATH where gateways connect',
   },
+  answerThreads: {
+    flag: 'answer-threads',
+    type: 'integer',
+    default: '0',
+    min: 0,
+    max: 64,
+    help: 'threads that answer, on one port; each has a link of its own at the next port or socket name after --link (0: half the cores, at most 8)',
+  },
   horizonBlocks: {
     flag: 'horizon',
     type: 'integer',

@@ -17,12 +17,14 @@ import type { Store } from '#state/store.ts'
 import { createAnswerHttp } from './answer-http.ts'
 import { type Answerer, type AnswererOptions, createAnswerer } from './answerer.ts'
 import type { AnswererAsks, ApplierNews, Board } from './board.ts'
-import { type LinkPortParts, openLinkPort } from './link-port.ts'
+import { type Draining, type LinkPort, type LinkPortParts, openLinkPort } from './link-port.ts'
 
 export interface ServingOptions extends AnswererOptions {
   readonly id: string
-  /** Where gateways connect. */
+  /** Where gateways connect to this thread. */
   readonly link: string
+  /** Answer threads of this replica, each with a stream of its own (1 where it is not said). */
+  readonly streams?: number
   readonly bodyBytesMax: number
   /** Of one client at this thread. */
   readonly clientRequestsMax: number
@@ -41,6 +43,8 @@ export interface ServingParts {
   /** Where there is none, memory is never short. */
   readonly memory?: MemoryGuard
   readonly renderMetrics: () => string
+  /** Resolves when the link's address is free: whom this thread replaces has left it. */
+  readonly linkFree?: Promise<void>
 }
 
 export interface Serving {
@@ -48,6 +52,10 @@ export interface Serving {
   readonly handle: HttpHandler
   /** Before it. */
   readonly gate: HttpGate
+  /** Resolves when the store is there, or the scope is closed. */
+  readonly storeOpened: Promise<void>
+  /** Nothing new is taken from gateways, and this thread is not ready any more. */
+  drain(): Draining
 }
 
 /** Resolves at once; the link opens when the store is there, because its greeting names the cluster. */
@@ -90,7 +98,11 @@ export async function startServing(
     return promise
   }
 
+  const storeOpened = Promise.withResolvers<void>()
+  scope.defer(() => storeOpened.resolve())
   let store: Store | undefined
+  let link: LinkPort | undefined
+  let draining = false
   const lateStore = (): Store => {
     if (store === undefined)
       throw new Fault('replica/not-ready', 'the store is not there yet: the feed has not been read')
@@ -116,21 +128,31 @@ export async function startServing(
     if (signal.aborted) return
     store = parts.openStore()
     scope.defer(() => answerer.rest())
+    storeOpened.resolve()
+    await parts.linkFree
+    if (signal.aborted || draining) return
     const onChange: LinkPortParts['onChange'] = (changed) => {
       always.add(changed)
       return () => always.delete(changed)
     }
-    const link = await openLink(options, parts, { answerer, store, onChange, feedEnd })
-    scope.defer(() => link.close())
+    const port = await openLink(options, parts, { answerer, store, onChange, feedEnd })
+    link = port
+    scope.defer(() => port.close())
+    if (draining) port.drain()
   })
   return {
     handle: createAnswerHttp({
       answerer,
       log: parts.log,
-      isReady: () => store !== undefined && board.isReady(),
+      isReady: () => !draining && store !== undefined && board.isReady(),
       metrics: parts.renderMetrics,
     }),
     gate: createGate(options, { isShort, refused: (reason) => refused.add(1, { reason }) }),
+    storeOpened: storeOpened.promise,
+    drain() {
+      draining = true
+      return link?.drain() ?? { closed: Promise.resolve(), done: Promise.resolve() }
+    },
   }
 }
 
@@ -151,7 +173,10 @@ async function openLink(
   const identity = store.identity()
   if (identity === undefined) throw new Fault('replica/not-ready', 'the store has no identity')
   const { cluster, chainId, genesisHash, generation } = identity
-  const hello = { cluster, chainId: Number(chainId), genesisHash, generation, replica: options.id }
+  const hello = {
+    ...{ cluster, chainId: Number(chainId), genesisHash, generation },
+    ...{ replica: options.id, streams: options.streams ?? 1 },
+  }
   const status: LinkPortParts['status'] = () => {
     // Before the snapshot: it may then show more than is claimed, never less.
     const applied = board.applied()
