@@ -61,7 +61,7 @@ const options = {
     type: 'text',
     value: 'URL',
     secret: 'url',
-    help: 'follow this execution client (ws://…) instead of anvil; needs --genesis',
+    help: 'follow this execution client (ws://… or http://…) instead of anvil; needs --genesis',
   },
   genesisPath: {
     flag: 'genesis',

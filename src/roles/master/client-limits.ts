@@ -10,3 +10,5 @@ export const CONNECT_TIMEOUT_MS = 5_000
 /** First and longest pause between two attempts to connect; doubled from one to the next, each with ±25 % of jitter. */
 export const RECONNECT_MS_MIN = 100
 export const RECONNECT_MS_MAX = 5_000
+/** A client at http:// that gave no heads by WebSocket is polled, and dialled again after this. */
+export const DIAL_AGAIN_MS = 60_000

@@ -1,6 +1,6 @@
 /**
  * The execution client as its master sees it: calls, and a word each time its head may have moved. Over one WebSocket, or calls over
- * HTTP where the address is http:// (new heads need WebSocket also then; polling instead of it does not exist yet). Stands between
+ * HTTP where the address is http://; heads come by WebSocket also then where the client has one, else they are polled. Stands between
  * the follower and an unmodified geth, reth, anvil…: a lost connection fails the calls in flight with `master/client-lost`, is
  * dialled again with backoff and jitter, and each new connection counts as a new head, because heads were missed in between.
  */
@@ -12,6 +12,7 @@ import type { Random } from '#ports/random.ts'
 import type { WebSocketClient, WebSocketConnection } from '#ports/web-socket.ts'
 import * as limits from './client-limits.ts'
 import { type Calls, createCalls, type RpcOutcome } from './calls.ts'
+import { pollHeads } from './poll-heads.ts'
 
 export interface ExecutionClient {
   /** The result of a call.
@@ -51,59 +52,117 @@ export function createExecutionClient(options: ClientOptions, parts: ClientColla
       { client: options.url, heads: headsUrl },
     )
   let socket: WebSocketConnection | undefined
+  /** Heads are being polled, and the last poll was answered. */
+  let polled = false
   const calls = createCalls(options.timeoutMs, parts.clock, async (text, id) => {
     if (overHttp) calls.receive(await post(parts.http, options, text), id)
     else if (socket === undefined) throw lost(options.url)
     else socket.send(text)
   })
   const ask = calls.ask
+  const call = async (method: string, params: readonly unknown[]): Promise<unknown> => {
+    const outcome = await ask(method, params)
+    if ('result' in outcome) return outcome.result
+    const { code, message } = outcome.error
+    throw new Fault('master/client-error', `the execution client refused ${method}: ${message}`, {
+      method,
+      code,
+    })
+  }
+  /** Lasts as long as the connection. */
+  const bySocket = async (onNews: () => void, signal: AbortSignal): Promise<void> => {
+    const connection = await parts.webSocket.connect(headsUrl, {
+      timeoutMs: limits.CONNECT_TIMEOUT_MS,
+      messageBytesMax: limits.RESPONSE_BYTES_MAX,
+    })
+    try {
+      if (signal.aborted) return
+      socket = connection
+      polled = false
+      parts.log.info('connected to the execution client', { client: headsUrl })
+      await listen(connection, overHttp ? headCalls(connection, options, parts) : calls, {
+        url: headsUrl,
+        onNews,
+        signal,
+      })
+    } finally {
+      socket = undefined
+      if (!overHttp) calls.loseAll(lost(options.url))
+      connection.close()
+    }
+  }
+  let dialAgainMs = Number.NEGATIVE_INFINITY
+  /** A client that gives no heads by WebSocket is polled, and dialled again now and then. */
+  const bySocketOrPoll = async (onNews: () => void, signal: AbortSignal): Promise<void> => {
+    const refusal =
+      parts.clock.nowMs() < dialAgainMs
+        ? undefined
+        : await refusalOf((onHeads) => bySocket(onHeads, signal), onNews)
+    let answered = false
+    const onAnswer = (): void => {
+      if (refusal !== undefined && !answered) {
+        dialAgainMs = parts.clock.nowMs() + limits.DIAL_AGAIN_MS
+        if (!polled)
+          parts.log.info('no WebSocket there: heads are polled', { client: options.url, reason: refusal })
+      }
+      answered = true
+      polled = true
+    }
+    try {
+      const goOn = (): boolean => parts.clock.nowMs() < dialAgainMs
+      await pollHeads({ call, onAnswer, onNews, goOn }, parts.clock, signal)
+    } catch (thrown) {
+      polled = false
+      throw thrown
+    }
+  }
   return {
     ask,
-    async call(method, params) {
-      const outcome = await ask(method, params)
-      if ('result' in outcome) return outcome.result
-      const { code, message } = outcome.error
-      throw new Fault('master/client-error', `the execution client refused ${method}: ${message}`, {
-        method,
-        code,
-      })
-    },
-    connected: () => socket !== undefined,
-    run: (onNews, signal) => {
-      const connect = async (): Promise<void> => {
-        const connection = await parts.webSocket.connect(headsUrl, {
-          timeoutMs: limits.CONNECT_TIMEOUT_MS,
-          messageBytesMax: limits.RESPONSE_BYTES_MAX,
-        })
-        try {
-          await listen(connection, signal)
-        } finally {
-          socket = undefined
-          if (!overHttp) calls.loseAll(lost(options.url))
-          connection.close()
-        }
-      }
-      const listen = async (connection: WebSocketConnection, until: AbortSignal): Promise<void> => {
-        const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>()
-        connection.onLost((cause) => fail(lost(headsUrl, cause)))
-        const ownCalls = overHttp ? headCalls(connection, options, parts) : calls
-        connection.onMessage((text) => (isHead(text) ? onNews() : ownCalls.receive(text)))
-        until.addEventListener('abort', () => end(), { once: true })
-        if (until.aborted) return // while it was dialled
-        socket = connection
-        parts.log.info('connected to the execution client', { client: headsUrl })
-        const subscribed = await Promise.race([ended, ownCalls.ask('eth_subscribe', ['newHeads'])])
-        if (subscribed !== undefined && 'error' in subscribed)
-          throw new Fault(
-            'master/no-heads',
-            `${headsUrl} gives no new heads: ${subscribed.error.message}`,
-            {},
-          )
-        onNews()
-        await ended
-      }
-      return keepConnected(connect, headsUrl, parts, signal)
-    },
+    call,
+    connected: () => socket !== undefined || polled,
+    run: (onNews, signal) =>
+      overHttp && options.headsUrl === undefined
+        ? keepConnected(() => bySocketOrPoll(onNews, signal), options.url, parts, signal)
+        : keepConnected(() => bySocket(onNews, signal), headsUrl, parts, signal),
+  }
+}
+
+/** Hears new heads until the signal is aborted. @throws Fault master/client-lost, master/no-heads */
+async function listen(
+  connection: WebSocketConnection,
+  calls: Calls,
+  {
+    url,
+    onNews,
+    signal,
+  }: { readonly url: string; readonly onNews: () => void; readonly signal: AbortSignal },
+): Promise<void> {
+  const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>()
+  connection.onLost((cause) => fail(lost(url, cause)))
+  connection.onMessage((text) => (isHead(text) ? onNews() : calls.receive(text)))
+  signal.addEventListener('abort', () => end(), { once: true })
+  const subscribed = await Promise.race([ended, calls.ask('eth_subscribe', ['newHeads'])])
+  if (subscribed !== undefined && 'error' in subscribed)
+    throw new Fault('master/no-heads', `${url} gives no new heads: ${subscribed.error.message}`, {})
+  onNews()
+  await ended
+}
+
+/** Why there are no heads to be had; undefined when there were, and the signal ended them. @throws what ends a connection that gave heads */
+async function refusalOf(
+  connect: (onNews: () => void) => Promise<void>,
+  onNews: () => void,
+): Promise<string | undefined> {
+  let gaveHeads = false
+  try {
+    await connect(() => {
+      gaveHeads = true
+      onNews()
+    })
+    return undefined
+  } catch (thrown) {
+    if (gaveHeads || faultCode(thrown) === undefined) throw thrown
+    return messageOf(thrown)
   }
 }
 

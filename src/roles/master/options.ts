@@ -15,7 +15,7 @@ export const masterOptions = {
     required: true,
     value: 'URL',
     secret: 'url',
-    help: 'ws:// or http:// address of the execution client; with http:// new heads still come over WebSocket (see --client-heads)',
+    help: 'ws:// or http:// address of the execution client; with http:// new heads come by WebSocket from the same address where it has one, and are polled where it has not',
   },
   clientHeadsUrl: {
     flag: 'client-heads',
