@@ -4,12 +4,26 @@ import type { BlockRef } from '#chain/block-ref.ts'
 /** One call's outcome: the JSON text of its response object, or a wish that a master's forward port answers it. */
 export type AnswerItem =
   | { readonly kind: 'answered'; readonly json: string }
+  /** The same, where the text is long: as bytes, which are the UTF-8 of the response object. */
+  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
   /** The request is a notification: nothing is sent back. */
   | { readonly kind: 'silent' }
   /** This store cannot know (pending, a transaction not in a block, below the horizon); `request` is the call's own JSON text. */
   | { readonly kind: 'forward'; readonly request: string; readonly otherwise: string }
   /** Announced but not here yet: the JSON text of a -32005 response. If every item is so, the HTTP status is 503. */
   | { readonly kind: 'retry'; readonly json: string }
+
+/** The JSON text of a response object, or its bytes. */
+export type ResponseText = string | Uint8Array
+
+/** What a method gives that writes its result itself: the bytes of its JSON. */
+export class EncodedResult {
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+}
 
 export interface Answer {
   readonly batch: boolean

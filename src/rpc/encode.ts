@@ -93,7 +93,7 @@ export function ommerJson(ommer: Header): Json {
   return { ...headerJson(ommer), size: quantityText(3 + ommer.rlp.length + 2), uncles: [] }
 }
 
-function withdrawalJson({ index, validatorIndex, address, amount }: Withdrawal): Json {
+export function withdrawalJson({ index, validatorIndex, address, amount }: Withdrawal): Json {
   return {
     index: quantityText(index),
     validatorIndex: quantityText(validatorIndex),

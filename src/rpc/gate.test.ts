@@ -31,7 +31,7 @@ test('a client has so many requests under way and no more; others are not concer
   const answer = enter('192.0.2.1')
   assert.equal(answer?.status, 503)
   assert.equal(answer?.headers['retry-after'], '1')
-  assert.deepEqual(JSON.parse(answer?.body ?? ''), {
+  assert.deepEqual(JSON.parse(String(answer?.body)), {
     jsonrpc: '2.0',
     id: null,
     error: { code: -32005, message: 'too many requests of one client (max 2), try again' },
@@ -91,7 +91,7 @@ test('large bodies share a room, of which one client has no more than a part; sm
     for (let i = 0; i < 4; i++) assert.equal(enter(client, 'POST', large), undefined)
     assert.equal(enter(client, 'POST', large)?.status, 503)
   }
-  assert.match(enter('e', 'POST', large)?.body ?? '', /-32005.*too many large bodies, try again/)
+  assert.match(String(enter('e', 'POST', large)?.body), /-32005.*too many large bodies, try again/)
   assert.equal(enter('e', 'POST', 60_000), undefined)
   assert.equal(enter('a', 'POST', 60_000), undefined)
   leave('a', 'POST', large)

@@ -2,6 +2,8 @@
  * JSON-RPC over HTTP as geth speaks it, the part that replicas and gateways have in common: POST / takes a body, GET serves operators'
  * pages, everything else is refused in geth's words. A user may ask for a least block (X-Min-Block), never for a head.
  */
+import { utf8 } from '#kernel/bytes.ts'
+import type { ResponseText } from './answer.ts'
 import { CODE, errorText } from './errors.ts'
 
 /** What this layer needs of a request and gives as a response; the HTTP port's types fit. */
@@ -14,7 +16,7 @@ export interface RpcHttpRequest {
 export interface RpcHttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body: ResponseText
 }
 
 const JSON_TYPES: ReadonlySet<string> = new Set([
@@ -100,7 +102,7 @@ function answerPost(
 export interface AnswerFacts {
   readonly batch: boolean
   /** Response objects in order, without notifications. */
-  readonly jsons: readonly string[]
+  readonly jsons: readonly ResponseText[]
   /** All of them failed in a way that is worth trying again. */
   readonly retry: boolean
   readonly block?: { readonly number: number; readonly hash: string }
@@ -124,13 +126,29 @@ export function renderAnswer({
     'cache-control': 'no-store',
   }
   // Notifications alone are answered with nothing, as geth does.
-  const body = jsons.length === 0 ? '' : batch ? `[${jsons.join(',')}]` : (jsons[0] as string)
+  const body = jsons.length === 0 ? '' : batch ? listOf(jsons) : (jsons[0] as ResponseText)
   return json(retry ? 503 : 200, body, headers)
 }
 
+/** As text where all are texts, else as bytes. */
+function listOf(jsons: readonly ResponseText[]): ResponseText {
+  if (jsons.every((one) => typeof one === 'string')) return `[${jsons.join(',')}]`
+  const parts = jsons.map((one) => (typeof one === 'string' ? utf8(one) : one))
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length + 1, 1))
+  let at = 0
+  for (const part of parts) {
+    out[at++] = at === 1 ? OPEN : COMMA
+    out.set(part, at)
+    at += part.length
+  }
+  out[at] = CLOSE
+  return out
+}
+const [OPEN, COMMA, CLOSE] = utf8('[,]') as unknown as [number, number, number]
+
 export function json(
   status: number,
-  body: string,
+  body: ResponseText,
   headers: Readonly<Record<string, string>> = {},
 ): RpcHttpResponse {
   return { status, headers: { 'content-type': 'application/json', ...CORS, ...headers }, body }

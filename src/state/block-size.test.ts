@@ -16,9 +16,10 @@ test('the size of a block is that of its RLP, around every length at which a pre
     const raw = new Uint8Array(typedBytes + 2).fill(2)
     const transactions = [transaction, { ...transaction, type: 2, raw } as typeof transaction]
     const sized: Block = { ...block, transactions, ommers: [block.header], withdrawals: [withdrawal] }
-    assert.equal(blockSize(sized), encodeBlock(sized).length)
+    const raws = { transactions: transactions.map((one) => one.raw) }
+    assert.equal(blockSize({ ...sized, ...raws }), encodeBlock(sized).length)
     const { withdrawals: _, ...before } = sized
-    assert.equal(blockSize(before), encodeBlock(before).length)
+    assert.equal(blockSize({ ...before, ...raws }), encodeBlock(before).length)
   }
 })
 

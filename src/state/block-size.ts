@@ -3,12 +3,20 @@ import type { Block, Withdrawal } from '#chain/frame.ts'
 import { encodeRlp } from '#chain/rlp.ts'
 import { rlpOf } from '#chain/rlp-fields.ts'
 
+/** First byte of an RLP list, and so of a legacy transaction. */
+const LIST = 0xc0
+
+export type Sized = Pick<Block, 'header' | 'ommers' | 'withdrawals'> & {
+  /** Canonical bytes. */
+  readonly transactions: readonly Uint8Array[]
+}
+
 /** `[header, transactions, ommers, withdrawals?]` (Yellow Paper §4.3, EIP-4895). */
-export function blockSize(block: Block): number {
+export function blockSize(block: Sized): number {
   let content = block.header.rlp.length
   // A typed transaction stands in the list as a byte string, a legacy one as the list that it is (EIP-2718).
   content += listLength(
-    block.transactions.map(({ type, raw }) => (type === 0 ? raw.length : withPrefix(raw.length))),
+    block.transactions.map((raw) => ((raw[0] as number) >= LIST ? raw.length : withPrefix(raw.length))),
   )
   content += listLength(block.ommers.map(({ rlp }) => rlp.length))
   if (block.withdrawals !== undefined) content += listLength(block.withdrawals.map(withdrawalLength))

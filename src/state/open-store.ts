@@ -26,7 +26,7 @@ import { putStatus, readIdentity, readMachine, readStatus } from './meta.ts'
 import { getParts } from './parts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
-import { readStoredBlock, readStoredReceipts } from './stored-block.ts'
+import { readRawBlock, readStoredBlock, readStoredReceipts } from './stored-block.ts'
 import { sidePrefix, storeWriter } from './writer.ts'
 
 /** @throws Fault store/schema where `kv` holds a store of another version's layout */
@@ -99,6 +99,7 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
     header: (number) => (isHere(number) ? readHeader(tx, number) : undefined),
     numberOf: (hash) => readNumber(tx, hash),
     block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
+    rawBlock: (number) => (isHere(number) ? readRawBlock(tx, number, compress) : undefined),
     transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
     transactionHash: (number, index) => (isHere(number) ? readTransactionHash(tx, number, index) : undefined),
     receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),

@@ -27,6 +27,8 @@ export interface Snapshot {
   /** The number of a canonical block. */
   numberOf(hash: BlockHash): number | undefined
   block(number: number): StoredBlock | undefined
+  /** The same with its transactions as bytes: what most answers need, for a small part of the work. */
+  rawBlock(number: number): RawBlock | undefined
   /** The hash of one transaction of a block. */
   transactionHash(number: number, index: number): Hash32 | undefined
   /** In order; cheaper than the block where nothing else of its transactions is wanted. */
@@ -58,6 +60,12 @@ export interface StoredBlock {
   readonly withdrawals?: readonly Withdrawal[]
   /** Bytes of the block's RLP, as eth_getBlock's `size` tells. */
   readonly size: number
+}
+
+export interface RawBlock extends Omit<StoredBlock, 'transactions'> {
+  /** Canonical bytes. */
+  readonly transactions: readonly Uint8Array[]
+  readonly hashes: readonly Hash32[]
 }
 
 export interface StoredReceipt extends Receipt {

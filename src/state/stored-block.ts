@@ -9,15 +9,33 @@ import { assert } from '#kernel/assert.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { blockSize } from './block-size.ts'
-import { type Provenance, readBody, readHeader, readReceiptRows, visitLogs } from './chain-rows.ts'
-import type { StoredBlock, StoredReceipt } from './snapshot.ts'
+import {
+  type Provenance,
+  readBody,
+  readHeader,
+  readReceiptRows,
+  readTransactionHashes,
+  visitLogs,
+} from './chain-rows.ts'
+import type { RawBlock, StoredBlock, StoredReceipt } from './snapshot.ts'
 
 type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
 
 /** Undefined for a block that is not stored; a genesis or base has no transactions. */
 export function readStoredBlock(tx: Reads, number: number, compress: Compress): StoredBlock | undefined {
   const found = readBlock(tx, number, compress)
-  return found && { ...found.block, size: blockSize(found.block) }
+  if (found === undefined) return undefined
+  const transactions = found.block.transactions.map(({ raw }) => raw)
+  return { ...found.block, size: blockSize({ ...found.block, transactions }) }
+}
+
+export function readRawBlock(tx: Reads, number: number, compress: Compress): RawBlock | undefined {
+  const header = readHeader(tx, number)
+  const stored = header && readBody(tx, number, compress)
+  const hashes = stored && readTransactionHashes(tx, number)
+  if (header === undefined || stored === undefined || hashes === undefined) return undefined
+  const block = { header, ...stored.body, ommers: stored.body.ommers.map((rlp) => headerFromRlp(rlp)) }
+  return { ...block, hashes, size: blockSize(block) }
 }
 
 export function readStoredReceipts(

@@ -9,6 +9,8 @@ import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 export const PIECE_BYTES_MAX = 64 * 1024 - 16
 /** Bytes of one answer: geth's 25 MB for a batch, with room for escapes. */
 export const ANSWER_BYTES_MAX = 32 * 1024 * 1024
+/** What is longer stays bytes: nobody between here and the user reads it. */
+const TEXT_BYTES_MAX = 1_024
 /** Unfinished answers of one link together. */
 export const COLLECTED_BYTES_MAX = 64 * 1024 * 1024
 
@@ -22,6 +24,7 @@ export interface LinkAnswer {
 
 export type LinkItem =
   | { readonly kind: 'answered'; readonly json: string }
+  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
   | { readonly kind: 'silent' }
   | { readonly kind: 'forward'; readonly request: string; readonly otherwise: string }
   | { readonly kind: 'retry'; readonly json: string }
@@ -36,8 +39,10 @@ export function encodeAnswer(answer: LinkAnswer): Uint8Array {
   out.optionalU64(answer.verifiedNumber)
   out.u32(answer.items.length)
   for (const item of answer.items) {
-    out.u8(KINDS.indexOf(item.kind))
-    if (item.kind === 'forward') out.text(item.request).text(item.otherwise)
+    // Long or short, on the wire an answer is its bytes.
+    out.u8(KINDS.indexOf(item.kind === 'encoded' ? 'answered' : item.kind))
+    if (item.kind === 'encoded') out.sized(item.bytes)
+    else if (item.kind === 'forward') out.text(item.request).text(item.otherwise)
     else if (item.kind !== 'silent') out.text(item.json)
   }
   return out.done()
@@ -66,6 +71,8 @@ function decodeItem(reader: LinkReader): LinkItem {
   const kind = reader.oneOf(KINDS)
   if (kind === 'silent') return { kind }
   if (kind === 'forward') return { kind, request: reader.text(), otherwise: reader.text() }
+  if (kind === 'answered' && reader.nextLength() > TEXT_BYTES_MAX)
+    return { kind: 'encoded', bytes: reader.sized() }
   return { kind, json: reader.text() }
 }
 

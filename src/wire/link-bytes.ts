@@ -117,6 +117,13 @@ export class LinkReader {
     }
   }
 
+  /** Of the text or bytes that come next; they are not read yet. */
+  nextLength(): number {
+    const length = this.u32()
+    this.#at -= 4
+    return length
+  }
+
   /** A view of the message's own bytes. */
   sized(): Uint8Array {
     const length = this.u32()

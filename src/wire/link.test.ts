@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BlockHash } from '#chain/block-ref.ts'
 import { toHex } from '#kernel/bytes.ts'
+import { utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import {
   createAnswerCollector,
@@ -157,7 +158,20 @@ test('a big answer travels in pieces of at most 64 KiB and comes together', () =
   assert(pieces.length > 6)
   for (const piece of pieces) assert(encodeToGateway({ kind: 'piece', ...piece }).length <= 64 * 1024)
   const collector = createAnswerCollector()
-  assert.deepEqual(pieces.map((piece) => collector.add(piece)).at(-1), big)
+  const bytes = utf8(big.items[0].json) // what is long stays bytes
+  assert.deepEqual(pieces.map((piece) => collector.add(piece)).at(-1), {
+    batch: false,
+    items: [{ kind: 'encoded', bytes }],
+  })
+})
+
+test('an answer that is bytes is on the wire what its text would be', () => {
+  fc.assert(
+    fc.property(fc.string(), (json) => {
+      const encoded = encodeAnswer({ batch: false, items: [{ kind: 'encoded', bytes: utf8(json) }] })
+      assert.deepEqual(encoded, encodeAnswer({ batch: false, items: [{ kind: 'answered', json }] }))
+    }),
+  )
 })
 
 test('an endless answer is refused at its limit', () => {

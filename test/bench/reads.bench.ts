@@ -32,7 +32,9 @@ export const bench: Bench = {
   async run({ quick, flags, say }) {
     const secondsEach = Number(flags['seconds'] ?? (quick ? 0.1 : 1))
     const rounds = Number(flags['rounds'] ?? (quick ? 1 : 5))
-    const { servers, chain, stop } = await startServers(say)
+    const { servers: all, chain, stop } = await startServers(say)
+    const wanted = flags['servers']?.split(',')
+    const servers = all.filter(({ server }) => wanted?.includes(server) ?? true)
     const load = startLoad({ core: 1 })
     try {
       const cases = casesOf(chain).filter(({ what }) => what.includes(flags['only'] ?? ''))
@@ -92,7 +94,7 @@ function rowOf({ what, server, connections, us, perSecond }: Cell, all: readonly
   }
 }
 
-function casesOf(chain: ReadsChain): Case[] {
+export function casesOf(chain: ReadsChain): Case[] {
   const { accounts, holders, token } = chain
   const pick = <T>(list: readonly T[], i: number): T => list[i % list.length] as T
   const balance = (i: number) => [pick(accounts, i * 7), 'latest']

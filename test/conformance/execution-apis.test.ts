@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, utf8 } from '#kernel/bytes.ts'
 import { createMethods } from '#roles/replica/methods.ts'
 import { needs } from '#test/support/needs.ts'
 import { SUITE as dir, suiteAnswerer } from './suite-answerer.ts'
@@ -50,9 +50,11 @@ test('recorded exchanges of execution-apis are answered as recorded', { ...needs
           const json =
             item?.kind === 'answered'
               ? item.json
-              : item?.kind === 'forward'
-                ? item.otherwise
-                : assert.fail(JSON.stringify(item))
+              : item?.kind === 'encoded'
+                ? fromUtf8(item.bytes)
+                : item?.kind === 'forward'
+                  ? item.otherwise
+                  : assert.fail(JSON.stringify(item))
           const answered = JSON.parse(json)
           const expected = JSON.parse(line.slice(3))
           if (speconly && !('error' in answered)) continue

@@ -73,7 +73,13 @@ export function suiteAnswerer(): Answerer {
   board.setReady()
   board.announce(head.number)
   return createAnswerer(
-    { clientVersion: 'drover/test', serve: 'eager', callGasMax: 50_000_000, callTimeMaxMs: 60_000 },
+    {
+      clientVersion: 'drover/test',
+      serve: 'eager',
+      callGasMax: 50_000_000,
+      callTimeMaxMs: 60_000,
+      cacheBytes: 1_000_000,
+    },
     {
       store,
       board,

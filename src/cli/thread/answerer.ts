@@ -77,6 +77,7 @@ await runThread('answerer', async ({ scope, onOrder, say, end }) => {
       serve: options.serve as 'eager' | 'verified',
       callGasMax: options.callGasMax,
       callTimeMaxMs: options.callTimeMaxMs,
+      cacheBytes: options.cacheBytes,
       bodyBytesMax: options.bodyBytesMax,
       clientRequestsMax: options.clientRequestsMax,
     },

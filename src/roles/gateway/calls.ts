@@ -1,14 +1,15 @@
 /** One body as the gateway sees it: each call with who answers it, and what is settled already because it is no call or no method. */
 import { type BodyItem, type Call as RpcCall, readBody } from '#rpc/envelope.ts'
 import { errorText, methodNotFound, type RpcError } from '#rpc/errors.ts'
+import type { ResponseText } from '#rpc/answer.ts'
 import { type Where, whereOf } from '#rpc/method-table.ts'
 import type { Forwarded } from './forward.ts'
 
 export type Call = RpcCall & { readonly where: Where }
 
-/** A response object as JSON text; none for a notification. */
+/** A response object as JSON text or bytes; none for a notification. */
 export interface Settled {
-  readonly json?: string
+  readonly json?: ResponseText
   /** It failed in a way that is worth trying again. */
   readonly retryLater?: boolean
 }

@@ -2,7 +2,7 @@
  * Keeps the transactions that this gateway took until a block has them, and gives them to every master again as the head moves: a client
  * that restarted, or dropped them from a full pool, gets another chance. Bounded in number, bytes and age; the oldest go first.
  */
-import { utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Forward } from './forward.ts'
 import type { GatewayMetrics } from './metrics.ts'
@@ -84,9 +84,11 @@ export function createRebroadcast(
     const body = utf8(JSON.stringify(calls))
     const routed = await parts.router.ask(body, { minBlock: 0, untilMs: clock.nowMs() + ROUND_MS, signal })
     if (routed.kind !== 'answer') return undefined
-    return routed.answer.items.map(
-      (item) => item.kind === 'answered' && (JSON.parse(item.json) as { result?: unknown }).result != null,
-    )
+    return routed.answer.items.map((item) => {
+      if (item.kind !== 'answered' && item.kind !== 'encoded') return false
+      const text = item.kind === 'answered' ? item.json : fromUtf8(item.bytes)
+      return (JSON.parse(text) as { result?: unknown }).result != null
+    })
   }
 
   return {

@@ -5,7 +5,7 @@
  */
 import { utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { AnswerItem, HeadContext } from '#rpc/answer.ts'
+import type { AnswerItem, HeadContext, ResponseText } from '#rpc/answer.ts'
 import { type Call, type Calls, failure, isSettled, type Settled, success } from './calls.ts'
 import type { Forward, Forwarded } from './forward.ts'
 import type { Links } from './links.ts'
@@ -31,7 +31,7 @@ export interface Limits {
 
 /** The response objects in the order of the calls, without the notifications. */
 export interface Solution {
-  readonly jsons: readonly string[]
+  readonly jsons: readonly ResponseText[]
   /** Every call failed in a way that is worth trying again. */
   readonly retryLater: boolean
   readonly forwarded: boolean
@@ -63,7 +63,7 @@ export function createSolver(parts: Parts): Solver {
       const settled = await inTurns(calls.items, (item) => (isSettled(item) ? item : run.settle(item)))
       const said = settled.filter((one) => one.json !== undefined)
       return {
-        jsons: said.map((one) => one.json as string),
+        jsons: said.map((one) => one.json as ResponseText),
         retryLater: said.length > 0 && said.every((one) => one.retryLater === true),
         forwarded: run.forwarded,
         ...(await run.boundTo()),
@@ -125,6 +125,8 @@ class Run {
         return {}
       case 'answered':
         return { json: item.json }
+      case 'encoded':
+        return { json: item.bytes }
       case 'retry':
         return { json: item.json, retryLater: true }
       case 'forward':

@@ -18,6 +18,7 @@ import type { Board } from './board.ts'
 import type { Handler } from './handler.ts'
 import { createMethods } from './methods.ts'
 import { replicaLimits } from './limits.ts'
+import { createResultCache, type ResultCache } from './result-cache.ts'
 import { createSharedSnapshots, type SharedSnapshots } from './shared-snapshot.ts'
 
 /** After this, others have their turn. */
@@ -36,6 +37,8 @@ export interface BodyOptions {
   readonly clientVersion: string
   readonly callGasMax: number
   readonly callTimeMaxMs: number
+  /** Of encoded blocks and receipts that are kept. */
+  readonly cacheBytes: number
 }
 
 export interface BodyParts {
@@ -80,6 +83,7 @@ export function createBodyRunner(options: BodyOptions, parts: BodyParts): BodyRu
     snapshots,
     methods: new Map(Object.entries(createMethods(options.clientVersion))),
     metrics: declareAnswerMetrics(parts.meter),
+    cache: createResultCache(options.cacheBytes, parts.meter),
     gasMax: BigInt(options.callGasMax),
     timeMaxMs: options.callTimeMaxMs,
   }
@@ -105,6 +109,7 @@ interface RunParts extends BodyParts {
   readonly snapshots: SharedSnapshots
   readonly methods: ReadonlyMap<string, Handler>
   readonly metrics: AnswerMetrics
+  readonly cache: ResultCache
   readonly gasMax: bigint
   readonly timeMaxMs: number
 }
@@ -114,6 +119,7 @@ class Run implements AnswerContext {
   snapshot: Snapshot
   readonly head: HeadContext
   readonly config: ChainConfig
+  readonly cache: ResultCache
   readonly gasMax: bigint
   readonly timeMaxMs: number
   readonly #parts: RunParts
@@ -137,6 +143,7 @@ class Run implements AnswerContext {
     this.snapshot = snapshot
     this.head = head
     this.config = parts.config
+    this.cache = parts.cache
     this.gasMax = parts.gasMax
     this.timeMaxMs = parts.timeMaxMs
     this.#parts = parts
@@ -198,7 +205,8 @@ class Run implements AnswerContext {
   }
 
   #add(item: AnswerItem): void {
-    if ('json' in item) this.#length += item.json.length
+    if (item.kind === 'encoded') this.#length += item.bytes.length
+    else if ('json' in item) this.#length += item.json.length
     this.#items.push(item)
   }
 

@@ -1,9 +1,18 @@
 /** One call in the view of its body: which handler, and how what it returns or throws becomes an answer. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
-import type { AnswerItem } from '#rpc/answer.ts'
+import { type AnswerItem, EncodedResult } from '#rpc/answer.ts'
+import type { Json } from '#rpc/encode.ts'
 import type { Call } from '#rpc/envelope.ts'
-import { CODE, errorText, methodNotFound, resultText, type RpcError, RpcFailure } from '#rpc/errors.ts'
+import {
+  CODE,
+  errorText,
+  methodNotFound,
+  resultBytes,
+  resultText,
+  type RpcError,
+  RpcFailure,
+} from '#rpc/errors.ts'
 import { isMethod } from '#rpc/method-table.ts'
 import { type AnswerContext, ForwardWanted, NotHereYet, type Otherwise } from './answer-context.ts'
 import type { Handler } from './handler.ts'
@@ -33,8 +42,8 @@ export function runCall(
       ? forward(call, { error: NO_CLIENT })
       : failure(call, methodNotFound(call.method))
   try {
-    const json = JSON.stringify(handler(call.params, context))
-    return { item: call.notification ? SILENT : { kind: 'answered', json: resultText(call.idText, json) } }
+    const result = handler(call.params, context)
+    return { item: call.notification ? SILENT : success(call.idText, result) }
   } catch (thrown) {
     if (thrown instanceof RpcFailure) return failure(call, thrown.error)
     if (thrown instanceof ForwardWanted) return forward(call, thrown.otherwise)
@@ -46,6 +55,12 @@ export function runCall(
     })
     return failure(call, { code: CODE.internal, message: 'internal error' })
   }
+}
+
+function success(id: string, result: Json | EncodedResult): AnswerItem {
+  return result instanceof EncodedResult
+    ? { kind: 'encoded', bytes: resultBytes(id, result.bytes) }
+    : { kind: 'answered', json: resultText(id, JSON.stringify(result)) }
 }
 
 export function failure(call: Call, error: RpcError): Answered {

@@ -12,6 +12,7 @@ import type { Json } from '#rpc/encode.ts'
 import { CODE, failed, type RpcError } from '#rpc/errors.ts'
 import type { BlockPlace, Tag } from '#rpc/params.ts'
 import type { Snapshot } from '#state/snapshot.ts'
+import type { ResultCache } from './result-cache.ts'
 
 export type Otherwise = { readonly result: Json } | { readonly error: RpcError }
 
@@ -47,6 +48,7 @@ export interface AnswerContext {
   readonly head: HeadContext
   readonly announcedNumber: number
   readonly config: ChainConfig
+  readonly cache: ResultCache
   /** Gas and time of one call. */
   readonly gasMax: bigint
   readonly timeMaxMs: number

@@ -3,6 +3,7 @@ import { assert } from '#kernel/assert.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { HttpHandler, HttpRequest } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
+import type { AnswerItem, ResponseText } from '#rpc/answer.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
 import { answerHttp, json, renderAnswer, type RpcHttpResponse } from '#rpc/http.ts'
 import type { RequestContext } from './answer-body.ts'
@@ -62,12 +63,16 @@ class UserContext implements RequestContext {
   }
 }
 
+function textOf(item: Exclude<AnswerItem, { kind: 'silent' }>): ResponseText {
+  return item.kind === 'forward' ? item.otherwise : item.kind === 'encoded' ? item.bytes : item.json
+}
+
 function render(answer: Answered): RpcHttpResponse {
   assert(!('kind' in answer), 'only a gateway, which names a head, is told that it is not held')
   const said = answer.items.filter((item) => item.kind !== 'silent')
   return renderAnswer({
     ...answer,
-    jsons: said.map((item) => (item.kind === 'forward' ? item.otherwise : item.json)),
+    jsons: said.map(textOf),
     retry: said.length > 0 && said.every(({ kind }) => kind === 'retry'),
   })
 }

@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import '#test/support/core.ts'
 import type { Frame } from '#chain/frame.ts'
 import type { Log } from '#chain/receipt.ts'
-import { equalBytes, toHex } from '#kernel/bytes.ts'
+import { equalBytes, fromUtf8, toHex } from '#kernel/bytes.ts'
 import type { KeyValue } from '#ports/key-value.ts'
+import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Store } from '#state/store.ts'
 import { dumpTables } from '#state/testing/dump.ts'
@@ -13,6 +14,7 @@ import { type ChainBuilder, createChainBuilder, makeAddress } from '#state/testi
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
 import { logMethods } from './methods-logs.ts'
+import { createResultCache } from './result-cache.ts'
 
 /** Few, so that queries meet; as topics and as addresses. */
 const VALUES = [1, 2, 3, 4]
@@ -181,15 +183,17 @@ function getLogs(store: Store, filter: object): Found[] {
   const snapshot = store.snapshot()
   const { head, safe, finalized } = snapshot.heads
   try {
-    return logMethods.eth_getLogs([filter], {
+    const result = logMethods.eth_getLogs([filter], {
       snapshot,
       head: { position: 0, head, safe, finalized },
       announcedNumber: head.number,
       config: createChainBuilder().genesis.config,
       gasMax: 0n,
       timeMaxMs: 0,
+      cache: createResultCache(0, createMeterRegistry()),
       expired: () => false,
-    }) as unknown as Found[]
+    })
+    return JSON.parse(fromUtf8(result.bytes)) as Found[]
   } finally {
     snapshot.release()
   }

@@ -3,10 +3,11 @@
  * say which do. So a query reads little more than what it returns.
  */
 import { assert } from '#kernel/assert.ts'
-import { type Hex, toHex } from '#kernel/bytes.ts'
-import { type Json, logJson, type Place, placeOf } from '#rpc/encode.ts'
+import { EncodedResult } from '#rpc/answer.ts'
 import { failed } from '#rpc/errors.ts'
 import { logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
+import { JsonBytes } from '#rpc/json-bytes.ts'
+import { type LogPlace, logPlace, writeLog } from '#rpc/receipt-bytes.ts'
 import { type BlockPlace, LATEST, readParams, required } from '#rpc/params.ts'
 import { epochsOf, LogSearch } from '#state/log-search.ts'
 import type { StoredLog } from '#state/snapshot.ts'
@@ -26,7 +27,7 @@ export const logMethods = {
     const indexedTo = search.isOfAll() ? from - 1 : Math.min(to, context.snapshot.indexed)
     const found = createFound(context, filter)
     const check = (): void => {
-      if (found.out.length > LOGS_MAX) throw tooMany(from, to, found.reached())
+      if (found.count() > LOGS_MAX) throw tooMany(from, to, found.reached())
       if (context.expired()) throw failed('timeout', 'request timed out')
     }
     for (const [first, last] of epochsOf(from, indexedTo)) {
@@ -38,7 +39,7 @@ export const logMethods = {
         context.snapshot.logs(number, (log) => found.take(number, log))
       check()
     }
-    return found.out
+    return found.result()
   },
 } satisfies Handlers
 
@@ -67,27 +68,33 @@ function end(context: AnswerContext, place: BlockPlace): number | undefined {
 /** Gathers the logs that match, in their order; what they share is read once. */
 function createFound(context: AnswerContext, filter: LogFilter) {
   const { snapshot } = context
-  const out: Json[] = []
-  let place: Place | undefined
-  let transaction: { readonly index: number; readonly hash: Hex } | undefined
+  const out = new JsonBytes()
+  let count = 0
+  let reached = 0
+  let place: LogPlace | undefined
+  let transaction: { readonly index: number; readonly hash: Uint8Array } | undefined
+  out.text('[')
   return {
-    out,
+    count: () => count,
+    result: () => new EncodedResult(out.text(']').copy()),
     /** The block of the last log. */
-    reached: () => place?.blockNumber ?? 0,
+    reached: () => reached,
     take(number: number, log: StoredLog): boolean {
       if (!matches(filter, log)) return true
       const { transactionIndex: index, logIndex } = log
-      if (place?.blockNumber !== number) {
-        place = placeOf(headerAt(context, number))
+      if (place === undefined || reached !== number) {
+        place = logPlace(headerAt(context, number))
+        reached = number
         transaction = undefined
       }
       if (transaction?.index !== index) {
         const hash = snapshot.transactionHash(number, index)
         assert(hash !== undefined, 'the transaction of a log is stored')
-        transaction = { index, hash: toHex(hash) }
+        transaction = { index, hash }
       }
-      out.push(logJson(log, place, transaction.hash, index, logIndex))
-      return out.length <= LOGS_MAX
+      if (count++ > 0) out.text(',')
+      writeLog(out, place, log, { transactionHash: transaction.hash, transactionIndex: index, logIndex })
+      return count <= LOGS_MAX
     },
   }
 }

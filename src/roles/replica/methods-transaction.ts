@@ -1,11 +1,14 @@
 /** Methods about one transaction: by its hash, or by its place in a block. */
 import { toHex } from '#kernel/bytes.ts'
-import { type Json, transactionJson } from '#rpc/encode.ts'
+import { EncodedResult } from '#rpc/answer.ts'
+import type { Json } from '#rpc/encode.ts'
+import { JsonBytes } from '#rpc/json-bytes.ts'
 import { type BlockPlace, hash32, hexUint, numberPlace, readParams, required } from '#rpc/params.ts'
-import type { StoredBlock } from '#state/snapshot.ts'
+import { transactionPlace, writeTransaction } from '#rpc/transaction-bytes.ts'
+import type { RawBlock } from '#state/snapshot.ts'
 import { type AnswerContext, ForwardWanted, prunedHistory } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
-import { blockAt, HASH, receiptsOf } from './methods-block.ts'
+import { blockAt, HASH, receiptsAt } from './methods-block.ts'
 
 const NUMBER = required<BlockPlace>(numberPlace)
 const TRANSACTION = required(hash32)
@@ -13,18 +16,24 @@ const TRANSACTION = required(hash32)
 export const transactionMethods = {
   eth_getTransactionByHash: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
+    const block = found && context.snapshot.rawBlock(found.number)
     // It may wait in a pool, or in a block that is not here yet: only a client can say.
-    if (found === undefined) throw new ForwardWanted({ result: null })
-    return whole(found.block, found.index)
+    if (found === undefined || block === undefined) throw new ForwardWanted({ result: null })
+    return whole(block, found.index)
   },
   eth_getRawTransactionByHash: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
-    if (found === undefined) throw new ForwardWanted({ result: '0x' })
-    return raw(found.block, found.index)
+    const block = found && context.snapshot.rawBlock(found.number)
+    if (found === undefined || block === undefined) throw new ForwardWanted({ result: '0x' })
+    return raw(block, found.index)
   },
   eth_getTransactionReceipt: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
-    if (found !== undefined) return receiptsOf(context, found.block)[found.index] ?? null
+    const receipts = found && receiptsAt(context, found.number)
+    if (found !== undefined && receipts !== undefined) {
+      const { bytes, places } = receipts
+      return new EncodedResult(bytes.subarray(places[2 * found.index], places[2 * found.index + 1]))
+    }
     // Whatever is in a block of this view is here, so that there is none; unless it is older than all that is here.
     if (context.snapshot.chainFrom > 0) throw prunedHistory()
     return null
@@ -39,16 +48,14 @@ export const transactionMethods = {
 function findTransaction(
   { snapshot, head }: AnswerContext,
   hash: Uint8Array,
-): { block: StoredBlock; index: number } | undefined {
+): { readonly number: number; readonly index: number } | undefined {
   const place = snapshot.transaction(hash)
-  if (place === undefined || place.number > head.head.number) return undefined
-  const block = snapshot.block(place.number)
-  return block === undefined ? undefined : { block, index: place.index }
+  return place === undefined || place.number > head.head.number ? undefined : place
 }
 
 function byPlace(
   place: typeof NUMBER,
-  answer: (block: StoredBlock, index: number) => Json,
+  answer: (block: RawBlock, index: number) => Json | EncodedResult,
   none: Json,
 ): Handler {
   return (params, context) => {
@@ -58,15 +65,15 @@ function byPlace(
   }
 }
 
-function whole({ header, transactions, senders }: StoredBlock, index: number): Json {
-  const transaction = transactions[index]
-  const sender = senders[index]
-  return transaction === undefined || sender === undefined
-    ? null
-    : transactionJson(transaction, sender, header, index)
+function whole(block: RawBlock, index: number): Json | EncodedResult {
+  const [bytes, hash, sender] = [block.transactions[index], block.hashes[index], block.senders[index]]
+  if (bytes === undefined || hash === undefined || sender === undefined) return null
+  const out = new JsonBytes()
+  writeTransaction(out, transactionPlace(block.header), { raw: bytes, hash, sender, index })
+  return new EncodedResult(out.copy())
 }
 
-function raw({ transactions }: StoredBlock, index: number): Json {
-  const transaction = transactions[index]
-  return transaction === undefined ? '0x' : toHex(transaction.raw)
+function raw({ transactions }: RawBlock, index: number): Json {
+  const bytes = transactions[index]
+  return bytes === undefined ? '0x' : toHex(bytes)
 }

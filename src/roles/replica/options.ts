@@ -95,6 +95,14 @@ export const replicaOptions = {
     help: 'how long one call may run',
     over: 'the call is ended with -32002',
   },
+  cacheBytes: {
+    flag: 'cache-bytes',
+    type: 'bytes',
+    default: '64MiB',
+    min: 0,
+    help: 'encoded blocks and receipts that each answer thread keeps; 0 keeps none',
+    over: 'those that were not asked for the longest are dropped',
+  },
   bodyBytesMax: {
     flag: 'body-max',
     type: 'bytes',

@@ -29,6 +29,8 @@ export interface ReplicaParts {
 export const HORIZON_BLOCKS = 24
 const CALL_GAS_MAX = 1_000_000
 const CALL_TIME_MAX_MS = 1_000
+/** Few enough that entries are dropped. */
+const CACHE_BYTES = 64 * 1024
 const BODY_BYTES_MAX = 64 * 1024
 const CLIENT_REQUESTS_MAX = 64
 
@@ -67,6 +69,7 @@ export function replicaProgram(parts: ReplicaParts): Program {
         serve: 'eager',
         callGasMax: CALL_GAS_MAX,
         callTimeMaxMs: CALL_TIME_MAX_MS,
+        cacheBytes: CACHE_BYTES,
         bodyBytesMax: BODY_BYTES_MAX,
         clientRequestsMax: CLIENT_REQUESTS_MAX,
       },

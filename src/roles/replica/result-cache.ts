@@ -1,0 +1,67 @@
+/**
+ * Encoded results that are asked for again and again: blocks and receipts, by the hash of their block, so that a reorganisation makes
+ * none of them wrong. Bounded by bytes; what was not asked for the longest goes first.
+ */
+import type { Meter } from '#ports/meter.ts'
+
+/** A list's JSON, and where each of its items begins and ends in it. */
+export interface EncodedList {
+  readonly bytes: Uint8Array
+  readonly places: Uint32Array
+}
+
+export interface ResultCache {
+  /** What is kept under `key`, or what `make` makes; undefined is not kept. */
+  get<T extends Uint8Array | EncodedList>(key: string, make: () => T | undefined): T | undefined
+}
+
+/** Of an entry beside its bytes. */
+const ENTRY_BYTES = 200
+/** An entry above this part of the whole is not kept: it would drive out too much. */
+const SHARE_MAX = 4
+
+export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
+  const lookups = meter.counter(
+    'drover_replica_cache_lookups_total',
+    'encoded blocks and receipts that were asked for, by whether they were there',
+  )
+  const held = meter.gauge('drover_replica_cache_bytes', 'encoded blocks and receipts that are kept')
+  const entries = new Map<string, Uint8Array | EncodedList>()
+  let bytes = 0
+
+  const keep = (key: string, made: Uint8Array | EncodedList): void => {
+    const size = sizeOf(made)
+    if (size > bytesMax / SHARE_MAX) return
+    entries.set(key, made)
+    bytes += size
+    for (const [oldest, entry] of entries) {
+      if (bytes <= bytesMax) break
+      entries.delete(oldest)
+      bytes -= sizeOf(entry)
+    }
+    held.set(bytes)
+  }
+  return {
+    get<T extends Uint8Array | EncodedList>(key: string, make: () => T | undefined): T | undefined {
+      const found = entries.get(key)
+      if (found !== undefined) {
+        lookups.add(1, FOUND)
+        entries.delete(key) // to the end of the line
+        entries.set(key, found)
+        return found as T
+      }
+      lookups.add(1, MADE)
+      const made = make()
+      if (made !== undefined) keep(key, made)
+      return made
+    },
+  }
+}
+const FOUND = { outcome: 'found' }
+const MADE = { outcome: 'made' }
+
+function sizeOf(entry: Uint8Array | EncodedList): number {
+  return (
+    ENTRY_BYTES + ('places' in entry ? entry.bytes.byteLength + entry.places.byteLength : entry.byteLength)
+  )
+}

@@ -1,0 +1,270 @@
+/**
+ * Transactions as JSON bytes from their canonical bytes: no objects, texts or (but for prices) bigints in between. Field for field what
+ * transactionJson of encode.ts makes, the slow twin; the tests hold them together.
+ */
+import type { Header } from '#chain/header.ts'
+import { assert } from '#kernel/assert.ts'
+import { bigintFrom, utf8 } from '#kernel/bytes.ts'
+import { type JsonBytes, memberNames } from './json-bytes.ts'
+import { RlpPlaces } from './rlp-places.ts'
+
+/** What everything in one block begins with. */
+export interface TransactionPlace {
+  readonly start: Uint8Array
+  readonly baseFee: bigint
+}
+
+export function transactionPlace(
+  header: Pick<Header, 'hash' | 'number' | 'timestamp' | 'baseFeePerGas'>,
+): TransactionPlace {
+  const [number, time] = [header.number, header.timestamp].map((n) => `"0x${n.toString(16)}"`)
+  return {
+    start: utf8(`{"blockHash":"${header.hash}","blockNumber":${number},"blockTimestamp":${time},"from":`),
+    baseFee: header.baseFeePerGas ?? 0n,
+  }
+}
+
+const N = memberNames(
+  'gas',
+  'gasPrice',
+  'hash',
+  'input',
+  'nonce',
+  'to',
+  'transactionIndex',
+  'value',
+  'type',
+  'chainId',
+  'accessList',
+  'maxFeePerGas',
+  'maxPriorityFeePerGas',
+  'maxFeePerBlobGas',
+  'blobVersionedHashes',
+  'authorizationList',
+  'v',
+  'r',
+  's',
+  'yParity',
+  'storageKeys',
+  'address',
+)
+const NULL = utf8('null')
+const COMMA = utf8(',')
+const OPEN_LIST = utf8('[')
+const CLOSE_LIST = utf8(']')
+const CLOSE = utf8('}')
+const ADDRESS = utf8('{"address":')
+const CHAIN_ID = utf8('{"chainId":')
+
+/** Where the fields of each type stand in its list. */
+interface Layout {
+  readonly fee: number
+  readonly tip?: number
+  readonly nonce: number
+  readonly gas: number
+  readonly to: number
+  readonly value: number
+  readonly data: number
+  readonly accessList?: number
+  readonly blobFee?: number
+  readonly blobs?: number
+  readonly authorizations?: number
+  readonly v: number
+}
+const LAYOUTS: Readonly<Record<number, Layout>> = {
+  0: { nonce: 0, fee: 1, gas: 2, to: 3, value: 4, data: 5, v: 6 },
+  1: { nonce: 1, fee: 2, gas: 3, to: 4, value: 5, data: 6, accessList: 7, v: 8 },
+  2: { nonce: 1, tip: 2, fee: 3, gas: 4, to: 5, value: 6, data: 7, accessList: 8, v: 9 },
+  3: {
+    nonce: 1,
+    tip: 2,
+    fee: 3,
+    gas: 4,
+    to: 5,
+    value: 6,
+    data: 7,
+    accessList: 8,
+    blobFee: 9,
+    blobs: 10,
+    v: 11,
+  },
+  4: { nonce: 1, tip: 2, fee: 3, gas: 4, to: 5, value: 6, data: 7, accessList: 8, authorizations: 9, v: 10 },
+}
+/** A transaction's canonical bytes with what a store knows of it. */
+export interface StoredTransaction {
+  readonly raw: Uint8Array
+  readonly hash: Uint8Array
+  readonly sender: Uint8Array
+  readonly index: number
+}
+
+const fields = new RlpPlaces()
+
+/** As transactionJson of encode.ts. */
+export function writeTransaction(
+  out: JsonBytes,
+  place: TransactionPlace,
+  { raw, hash, sender, index }: StoredTransaction,
+): void {
+  const { type, layout } = scanTransaction(raw)
+  const quantity = (i: number): JsonBytes => out.quantity(raw, fields.from[i], fields.to[i])
+  out.raw(place.start).hex(sender).raw(N.gas)
+  quantity(layout.gas).raw(N.gasPrice)
+  writePrice(out, raw, layout, place.baseFee)
+  out
+    .raw(N.hash)
+    .hex(hash)
+    .raw(N.input)
+    .hex(raw, fields.from[layout.data], fields.to[layout.data])
+    .raw(N.nonce)
+  quantity(layout.nonce).raw(N.to)
+  writeRecipient(out, raw, layout)
+  out.raw(N.transactionIndex).integer(index).raw(N.value)
+  quantity(layout.value).raw(N.type).integer(type)
+  const { v } = layout
+  if (type === 0) writeLegacyChainId(out, raw, v)
+  else {
+    out.raw(N.chainId)
+    quantity(0)
+    writeTypedFields(out, raw, layout)
+  }
+  // Scanned lists leave the places of the fields as they were.
+  out.raw(N.v)
+  quantity(v).raw(N.r)
+  quantity(v + 1).raw(N.s)
+  quantity(v + 2)
+  if (type !== 0) {
+    out.raw(N.yParity)
+    quantity(v)
+  }
+  out.raw(CLOSE)
+}
+
+function scanTransaction(raw: Uint8Array): { type: number; layout: Layout } {
+  const first = raw[0] as number
+  const type = first >= 0xc0 ? 0 : first
+  fields.scan(raw, type === 0 ? 0 : 1)
+  const layout = LAYOUTS[type]
+  assert(layout !== undefined, 'a stored transaction has a known type')
+  return { type, layout }
+}
+
+function writeTypedFields(out: JsonBytes, raw: Uint8Array, layout: Layout): void {
+  const field = (i: number): readonly [number, number] => [fields.from[i] as number, fields.to[i] as number]
+  const quantity = (i: number): void => void out.quantity(raw, ...field(i))
+  if (layout.accessList !== undefined) {
+    out.raw(N.accessList)
+    writeAccessList(out, raw, ...field(layout.accessList))
+  }
+  if (layout.tip === undefined) return
+  out.raw(N.maxFeePerGas)
+  quantity(layout.fee)
+  out.raw(N.maxPriorityFeePerGas)
+  quantity(layout.tip)
+  if (layout.blobFee !== undefined && layout.blobs !== undefined) {
+    out.raw(N.maxFeePerBlobGas)
+    quantity(layout.blobFee)
+    out.raw(N.blobVersionedHashes)
+    writeHashes(out, raw, ...field(layout.blobs))
+  }
+  if (layout.authorizations !== undefined) {
+    out.raw(N.authorizationList)
+    writeAuthorizations(out, raw, ...field(layout.authorizations))
+  }
+}
+
+function writeRecipient(out: JsonBytes, raw: Uint8Array, { to }: Layout): void {
+  const [from, end] = [fields.from[to] as number, fields.to[to] as number]
+  if (from === end) out.raw(NULL)
+  else out.hex(raw, from, end)
+}
+
+/** What the sender paid per gas. */
+function writePrice(out: JsonBytes, raw: Uint8Array, { fee, tip }: Layout, baseFee: bigint): void {
+  const bigint = (i: number): bigint => bigintFrom(raw.subarray(fields.from[i], fields.to[i]))
+  if (tip === undefined) return void out.quantity(raw, fields.from[fee], fields.to[fee])
+  const price = baseFee + bigint(tip)
+  const most = bigint(fee)
+  out.integer(price < most ? price : most)
+}
+
+/** EIP-155: v is 35 or 36 and twice the chain. */
+function writeLegacyChainId(out: JsonBytes, raw: Uint8Array, v: number): void {
+  const value = bigintFrom(raw.subarray(fields.from[v], fields.to[v]))
+  if (value >= 35n) out.raw(N.chainId).integer((value - 35n) / 2n)
+}
+
+function writeHashes(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
+  out.raw(OPEN_LIST)
+  let isFirst = true
+  fields.each(from, to, (start, end) => {
+    if (!isFirst) out.raw(COMMA)
+    isFirst = false
+    out.hex(raw, start, end)
+  })
+  out.raw(CLOSE_LIST)
+}
+
+function writeAccessList(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
+  out.raw(OPEN_LIST)
+  let isFirst = true
+  fields.each(from, to, (start, end) => {
+    if (!isFirst) out.raw(COMMA)
+    isFirst = false
+    const parts: number[] = []
+    fields.each(start, end, (a, b) => void parts.push(a, b))
+    const [addressFrom, addressTo, keysFrom, keysTo] = parts as [number, number, number, number]
+    out.raw(ADDRESS).hex(raw, addressFrom, addressTo).raw(N.storageKeys)
+    writeHashes(out, raw, keysFrom, keysTo)
+    out.raw(CLOSE)
+  })
+  out.raw(CLOSE_LIST)
+}
+
+function writeAuthorizations(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
+  out.raw(OPEN_LIST)
+  let isFirst = true
+  fields.each(from, to, (start, end) => {
+    if (!isFirst) out.raw(COMMA)
+    isFirst = false
+    const parts: (readonly [number, number])[] = []
+    fields.each(start, end, (a, b) => void parts.push([a, b]))
+    const [chain, address, nonce, parity, r, s] = parts as [Part, Part, Part, Part, Part, Part]
+    out
+      .raw(CHAIN_ID)
+      .quantity(raw, ...chain)
+      .raw(N.address)
+      .hex(raw, ...address)
+    out
+      .raw(N.nonce)
+      .quantity(raw, ...nonce)
+      .raw(N.yParity)
+      .quantity(raw, ...parity)
+    out
+      .raw(N.r)
+      .quantity(raw, ...r)
+      .raw(N.s)
+      .quantity(raw, ...s)
+      .raw(CLOSE)
+  })
+  out.raw(CLOSE_LIST)
+}
+type Part = readonly [number, number]
+
+/** What a receipt says of its transaction beside the hash. */
+export function writeRecipientOf(out: JsonBytes, raw: Uint8Array): void {
+  writeRecipient(out, raw, scanTransaction(raw).layout)
+}
+
+export function writePriceOf(out: JsonBytes, raw: Uint8Array, baseFee: bigint): void {
+  writePrice(out, raw, scanTransaction(raw).layout, baseFee)
+}
+
+/** Undefined for what is no blob transaction. */
+export function blobCount(raw: Uint8Array): number | undefined {
+  const { blobs } = scanTransaction(raw).layout
+  if (blobs === undefined) return undefined
+  let count = 0
+  fields.each(fields.from[blobs] as number, fields.to[blobs] as number, () => void count++)
+  return count
+}
