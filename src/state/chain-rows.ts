@@ -192,8 +192,11 @@ export function findTransaction(tx: Gets, hash: Hash32): { number: number; index
 /** Of several transactions with one prefix the row is a list. */
 function addPlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
   const key = hash.subarray(0, PREFIX_BYTES)
+  const place = concatBytes(u32(number), u32(index))
   const others = tx.get('transactions', key)?.slice() ?? new Uint8Array()
-  tx.put('transactions', key, concatBytes(others, u32(number), u32(index)))
+  for (let at = 0; at < others.length; at += PLACE_BYTES)
+    if (equalBytes(others.subarray(at, at + PLACE_BYTES), place)) return // blocks taken at once may be taken again
+  tx.put('transactions', key, concatBytes(others, place))
 }
 
 function removePlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {

@@ -34,6 +34,7 @@ export function initialiseStore(
       historyFrom: head.number,
       chainFrom: head.number,
       indexed: head.number,
+      catchingUpTo: undefined,
       heads: { head, safe: head, finalized: head, verified: head },
     })
     putIdentity(tx, identity)

@@ -13,7 +13,7 @@ import type { Heads, StoreIdentity } from './identity.ts'
 import { getParts, replaceParts } from './parts.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
-export const SCHEMA = 2
+export const SCHEMA = 3
 
 export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')
@@ -28,6 +28,8 @@ export interface Status {
   chainFrom: number
   /** The index of logs is whole from chainFrom up to this block. */
   indexed: number
+  /** The state is on its way to this block, or further, and is that of no block meanwhile. */
+  catchingUpTo: number | undefined
   heads: Heads
 }
 
@@ -66,8 +68,17 @@ export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
   const historyFrom = from.u32()
   const chainFrom = from.u32()
   const indexed = from.u32()
+  const catchingUpTo = from.u8() === 0 ? undefined : from.u32()
   const [head, safe, finalized, verified] = [readRef(from), readRef(from), readRef(from), readRef(from)]
-  return { sequence, position, historyFrom, chainFrom, indexed, heads: { head, safe, finalized, verified } }
+  return {
+    sequence,
+    position,
+    historyFrom,
+    chainFrom,
+    indexed,
+    catchingUpTo,
+    heads: { head, safe, finalized, verified },
+  }
 }
 
 export function putStatus(tx: WriteTx, status: Status): void {
@@ -77,6 +88,8 @@ export function putStatus(tx: WriteTx, status: Status): void {
   out.u32(status.historyFrom)
   out.u32(status.chainFrom)
   out.u32(status.indexed)
+  out.u8(status.catchingUpTo === undefined ? 0 : 1)
+  if (status.catchingUpTo !== undefined) out.u32(status.catchingUpTo)
   const { head, safe, finalized, verified } = status.heads
   for (const ref of [head, safe, finalized, verified]) {
     out.u32(ref.number)

@@ -19,7 +19,9 @@ import {
   visitLogs,
   visitSomeLogs,
 } from './chain-rows.ts'
+import { bulkApply } from './bulk-apply.ts'
 import { flatState } from './flat-state.ts'
+
 import type { StoreIdentity } from './identity.ts'
 import { initialiseStore } from './initialise.ts'
 import { putStatus, readIdentity, readMachine, readStatus } from './meta.ts'
@@ -49,6 +51,7 @@ export function openStore(kv: KeyValue, { compress }: { readonly compress: Compr
         putStatus(tx, status)
         return status.sequence
       }),
+    bulk: () => bulkApply(kv, compress, reading(kv, readStatus).heads.head),
   }
 }
 
@@ -97,16 +100,23 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       return hash && hashText(hash)
     },
     header: (number) => (isHere(number) ? readHeader(tx, number) : undefined),
-    numberOf: (hash) => readNumber(tx, hash),
+    numberOf(hash) {
+      const number = readNumber(tx, hash)
+      return number !== undefined && isHere(number) ? number : undefined
+    },
     block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
     rawBlock: (number) => (isHere(number) ? readRawBlock(tx, number, compress) : undefined),
     transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
     transactionHash: (number, index) => (isHere(number) ? readTransactionHash(tx, number, index) : undefined),
     receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),
-    transaction: (hash: Hash32) => findTransaction(tx, hash),
+    transaction(hash: Hash32) {
+      const place = findTransaction(tx, hash)
+      return place && isHere(place.number) ? place : undefined
+    },
     logs(number, visit) {
       if (isHere(number)) visitLogs(tx, number, visit)
     },
+    catchingUpTo: status.catchingUpTo,
     indexed: status.indexed,
     indexedLogs(search, { from, to }, visit) {
       assert(from >= status.chainFrom && to <= status.indexed, 'the index is asked about what it knows')

@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly historyFrom: number
   /** The oldest block whose header, body and receipts are here (the base). */
   readonly chainFrom: number
+  /** Where the state is on its way to this block, and is that of no block meanwhile: nothing may be served. */
+  readonly catchingUpTo: number | undefined
   /** State after block `number`, which is within historyFrom..head. Valid until release. */
   stateAt(number: number): StateView
   /** Of the canonical chain; undefined above the head or below chainFrom. */

@@ -18,6 +18,19 @@ export interface Store {
   snapshot(): Snapshot
   /** Everything that `change` does is one transaction; a throw undoes it. Returns the new commit sequence. */
   commit(change: (writer: StoreWriter) => void): number
+  /** Takes blocks above the head that will never be undone, in any number and with no history. */
+  bulk(): BulkApply
+}
+
+export interface BulkApply {
+  /** The last block that was given; at first the head. */
+  last(): BlockRef
+  /** The block after it. A throw leaves a store that the same blocks make whole, from the start. */
+  add(frame: Frame): void
+  /** It holds about as much as it should: time to finish. */
+  isFull(): boolean
+  /** Writes what is not written; head and historyFrom := the last block. `change` is of the same, last transaction; returns its sequence. */
+  finish(change: (writer: StoreWriter) => void): number
 }
 
 export interface StoreWriter {

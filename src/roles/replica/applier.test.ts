@@ -10,7 +10,6 @@ import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
-import type { RecordBody } from '#protocol/feed/records.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
@@ -23,6 +22,7 @@ import { BOARD_BYTES, createBoard } from './board.ts'
 import { decodeFeedState } from './feed-state.ts'
 import { standingOf } from './standing.ts'
 import { address, beatAt, damaged, Feed, headAt, partsOf, stored, word } from './testing/feed.ts'
+import { allRows, plansOf, tell } from './testing/history.ts'
 
 const options: ApplierOptions = { horizonBlocks: 128, verify: 'digest', prove: 'receipts' }
 
@@ -58,59 +58,21 @@ function see<T>(store: Store, look: (snapshot: Snapshot) => T): T {
 }
 const refAt = (frame: Frame | undefined) => refOf((frame as Frame).block.header)
 
-/** A step of a history: the leader goes back `depth` blocks and forward one more. */
-interface Step {
-  readonly depth: number
-  readonly parts: number
-  /** A second master brings a sibling in two halves around the leader's word; the leader may go over to it, at once or with its next block. */
-  readonly sibling: 'none' | 'beside' | 'followed' | 'followed later'
-}
-
-async function tell(feed: Feed, plan: readonly Step[]): Promise<void> {
-  await feed.begin()
-  const chain: Frame[] = []
-  for (const [step, { depth, parts, sibling }] of plan.entries()) {
-    const back = Math.min(depth, chain.length)
-    chain.splice(chain.length - back)
-    for (let i = 0; i <= back; i++) {
-      chain.push(feed.block(chain.at(-1), `s${step}`, step * 3 + i))
-      await feed.say('m1', ...partsOf(chain.at(-1) as Frame, parts))
-    }
-    const other = feed.block(chain.at(-2), `sibling${step}`, step)
-    const [half, rest] = partsOf(other, 2) as [RecordBody, RecordBody]
-    if (sibling !== 'none') await feed.say('m2', half, beatAt(refAt(other)))
-    await feed.say('m1', headAt(chain.at(-1) as Frame, chain.at(-7)))
-    if (sibling === 'none') continue
-    await feed.say('m2', rest, headAt(other), ...partsOf(chain.at(-1) as Frame, 2))
-    if (sibling === 'beside') continue
-    chain.splice(-1, 1, other)
-    if (sibling === 'followed') await feed.say('m1', headAt(other))
-  }
-}
-const plans = fc.array(
-  fc.record<Step>({
-    depth: fc.constantFrom(0, 0, 0, 1, 2, 4),
-    parts: fc.constantFrom(1, 1, 2, 3),
-    sibling: fc.constantFrom('none', 'beside', 'followed', 'followed later'),
-  }),
-  { minLength: 3, maxLength: 9 },
-)
-
 test('killed at any record and started again, a store becomes row by row the one that was never stopped', async () => {
   await fc.assert(
-    fc.asyncProperty(plans, async (plan) => {
+    fc.asyncProperty(plansOf(9), async (plan) => {
       const feed = new Feed()
       await tell(feed, plan)
       const { next } = await feed.log.bounds()
       const whole = await replica(feed)
       while (whole.applier.position() < next) await whole.take(1)
-      const expected = rowsOf(whole.kv)
+      const expected = allRows(whole.kv)
       for (let cut = 1; cut < next; cut++) {
         const first = await replica(feed)
         while (first.applier.position() < cut) await first.take(1)
         const second = await replica(feed, first.kv) // from what is stored: what a kill leaves
         while (second.applier.position() < next) await second.take(1)
-        assert.deepEqual(rowsOf(first.kv), expected, `killed before record ${cut}`)
+        assert.deepEqual(allRows(first.kv), expected, `killed before record ${cut}`)
       }
       assert.equal(
         valuesBeside(whole.kv),
@@ -130,16 +92,9 @@ async function countBeside(feed: Feed, store: Store): Promise<number> {
   const { machine } = await standingOf(store, feed.chain.genesis, feed.log, new AbortController().signal)
   return machine.side().length + [...machine.unfinished().values()].reduce((sum, parts) => sum + parts, 0)
 }
-/** All rows; the commit counter alone may differ, and where undone blocks left code. */
-function rowsOf(kv: KeyValue) {
-  const { meta, code: _code, ...rest } = dumpTables(kv)
-  const status = '0x737461747573 0x' // "status", then the counter
-  return { ...rest, meta: meta.map((row) => (row.startsWith(status) ? row.slice(status.length + 16) : row)) }
-}
-
 test('in one batch or record by record, the store has the same heads', async () => {
   await fc.assert(
-    fc.asyncProperty(plans, async (plan) => {
+    fc.asyncProperty(plansOf(9), async (plan) => {
       const feed = new Feed()
       await tell(feed, plan)
       const [slow, fast] = [await replica(feed), await replica(feed)]

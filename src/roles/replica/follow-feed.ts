@@ -7,8 +7,9 @@ import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { RecordLog } from '#ports/record-log.ts'
-import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
+import { Applier, type ApplierOptions, type ApplierParts, type Standing } from './applier.ts'
 import type { AnswererAsks, ApplierNews } from './board.ts'
+import { catchUp } from './catch-up.ts'
 import { matchFeed, standingOf } from './standing.ts'
 
 const RECONNECT_MS_MIN = 100
@@ -50,10 +51,9 @@ export async function followFeed(
     try {
       current = await parts.openLog()
       if (applier === undefined) {
-        const standing = await standingOf(store, genesis, current, signal)
+        const standing = await begin(options, parts, current, signal)
         applier = new Applier(options, { ...parts, moved: () => answerers.post({ kind: 'moved' }) }, standing)
         board.setSequence(standing.sequence)
-        answerers.post({ kind: 'opened' })
       } else await matchFeed(store, genesis, current)
       board.setFeedEnd((await current.bounds()).next)
       pauseMs = RECONNECT_MS_MIN
@@ -72,6 +72,22 @@ export async function followFeed(
       current = undefined
     }
   }
+}
+
+/** The store is there, and near the feed's end. */
+async function begin(
+  options: ApplierOptions,
+  parts: FollowParts,
+  feed: RecordLog,
+  signal: AbortSignal,
+): Promise<Standing> {
+  const { answerers, board, store, genesis } = parts
+  const { sequence, position } = await standingOf(store, genesis, feed, signal)
+  board.setSequence(sequence)
+  board.setApplied(position)
+  board.setFeedEnd((await feed.bounds()).next)
+  answerers.post({ kind: 'opened' })
+  return whenRoom(() => catchUp(options, { ...parts, feed }, signal), parts, signal)
 }
 
 /** Trouble that passes; everything else is somebody's decision. */
@@ -151,10 +167,14 @@ async function isHereWithin(clock: Clock, coming: Promise<unknown>, ms: number):
 }
 
 /** With the disk full nothing is applied, and everything is served, until there is room. */
-async function whenRoom<T>(work: () => T, { clock, log }: FollowParts, signal: AbortSignal): Promise<T> {
+async function whenRoom<T>(
+  work: () => T | Promise<T>,
+  { clock, log }: FollowParts,
+  signal: AbortSignal,
+): Promise<T> {
   for (;;) {
     try {
-      return work()
+      return await work()
     } catch (thrown) {
       if (faultCode(thrown) !== 'store/disk-low') throw thrown
       log.error('the disk is full: nothing is applied until there is room', { reason: messageOf(thrown) })

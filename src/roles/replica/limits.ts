@@ -132,6 +132,24 @@ export const replicaLimits = {
     what: 'rows of one transaction',
     over: 'a further transaction; a longer switch goes block by block, and nothing is served in between',
   },
+  catchUpBlocks: {
+    value: 1_024,
+    unit: 'blocks',
+    what: 'final blocks below the horizon that are taken at once while catching up, and at most one step of the head more',
+    over: 'a further batch',
+  },
+  catchUpBlocksMin: {
+    value: 256,
+    unit: 'blocks',
+    what: 'how far behind a store is taken blocks at once',
+    over: 'the blocks are taken at once; below it they are applied one by one',
+  },
+  catchUpReadBytesMax: {
+    value: 8_000_000,
+    unit: 'bytes',
+    what: 'read from the feed in one piece while catching up, and at most one record more',
+    over: 'a further piece',
+  },
   unwrittenBytesMax: {
     value: 8_000_000,
     unit: 'bytes',

@@ -114,6 +114,7 @@ export async function startServing(
       snapshot: () => lateStore().snapshot(),
       initialise: refuseWrites,
       commit: refuseWrites,
+      bulk: refuseWrites,
     },
     board,
     config: parts.genesis.config,

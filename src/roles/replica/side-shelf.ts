@@ -87,6 +87,11 @@ export class SideShelf {
     return this.#frames.get(hash) ?? reader.side(fromHex(hash))
   }
 
+  /** The frame of a block that is canonical now: its bytes are not needed again. It is in `gone` of the next commit. */
+  forget(hash: BlockHash): void {
+    this.#frames.delete(hash)
+  }
+
   /** Bytes that came since the last commit. */
   newBytes(): number {
     return this.#newBytes

@@ -31,6 +31,11 @@ export async function standingOf(
   // Also where a kill came between the store and its first feed state.
   if (store.identity() === undefined || !hasFeedState(store)) await makeStore(store, genesis, log, signal)
   await matchFeed(store, genesis, log)
+  return standingIn(store)
+}
+
+/** Of a store that is there and matches its feed. */
+export function standingIn(store: Store): Standing {
   const snapshot = store.snapshot()
   try {
     return restore(snapshot)

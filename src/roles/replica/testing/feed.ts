@@ -52,6 +52,7 @@ export class Feed {
   /** A block whose changes depend on `seed`. */
   block(parent: Frame | undefined, extra: string, seed: number, level: Level = 'receipts'): Frame {
     const account = address(1 + (seed % 3))
+    const cleared = seed % 8 === 5
     return this.chain.next({
       parent: parent ?? this.chain.genesis,
       extra,
@@ -62,7 +63,8 @@ export class Feed {
           after: seed % 5 === 0 ? undefined : { nonce: BigInt(seed), balance: 1n, codeHash: word(0) },
         },
       ],
-      slots: [{ address: account, key: word(seed % 4), value: word(seed % 7) }],
+      slots: [{ address: account, key: word(seed % 4), value: word(cleared ? 1 + (seed % 6) : seed % 7) }],
+      cleared: cleared ? [account] : [],
       logs: [[{ address: address(2), topics: [word(seed % 5)], data: word(seed % 3) }]],
     })
   }

@@ -1,0 +1,165 @@
+/**
+ * Many final blocks at once, for a store that is far behind: of each key only its last value is written, in the order of the keys, and no
+ * history. That is many transactions. The blocks' own rows come first: above the head nobody sees them. Before the first row of state a mark
+ * says that the state is between two blocks, up to which one; the last transaction moves the head and takes the mark away. Everything can be
+ * done again from the start: a store that was left with the mark becomes whole by the same blocks, or by those and more.
+ */
+import { type BlockRef } from '#chain/block-ref.ts'
+import type { Delta } from '#chain/delta.ts'
+import { type Frame, refOf } from '#chain/frame.ts'
+import { assert } from '#kernel/assert.ts'
+import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { KeyValue, WriteTx } from '#ports/key-value.ts'
+import { putBlock } from './chain-rows.ts'
+import { pruneUpTo } from './history.ts'
+import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
+import { putStatus, readStatus } from './meta.ts'
+import { partKey, putParts } from './parts.ts'
+import { encodeAccount, encodeSlot } from './rows.ts'
+import type { BulkApply, StoreWriter } from './store.ts'
+import { storeWriter } from './writer.ts'
+
+/** Of one transaction: LMDB's list of dirty pages is bounded. */
+const ROWS_MAX = 30_000
+/** Rows of a block without its logs and transactions, and for each of those: about. */
+const ROWS_PER_BLOCK = 100
+/** One delta has fewer. */
+const ROOM_FOR_A_DELTA = CHANGES_MAX / 4
+const ABSENT = new Uint8Array()
+
+export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): BulkApply {
+  const accounts = new LatestValues(20)
+  const slots = new LatestValues(52)
+  let waiting: Frame[] = []
+  let waitingRows = 0
+  let last = head
+  /** Of addresses whose storage was wiped: how many changes of slots came before that. */
+  const cleared = new Map<string, number>()
+
+  const writeBlocks = (): void => {
+    kv.write((tx) => {
+      for (const frame of waiting) {
+        putBlock(tx, frame, compress)
+        for (const { hash, code } of frame.delta.codes)
+          if (tx.get('code', partKey(hash, 0)) === undefined) putParts(tx, 'code', hash, code)
+      }
+    })
+    waiting = []
+    waitingRows = 0
+  }
+  const mark = (): void => {
+    kv.write((tx) => {
+      const status = readStatus(tx)
+      status.catchingUpTo = Math.max(last.number, status.catchingUpTo ?? 0)
+      status.sequence += 1
+      putStatus(tx, status)
+    })
+  }
+  const writeState = (): void => {
+    mark()
+    for (const address of cleared.keys()) clearStorage(kv, fromHex(address))
+    writeValues(kv, 'accounts', accounts)
+    writeValues(kv, 'storage', slots, cleared)
+    cleared.clear()
+  }
+
+  return {
+    last: () => last,
+    add(frame) {
+      const { header } = frame.block
+      assert(header.parentHash === last.hash, 'a block extends the one that was given before it')
+      if (Math.max(accounts.count(), slots.count()) > CHANGES_MAX - ROOM_FOR_A_DELTA) writeState()
+      for (let at = 0; at < frame.delta.cleared.length; at += 20)
+        cleared.set(toHex(frame.delta.cleared, at, at + 20), slots.count())
+      gather(frame.delta, accounts, slots)
+      last = refOf(header)
+      waiting.push(frame)
+      waitingRows += ROWS_PER_BLOCK + frame.receipts.reduce((sum, { logs }) => sum + 2 + logs.length, 0)
+      if (waitingRows >= ROWS_MAX) writeBlocks()
+    },
+    isFull: () => Math.max(accounts.count(), slots.count()) > CHANGES_MAX / 2,
+    finish(change) {
+      writeBlocks()
+      writeState()
+      while (!kv.write((tx) => pruneUpTo(tx, last.number, ROWS_MAX).done));
+      return kv.write((tx) => moveHead(tx, last, compress, change))
+    },
+  }
+}
+
+function moveHead(
+  tx: WriteTx,
+  last: BlockRef,
+  compress: Compress,
+  change: (writer: StoreWriter) => void,
+): number {
+  const status = readStatus(tx)
+  assert((status.catchingUpTo ?? 0) <= last.number, 'blocks taken at once reach what was begun')
+  status.sequence += 1
+  status.heads = { ...status.heads, head: last }
+  status.historyFrom = last.number
+  status.catchingUpTo = undefined
+  change(storeWriter(tx, status, compress))
+  putStatus(tx, status)
+  return status.sequence
+}
+
+function gather({ accounts, slots }: Delta, latestAccounts: LatestValues, latestSlots: LatestValues): void {
+  for (let i = 0; i < accounts.count; i++) {
+    const value =
+      accounts.exists[i] === 0
+        ? ABSENT
+        : encodeAccount(
+            accounts.nonces.subarray(8 * i, 8 * i + 8),
+            accounts.balances.subarray(32 * i, 32 * i + 32),
+            accounts.codeHashes.subarray(32 * i, 32 * i + 32),
+          )
+    latestAccounts.set(accounts.addresses.subarray(20 * i, 20 * i + 20), value)
+  }
+  const key = new Uint8Array(52)
+  for (let i = 0; i < slots.count; i++) {
+    key.set(slots.addresses.subarray(20 * i, 20 * i + 20))
+    key.set(slots.keys.subarray(32 * i, 32 * i + 32), 20)
+    latestSlots.set(key, encodeSlot(slots.values.subarray(32 * i, 32 * i + 32)))
+  }
+}
+
+function writeValues(
+  kv: KeyValue,
+  table: 'accounts' | 'storage',
+  latest: LatestValues,
+  cleared: ReadonlyMap<string, number> = new Map(),
+): void {
+  const isWiped = ({ key, place }: LatestValue): boolean =>
+    cleared.size > 0 && place < (cleared.get(toHex(key, 0, 20)) ?? 0)
+  const values = latest.take()
+  for (let more = true; more; )
+    kv.write((tx) => {
+      for (let left = ROWS_MAX; left > 0; left--) {
+        const { done, value } = values.next()
+        if (done === true) {
+          more = false
+          return
+        }
+        if (value.value.length === 0 || isWiped(value)) tx.remove(table, value.key)
+        else tx.put(table, value.key, value.value)
+      }
+    })
+}
+
+/** Removes all slots of an address. */
+function clearStorage(kv: KeyValue, address: Uint8Array): void {
+  while (kv.write((tx) => removeSlots(tx, address)) === ROWS_MAX);
+}
+
+function removeSlots(tx: WriteTx, address: Uint8Array): number {
+  const keys: Uint8Array[] = []
+  const first = concatBytes(address, new Uint8Array(32))
+  for (let row = tx.seek('storage', first); row && keys.length < ROWS_MAX; row = tx.next('storage')) {
+    if (!equalBytes(row.key.subarray(0, 20), address)) break
+    keys.push(row.key.slice())
+  }
+  for (const key of keys) tx.remove('storage', key)
+  return keys.length
+}
