@@ -187,6 +187,12 @@ test('a transaction that no block has is asked of a master; where none can be as
     null,
     'a block above the served head is not shown',
   )
+  const elsewhere = { ...ahead, blockNumber: '0x1' }
+  assert.equal(
+    (await ask({ 'http://a': () => ({ result: elsewhere }) })).result.blockHash,
+    null,
+    'nor is one of a branch that is not served, which replicas would have found',
+  )
 })
 
 test('X-Min-Block waits for the head that it names, and is refused with a code that clients retry when it does not come', async () => {
