@@ -2,12 +2,15 @@
  * `npm run sim`: the production roles in simulated worlds, one world a seed (docs/simulation.md).
  *   --seeds N [--from S]   runs N seeds; a failing one prints its end and the command that replays it
  *   --seed S               runs one and prints what happened
+ *   --mutants [--only T]   breaks the code on purpose, one way after another, and demands that seeds object
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { installCore } from '#core/core.ts'
 import { SCENARIOS, type ScenarioName } from '#sim/fault/probabilities.ts'
 import { defaultOptions, type ScenarioOptions } from '#sim/scenario/options.ts'
+import { Killed } from '#sim/world/life.ts'
+import { runMutants } from './sim/run-mutants.ts'
 import { type Host, runSeed, type SeedRun } from '#sim/scenario/run-seed.ts'
 
 const LINES_SHOWN = 40
@@ -17,11 +20,20 @@ if (!process.argv.includes('--seed')) Error.stackTraceLimit = 0
 
 installCore(new WebAssembly.Module(readFileSync(new URL('../evm-core/drover_evm.wasm', import.meta.url))))
 
+/** A rejection that nobody took, since the last turn. A killed process's own are of no interest: it is gone. */
+let unhandled: { readonly reason: unknown } | undefined
+process.on('unhandledRejection', (reason) => {
+  if (!(reason instanceof Killed)) unhandled ??= { reason }
+})
+
 /** A macrotask a turn: whatever the promises of the turn before have to do, they have done it. */
 const host: Host = (turn) => {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const next = (): void => {
     try {
+      const seen = unhandled
+      unhandled = undefined
+      if (seen !== undefined) throw seen.reason
       if (turn()) setImmediate(next)
       else resolve()
     } catch (thrown) {
@@ -37,6 +49,9 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    'until-failure': { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    only: { type: 'string' },
     scenario: { type: 'string', default: defaultOptions.scenario },
     masters: { type: 'string' },
     replicas: { type: 'string' },
@@ -53,7 +68,10 @@ const options: ScenarioOptions = {
   faultsMs: Number(values['faults-ms']),
 }
 
-if (values.seed !== undefined) await runOne(Number(values.seed))
+if (values.mutants) {
+  const survived = runMutants(values.only, { from: Number(values.from), seeds: Number(values.seeds ?? 60) })
+  if (survived > 0) process.exitCode = 1
+} else if (values.seed !== undefined) await runOne(Number(values.seed))
 else await runMany(Number(values.from), Number(values.seeds ?? 100))
 
 async function runOne(seed: number): Promise<void> {
@@ -75,6 +93,7 @@ async function runMany(from: number, count: number): Promise<void> {
     failed++
     console.log(run.trace.slice(-LINES_SHOWN).join('\n'))
     console.log(`seed ${seed} failed. Replay it: npm run sim -- --seed ${seed}${flags()}\n`)
+    if (values['until-failure']) break
   }
   const { user, system } = process.cpuUsage(cpu)
   console.log(

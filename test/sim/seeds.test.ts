@@ -19,7 +19,7 @@ async function simulate(...args: readonly string[]): Promise<string> {
 }
 
 test('all promises hold on fixed seeds', async () => {
-  assert.match(await simulate('--seeds', '30', '--from', '1000'), /^30 seeds from 1000, 0 failed/m)
+  assert.match(await simulate('--seeds', '60', '--from', '1000'), /^60 seeds from 1000, 0 failed/m)
 })
 
 test('one seed is one run: the whole trace is the same, byte for byte', async () => {
@@ -27,6 +27,11 @@ test('one seed is one run: the whole trace is the same, byte for byte', async ()
   assert.equal(first, second)
   assert.ok((first as string).split('\n').length > 50, 'a trace tells what happened')
   assert.notEqual(await simulate('--seed', '78'), first)
+})
+
+test('code that is broken on purpose is caught, and the command that replays it is told', async () => {
+  const output = await simulate('--mutants', '--only', 'an undone slot keeps its value')
+  assert.match(output, /^caught {4}an undone slot keeps its value: P1 on seed \d+ of reorgs/m)
 })
 
 for (const { seed, scenario, found } of notable) {

@@ -30,9 +30,13 @@ function invented(question: Question, item: Item, bound: BuiltBlock): string | u
   }
   const wanted = blockWanted(question, bound)
   if (wanted === undefined) return undefined
-  if (wanted === 'none') return item.result === null ? undefined : 'there is something in place of nothing'
+  const { hash, blockHash = hash } = (item.result ?? {}) as { hash?: string; blockHash?: string | null }
+  if (wanted === 'none') {
+    // A transaction that waits has no block yet.
+    const isNothing = item.result === null || (question.kind === 'transaction' && blockHash === null)
+    return isNothing ? undefined : `it is in block ${blockHash}, which is not on its chain`
+  }
   if (item.result === null) return `null for what is in block ${wanted.number} of its chain`
-  const { hash, blockHash = hash } = item.result as { hash?: string; blockHash?: string }
   return blockHash === wanted.hash ? undefined : `it is block ${blockHash}, and should be ${wanted.hash}`
 }
 
@@ -44,6 +48,7 @@ function blockWanted(question: Question, bound: BuiltBlock): BuiltBlock | 'none'
     case 'byNumber':
       return placed(question.number, bound)
     case 'receipt':
+    case 'transaction':
       return including(question.transaction, bound) ?? 'none'
     default:
       return undefined

@@ -1,7 +1,8 @@
 /** The JSON-RPC that a master and its forward port ask of an execution client, answered from built blocks. */
+import type { Transaction } from '#chain/transaction.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { fromHex, toHex } from '#kernel/bytes.ts'
-import { receiptJson } from '#rpc/encode.ts'
+import { receiptJson, transactionJson } from '#rpc/encode.ts'
 import type { BuiltBlock } from './block-builder.ts'
 import { ancestorAt, type ClientView } from './consensus.ts'
 import { CHAIN_ID } from './genesis.ts'
@@ -47,7 +48,7 @@ function resultOf(
     case 'eth_getTransactionReceipt':
       return receiptOf(String(params[0]), view.head) ?? 'null'
     case 'eth_getTransactionByHash':
-      return 'null'
+      return transactionOf(String(params[0]), view.head) ?? 'null'
     case 'eth_sendRawTransaction':
       return `"${toHex(keccak256(fromHex(String(params[0]))))}"`
     default:
@@ -67,10 +68,27 @@ function blockText(block: BuiltBlock | undefined, full: unknown): string {
 }
 
 function receiptOf(hash: string, head: BuiltBlock): string | undefined {
-  for (let block: BuiltBlock | undefined = head; block !== undefined; block = block.parent) {
-    const index = block.block.transactions.findIndex((transaction) => toHex(transaction.hash) === hash)
-    if (index < 0) continue
-    return JSON.stringify(receiptJson(receiptParts(block, index)))
+  const found = find(hash, head)
+  return found && JSON.stringify(receiptJson(receiptParts(found.built, found.index)))
+}
+
+function transactionOf(hash: string, head: BuiltBlock): string | undefined {
+  const found = find(hash, head)
+  if (found === undefined) return undefined
+  const { block, header } = found.built
+  const transaction = block.transactions[found.index] as Transaction
+  return JSON.stringify(
+    transactionJson(transaction, block.senders[found.index] as Uint8Array, header, found.index),
+  )
+}
+
+function find(
+  hash: string,
+  head: BuiltBlock,
+): { readonly built: BuiltBlock; readonly index: number } | undefined {
+  for (let built: BuiltBlock | undefined = head; built !== undefined; built = built.parent) {
+    const index = built.block.transactions.findIndex((transaction) => toHex(transaction.hash) === hash)
+    if (index >= 0) return { built, index }
   }
   return undefined
 }

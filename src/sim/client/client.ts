@@ -28,6 +28,7 @@ export interface SimClient {
 
 const BLOCKS_LOST_MAX = 8
 const NEWS_AGAIN_MS = 1_500
+const FIRST_NEWS_MS_MAX = 2_000
 
 export function createSimClient(
   index: number,
@@ -78,16 +79,17 @@ export function createSimClient(
           if (consensus.view(index).head !== view.head || consensus.view(index).finalized !== view.finalized)
             heard()
         })
-      hear = hearSoon
       life.onEnd(() => {
         if (hear === hearSoon) hear = undefined
       })
-      // Consensus clients repeat themselves.
+      // Consensus clients repeat themselves; after a restart it takes them a while to find each other.
       const again = (): void => {
+        hear = hearSoon
         hearSoon()
         life.after(NEWS_AGAIN_MS, again)
       }
-      again()
+      if (life.number === 1) again()
+      else life.after(random.between(0, FIRST_NEWS_MS_MAX), again)
       network.listen<string>(life, url, (end) => {
         end.onLost(() => subscribers.delete(end))
         end.onMessage((text) => {

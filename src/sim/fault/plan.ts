@@ -55,7 +55,7 @@ function effectsOf(parts: Parts): Effects {
   return { ...processFaults(parts), ...networkFaults(parts), ...diskFaults(parts), ...clientFaults(parts) }
 }
 
-function processFaults({ world, cluster }: Parts): Effects {
+function processFaults({ world, network, cluster }: Parts): Effects {
   const drovers = cluster.processes.filter(({ name }) => !name.startsWith('client'))
   const later = (random: Prng, maxMs: number, undo: () => void): void =>
     void world.scheduler.after(random.between(20, maxMs), undefined, undo)
@@ -76,6 +76,15 @@ function processFaults({ world, cluster }: Parts): Effects {
       later(random, 600, () => {
         machine.faults.killAtCommit = 0
       })
+    },
+    gatewayRestart(random) {
+      cluster.gateway.kill('is killed')
+      later(random, 300, () => cluster.gateway.start())
+      if (random.chance(0.5)) return
+      const { process } = random.pick(cluster.replicas)
+      world.trace.line('network', `cuts gateway from ${process.name}`)
+      network.cut('gateway', process.name)
+      later(random, 1_500, () => network.heal('gateway', process.name))
     },
     pause(random) {
       const process = random.pick(cluster.processes)
@@ -114,6 +123,11 @@ function networkFaults({ world, network, cluster }: Parts): Effects {
       const alone = random.pick(cluster.processes)
       world.trace.line('network', `cuts ${alone.name} from all`)
       for (const other of cluster.processes) if (other !== alone) cutFor(random, alone, other)
+    },
+    replicaLags(random) {
+      const { process } = random.pick(cluster.replicas)
+      world.trace.line('network', `cuts ${process.name} from the feed`)
+      cutFor(random, process, cluster.feed)
     },
     slowNetwork(random) {
       network.setLatency({ min: 1, max: random.between(5, 120) })

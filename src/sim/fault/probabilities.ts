@@ -7,12 +7,22 @@ import type { Prng } from '#kernel/prng.ts'
 export const FAULTS = [
   'kill', 'stop', 'killAtCommit', 'powerLoss', 'pause', 'breakConnection', 'partition', 'isolate', 'slowNetwork', 'slowDisk', 'fullDisk',
   'failingDisk', 'fullStore', 'clockRate', 'clockJump', 'clientRestart', 'clientSlow', 'clientSilent', 'reorg', 'split',
+  'gatewayRestart', 'replicaLags',
 ] as const // biome-ignore format: one table
 export type Fault = (typeof FAULTS)[number]
 
 export type Probabilities = Readonly<Record<Fault, number>>
 
-export const SCENARIOS = ['calm', 'mixed', 'crashes', 'network', 'disk', 'reorgs', 'clocks'] as const
+export const SCENARIOS = [
+  'calm',
+  'mixed',
+  'crashes',
+  'network',
+  'disk',
+  'reorgs',
+  'clocks',
+  'lagging',
+] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 
 /** As often as it may come, per tenth of a second (reorg and split: per block). */
@@ -37,6 +47,8 @@ const OFTEN: Probabilities = {
   clientSilent: 0.04,
   reorg: 0.2,
   split: 0.12,
+  gatewayRestart: 0.05,
+  replicaLags: 0.06,
 }
 
 const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> = {
@@ -45,6 +57,7 @@ const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> 
   network: ['breakConnection', 'partition', 'isolate', 'slowNetwork', 'pause', 'reorg'],
   disk: ['powerLoss', 'slowDisk', 'fullDisk', 'failingDisk', 'fullStore', 'kill'],
   reorgs: ['reorg', 'split', 'clientRestart', 'clientSlow', 'clientSilent'],
+  lagging: ['gatewayRestart', 'replicaLags', 'reorg'],
   clocks: ['clockRate', 'clockJump', 'pause', 'reorg'],
 }
 

@@ -37,8 +37,7 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
     disk.onCommit(() => {
       if (store.identity() === undefined) return
       const snapshot = store.snapshot()
-      if (snapshot.machine() !== undefined)
-        for (const checker of checkers) checker.committed?.(process.name, snapshot)
+      if (snapshot.position > 0) for (const checker of checkers) checker.committed?.(process.name, snapshot)
       snapshot.release()
     })
   }

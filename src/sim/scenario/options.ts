@@ -16,7 +16,7 @@ export const defaultOptions: ScenarioOptions = {
   masters: undefined,
   replicas: undefined,
   users: 2,
-  faultsMs: 8_000,
+  faultsMs: 5_000,
 }
 
 export interface Sizes {

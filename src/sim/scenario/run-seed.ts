@@ -73,14 +73,24 @@ export async function runSeed(
         userProgram({
           network,
           block: consensus.block,
+          newest: () => consensus.canonical().head,
           nowMs: () => world.scheduler.nowMs(),
           told: checkers.told,
           thinkMs: { min: 30, max: 300 },
         }),
       ),
   )
-  const runUntil = (untilMs: number, isDone: () => boolean): Promise<void> =>
-    parts.host(() => world.violation() === undefined && !isDone() && world.scheduler.turn(untilMs))
+  const runUntil = async (untilMs: number): Promise<void> => {
+    try {
+      await parts.host(() => world.violation() === undefined && world.scheduler.turn(untilMs))
+    } catch (thrown) {
+      // What no promise and no caller took would have ended a real process.
+      world.violate(
+        'bug',
+        `nobody caught ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
+      )
+    }
+  }
   const sample = (): void => {
     checkers.sampled()
     world.scheduler.after(SAMPLE_MS, undefined, sample)
@@ -95,7 +105,7 @@ export async function runSeed(
   consensus.start()
   faults.start()
   sample()
-  await runUntil(options.faultsMs, () => false)
+  await runUntil(options.faultsMs)
   if (world.violation() === undefined) await heal()
   return {
     seed,
@@ -111,16 +121,20 @@ export async function runSeed(
     faults.heal()
     consensus.settle()
     const stopMs = world.scheduler.nowMs() + HEALED_BLOCKS * sizes.blockMs
-    await runUntil(stopMs, () => false)
+    await runUntil(stopMs)
     consensus.stop()
-    await runUntil(stopMs + LIVE_WITHIN_MS, () => atRest(cluster, consensus) === undefined)
-    const awake = atRest(cluster, consensus)
+    const lastMs = stopMs + LIVE_WITHIN_MS
+    let awake = atRest(cluster, consensus)
+    while (awake !== undefined && world.violation() === undefined && world.scheduler.nowMs() < lastMs) {
+      await runUntil(world.scheduler.nowMs() + SAMPLE_MS)
+      awake = atRest(cluster, consensus)
+    }
     if (awake !== undefined)
       world.violate('live', `${awake}; the chain is at ${describe(consensus.canonical().head)}`)
     checkers.wantAnswers()
-    await runUntil(world.scheduler.nowMs() + ANSWERED_MS, () => false)
+    await runUntil(world.scheduler.nowMs() + ANSWERED_MS)
     for (const user of users) user.stop()
-    await runUntil(world.scheduler.nowMs() + REST_MS, () => false)
+    await runUntil(world.scheduler.nowMs() + REST_MS)
     if (world.violation() === undefined) checkers.ended()
   }
 }

@@ -112,7 +112,12 @@ function openFile(
       // On its way to the disk when the write begins: a crash meanwhile finds some of it there.
       const failure = writeFailure(faults, random)
       const wrote = failure === undefined ? all : all.subarray(0, random.between(0, all.length))
-      file.bytes = concatBytes(file.bytes.subarray(0, offset), wrote)
+      // What lies behind a write stays there, as pwrite leaves it.
+      file.bytes = concatBytes(
+        file.bytes.subarray(0, offset),
+        wrote,
+        file.bytes.subarray(offset + wrote.length),
+      )
       await op(() => {})
       if (failure !== undefined) throw failure
     },

@@ -15,7 +15,7 @@ export type Question =
   | { readonly kind: 'slot'; readonly slot: number; readonly place: Place }
   | { readonly kind: 'byHash'; readonly hash: string }
   | { readonly kind: 'byNumber'; readonly number: number }
-  | { readonly kind: 'receipt'; readonly transaction: string }
+  | { readonly kind: 'receipt' | 'transaction'; readonly transaction: string }
   | { readonly kind: 'logs'; readonly hash: string }
   | { readonly kind: 'pending'; readonly address: string }
 
@@ -72,6 +72,8 @@ function callOf(question: Question): [method: string, params: readonly unknown[]
       return ['eth_getBlockByNumber', [`0x${question.number.toString(16)}`, false]]
     case 'receipt':
       return ['eth_getTransactionReceipt', [question.transaction]]
+    case 'transaction':
+      return ['eth_getTransactionByHash', [question.transaction]]
     case 'logs':
       return ['eth_getLogs', [{ blockHash: question.hash }]]
     case 'pending':

@@ -13,6 +13,8 @@ import { asText, type Exchange, itemsOf, type Place, type Question } from './exc
 export interface UserParts {
   readonly network: Network
   readonly block: (hash: string) => BuiltBlock | undefined
+  /** The block that execution clients are about to hear of: a user knows its own transactions. */
+  readonly newest: () => BuiltBlock
   readonly nowMs: () => number
   readonly told: (exchange: Exchange) => void
   /** Milliseconds between an answer and the next question. */
@@ -31,7 +33,12 @@ export function userProgram(parts: UserParts): Program {
     const random = life.random.child('questions')
     const shown: BuiltBlock[] = []
     const ask = async (): Promise<void> => {
-      const exchange = await askOnce(life, parts, draw(random, shown), minBlockOf(random, shown))
+      const exchange = await askOnce(
+        life,
+        parts,
+        draw(random, shown, parts.newest()),
+        minBlockOf(random, shown),
+      )
       remember(exchange, shown, parts)
       parts.told(exchange)
     }
@@ -49,7 +56,7 @@ function minBlockOf(random: Prng, shown: readonly BuiltBlock[]): number {
   return shown.length > 0 && random.chance(0.2) ? (shown.at(-1) as BuiltBlock).number : 0
 }
 
-function draw(random: Prng, shown: readonly BuiltBlock[]): Question[] {
+function draw(random: Prng, shown: readonly BuiltBlock[], newest: BuiltBlock): Question[] {
   const account = (): string =>
     toHex(
       random.chance(0.7) ? sender(random.between(0, SENDERS - 1)) : address(0x9000 + random.between(0, 9)),
@@ -63,6 +70,9 @@ function draw(random: Prng, shown: readonly BuiltBlock[]): Question[] {
         : { kind: 'nonce', address: account(), place }
   questions.push(stateAt('latest'))
   if (random.chance(0.3)) questions.push({ kind: 'mark', tag: 'finalized' }, { kind: 'mark', tag: 'safe' })
+  const [sent] = newest.block.transactions
+  if (sent !== undefined && random.chance(0.2))
+    questions.push({ kind: random.pick(['receipt', 'transaction'] as const), transaction: toHex(sent.hash) })
   if (random.chance(0.05)) questions.push({ kind: 'pending', address: account() })
   if (shown.length > 0 && random.chance(0.7)) questions.push(about(random.pick(shown), random, stateAt))
   if (shown.length > 0 && random.chance(0.1))
@@ -83,7 +93,11 @@ function about(block: BuiltBlock, random: Prng, stateAt: (place: Place) => Quest
     case 3:
       return { kind: 'logs', hash: block.hash }
     case 4:
-      if (transaction !== undefined) return { kind: 'receipt', transaction: toHex(transaction.hash) }
+      if (transaction !== undefined)
+        return {
+          kind: random.pick(['receipt', 'transaction'] as const),
+          transaction: toHex(transaction.hash),
+        }
       return { kind: 'byHash', hash: block.hash }
     default:
       return { kind: 'byHash', hash: block.hash }

@@ -12,12 +12,7 @@ export interface World {
   /** The first violation ends the run after its turn. */
   violate(promised: Promised, message: string): void
   violation(): Violation | undefined
-  /** A process may end itself with this code under the faults of this run; its supervisor starts it again. */
-  mayExitWith(code: string): boolean
 }
-
-/** A master that comes back while its last words are still on their way may find its own epoch taken (architecture §4). */
-const EXITS: readonly string[] = ['master/duplicate-id']
 
 export function createWorld(seed: number, verbosity: 'short' | 'full'): World {
   const scheduler = new Scheduler()
@@ -34,6 +29,5 @@ export function createWorld(seed: number, verbosity: 'short' | 'full'): World {
       trace.line('VIOLATION', violation.message)
     },
     violation: () => violation,
-    mayExitWith: (code) => EXITS.includes(code),
   }
 }
