@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
-const READY_MS = 20_000
+const READY_MS = 60_000
 const STOP_MS = 10_000
 const LOG_BYTES_MAX = 200_000
 

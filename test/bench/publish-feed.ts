@@ -1,0 +1,94 @@
+/** The feed as the publish benchmark needs it: when a frame is there, and what the same bytes cost a bare append and tail. */
+import { join } from 'node:path'
+import { createTransport } from '#platform/net/transport.ts'
+import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { DroverProcess } from '#test/support/drover-process.ts'
+import { decodeRecord } from '#wire/record.ts'
+
+export interface Published {
+  readonly number: number
+  /** When its last part was read. */
+  readonly atMs: number
+  /** Its parts and what came with them in one push. */
+  readonly records: readonly Uint8Array[]
+}
+
+export interface FeedWatch {
+  /** The next block that is whole for the first time. */
+  next(): Promise<Published>
+  close(): Promise<void>
+}
+
+/** Follows the feed from its end on, all the time, so that a block's time is that of its arrival. */
+export async function openFeedWatch(address: string): Promise<FeedWatch> {
+  const log = await open(address)
+  const stop = new AbortController()
+  const from = (await log.bounds()).next
+  const seen = new Set<string>()
+  const arrived: Published[] = []
+  let wake = (): void => {}
+  const follow = async (): Promise<void> => {
+    for await (const batch of log.tail(from, stop.signal)) {
+      const atMs = performance.now()
+      const records = batch.map(({ bytes }) => bytes)
+      for (const { body } of records.map(decodeRecord)) {
+        if (body.kind !== 'framePart' || body.index < body.count - 1 || seen.has(body.block.hash)) continue
+        seen.add(body.block.hash)
+        arrived.push({ number: body.block.number, atMs, records })
+      }
+      wake()
+    }
+  }
+  const followed = follow()
+  followed.catch(() => {}) // seen by the next waiter
+  return {
+    async next() {
+      while (arrived.length === 0)
+        await Promise.race([new Promise<void>((resolve) => (wake = resolve)), followed])
+      return arrived.shift() as Published
+    },
+    async close() {
+      stop.abort()
+      await log.close()
+    },
+  }
+}
+
+export interface BareFeed {
+  /** Milliseconds from the call to the last of these records read by another connection. */
+  appendAndTail(records: readonly Uint8Array[]): Promise<number>
+  stop(): Promise<void>
+}
+
+/** A feed host with nobody else on it. */
+export async function startBareFeed(dir: string): Promise<BareFeed> {
+  const address = `unix:${join(dir, 'bare.sock')}`
+  const host = new DroverProcess('feed', 'serve', '--data', join(dir, 'bare'), '--listen', address)
+  await host.start()
+  const [writer, reader] = [await open(address), await open(address)]
+  const stop = new AbortController()
+  const tail = reader.tail(0, stop.signal)[Symbol.asyncIterator]()
+  return {
+    async appendAndTail(records) {
+      const startedMs = performance.now()
+      const appended = writer.append(records)
+      for (let read = 0; read < records.length; ) {
+        const { value } = (await tail.next()) as { value: readonly LogRecord[] }
+        read += value.length
+      }
+      const tookMs = performance.now() - startedMs
+      await appended
+      return tookMs
+    },
+    async stop() {
+      stop.abort()
+      await Promise.all([writer.close(), reader.close()])
+      await host.stop()
+    },
+  }
+}
+
+function open(address: string): Promise<RecordLog> {
+  return openRemoteRecordLog(address, createTransport())
+}
