@@ -2,6 +2,7 @@
 import type { Command } from './command/command.ts'
 import { configShowCommand } from './command/config.ts'
 import { devCommand } from './command/dev.ts'
+import { drainCommand } from './command/drain.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { gatewayCommand } from './command/gateway.ts'
 import { masterCommand } from './command/master.ts'
@@ -16,6 +17,7 @@ const others: readonly Command[] = [
   feedServeCommand,
   feedInspectCommand,
   statusCommand,
+  drainCommand,
 ]
 
 export const commands: readonly Command[] = [...others, configShowCommand(others)]

@@ -62,6 +62,13 @@ export class DroverProcess {
     return promise
   }
 
+  /** Its exit code, once it has ended by itself. */
+  ended(): Promise<number | null> {
+    const { promise, resolve } = Promise.withResolvers<number | null>()
+    this.#child?.once('exit', (code) => resolve(code))
+    return promise
+  }
+
   /** In order; SIGKILL where it takes too long. */
   async stop(): Promise<void> {
     const force = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_MS)

@@ -4,6 +4,7 @@ import { readGenesis } from '#cli/process/genesis-path.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
+import { type ReplicaOrder, takeOrders } from '#cli/process/replica-orders.ts'
 import { startReplicaThreads } from '#cli/process/replica-threads.ts'
 import { httpLimits } from '#platform/http/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
@@ -42,11 +43,17 @@ Follows a feed from where its store stands and answers at one exact block.
         memoryLimits.memoryReadEveryMs.value,
       )
       scope.defer(() => clearInterval(reading))
-      await startReplicaThreads(
+      const threads = await startReplicaThreads(
         { replica: values, clientVersion: `drover/v${version()}`, port: claim, memory },
         log,
         scope,
       )
+      const carryOut = async (order: ReplicaOrder): Promise<void> => {
+        if (order === 'renew') return threads.renew()
+        await threads.drain(values.drainNoticeMs)
+        void scope.close().catch(() => {}) // told to whoever waits for the end of the service
+      }
+      takeOrders(values.dataPath, carryOut, log)
       return { link: values.link }
     })
   },

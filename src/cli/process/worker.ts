@@ -23,7 +23,7 @@ export interface Thread {
   order(order: ThreadOrder, transfer?: readonly MessagePort[]): void
   /** In order. */
   stop(): void
-  /** At once. */
+  /** At once, as a failure. */
   kill(): void
 }
 
@@ -97,21 +97,24 @@ export function openThread({ name, entry, data, transfer = [], resourceLimits }:
     heard: (kind) => saying(kind).promise,
     order,
     stop: () => order({ kind: 'stop' }),
-    kill() {
-      stopping = true
-      void worker.terminate()
-    },
+    kill: () => void worker.terminate(),
   }
 }
 
-/** Resolves when the thread has said that it is started. Its failure fails the scope; closing the scope ends it. */
-export async function startThread(scope: Scope, plan: ThreadPlan): Promise<Thread> {
+/** Its failure fails the scope; closing the scope ends it. */
+export function holdThread(scope: Scope, plan: ThreadPlan): Thread {
   const thread = openThread(plan)
   scope.spawn(plan.name, () => thread.ended)
   scope.defer(async () => {
     thread.stop()
     await thread.ended.catch(() => {}) // the scope knows it already
   })
+  return thread
+}
+
+/** Resolves when the thread has said that it is started. */
+export async function startThread(scope: Scope, plan: ThreadPlan): Promise<Thread> {
+  const thread = holdThread(scope, plan)
   await thread.started
   return thread
 }

@@ -19,7 +19,9 @@ import type { Scope } from '#ports/scope.ts'
 import { renderSharedMeters, sharedCells } from '#ports/shared-meters.ts'
 import { type AnswererAsks, type ApplierNews, createBoard } from '#roles/replica/board.ts'
 import { replicaLimits } from '#roles/replica/limits.ts'
+import type { ComputeAsk, ComputeReply } from '#roles/replica/compute-messages.ts'
 import type { ReplicaOptions } from '#roles/replica/options.ts'
+import type { HttpListener } from '#ports/http.ts'
 import { type Serving, startServing } from '#roles/replica/serving.ts'
 import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'
@@ -32,6 +34,8 @@ export interface AnswererThreadData {
   readonly meters: SharedArrayBuffer
   readonly region: number
   readonly applier: MessagePort
+  /** The queue of heavy calls, where there are compute threads. */
+  readonly compute: MessagePort | undefined
   /** Where this thread's link listens, how many there are, and whether another thread still has the address. */
   readonly link: { readonly address: string; readonly streams: number; readonly isFree: boolean }
   /** Other threads listen on the same port. */
@@ -39,6 +43,8 @@ export interface AnswererThreadData {
 }
 
 const CLOSE_GRACE_MS = 2_000
+/** A client whose connection is idle may just be sending its next request: it is answered, and told to go. */
+const DRAIN_IDLE_MS = 1_000
 const DRAIN_TIME_MAX_MS = replicaLimits.drainTimeMaxMs.value
 
 const data = workerData as AnswererThreadData
@@ -48,8 +54,11 @@ await runThread('answerer', async ({ scope, onOrder, say, end }) => {
   installCommittedCore()
   const log = loggerFor(options.id, options)
   const meter = createMeterRegistry(sharedCells(meters, data.region))
-  // An open port would keep the thread alive.
-  scope.defer(() => applier.close())
+  // Open ports would keep the thread alive.
+  scope.defer(() => {
+    applier.close()
+    data.compute?.close()
+  })
   const compress = createZstd()
   const clock = createClock()
   const guard = startMemoryGuard(
@@ -97,6 +106,7 @@ await runThread('answerer', async ({ scope, onOrder, say, end }) => {
       memory: guard,
       renderMetrics: () => renderSharedMeters(meters),
       linkFree: linkFree.promise,
+      compute: data.compute && createMailbox<ComputeAsk, ComputeReply>(data.compute),
     },
     scope,
   )
@@ -109,7 +119,10 @@ await runThread('answerer', async ({ scope, onOrder, say, end }) => {
     void draining.closed.then(() => say('linkLeft'))
     await clock.sleep(noticeMs, scope.signal)
     const tooLong = clock.sleep(DRAIN_TIME_MAX_MS, scope.signal)
-    await Promise.all([close(DRAIN_TIME_MAX_MS), Promise.race([draining.done, tooLong])])
+    await Promise.all([
+      close({ graceMs: DRAIN_TIME_MAX_MS, idleGraceMs: DRAIN_IDLE_MS }),
+      Promise.race([draining.done, tooLong]),
+    ])
     end()
   }
   onOrder((order) => {
@@ -119,8 +132,10 @@ await runThread('answerer', async ({ scope, onOrder, say, end }) => {
   log.info('answering', { http: `http://${options.host}:${options.port}`, link: link.address })
 })
 
+type Close = HttpListener['close']
+
 /** Returns what ends it: nobody new is taken, and what is open gets so long to end. */
-async function listen(serving: Serving, scope: Scope): Promise<(graceMs: number) => Promise<void>> {
+async function listen(serving: Serving, scope: Scope): Promise<Close> {
   const { host, port, bodyBytesMax } = options
   const shared = data.sharesPort ? { shared: 'reusePort' as const } : {}
   const listener = await createHttpServer().listen(
@@ -128,7 +143,7 @@ async function listen(serving: Serving, scope: Scope): Promise<(graceMs: number)
     serving.handle,
   )
   let closing: Promise<void> | undefined
-  const close = (graceMs: number): Promise<void> => (closing ??= listener.close({ graceMs }))
-  scope.defer(() => close(CLOSE_GRACE_MS))
+  const close: Close = (grace) => (closing ??= listener.close(grace))
+  scope.defer(() => close({ graceMs: CLOSE_GRACE_MS }))
   return close
 }

@@ -42,6 +42,12 @@ export function lockFolder(directory: string, { code, what }: Held): () => void 
   }
 }
 
+/** The process that holds the lock, where it is alive. */
+export function holderOf(path: string): number | undefined {
+  const holder = readHolder(path)
+  return holder !== undefined && isAlive(holder) ? holder.pid : undefined
+}
+
 /** Returns the release. @throws LockTaken */
 export function lockFile(path: string): () => void {
   const own = `${path}.${process.pid}.${process.hrtime.bigint()}`

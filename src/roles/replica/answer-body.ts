@@ -2,6 +2,7 @@
  * One body in one view: a snapshot is bound at a head, and every call is read there (P8). A long body gives others their turn between its
  * calls, and binds again at the same head before its snapshot grows old; where the store has left that head by then, it says so.
  */
+import { assert } from '#kernel/assert.ts'
 import type { ChainConfig } from '#chain/rules.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -12,7 +13,8 @@ import { CODE, type RpcError } from '#rpc/errors.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
 import { failure, type Outcome, retryLater, runCall } from './answer-call.ts'
-import { type AnswerContext, holds, NotHereYet } from './answer-context.ts'
+import { type AnswerContext, holds, NotHereYet, TooHeavy } from './answer-context.ts'
+import type { Aside } from './aside.ts'
 import { type AnswerMetrics, declareAnswerMetrics } from './answer-metrics.ts'
 import type { Board } from './board.ts'
 import type { Handler } from './handler.ts'
@@ -30,6 +32,9 @@ const BODY_TIME_FACTOR = replicaLimits.bodyTimeFactorMax.value
 const RESPONSE_LENGTH_MAX = replicaLimits.responseCharactersMax.value
 
 const TOO_LARGE: RpcError = { code: CODE.tooLarge, message: 'response too large' }
+const FUEL_MS = replicaLimits.answerTimeMaxMs.value
+const TOO_MANY = 'too many heavy calls wait, try again'
+const FAILED: RpcError = { code: CODE.internal, message: 'internal error' }
 const TIMED_OUT: RpcError = { code: CODE.timeout, message: 'request timed out' }
 
 export interface BodyOptions {
@@ -49,6 +54,8 @@ export interface BodyParts {
   readonly log: Logger
   readonly meter: Meter
   readonly served: (snapshot: Snapshot) => HeadContext
+  /** Where calls go that need more than their time here; without it they run to their end. */
+  readonly aside?: Aside | undefined
 }
 
 /** Whose body it is. What costs something to make (a signal) is asked for only where a body does not end in one turn. */
@@ -122,13 +129,18 @@ class Run implements AnswerContext {
   readonly cache: ResultCache
   readonly gasMax: bigint
   readonly timeMaxMs: number
+  readonly spent: (() => boolean) | undefined
   readonly #parts: RunParts
   readonly #request: RequestContext
   readonly #mayWait: boolean
   readonly #items: AnswerItem[] = []
+  /** Calls that are to run aside, and the places of their answers. */
+  readonly #heavy: { readonly at: number; readonly call: Call }[] = []
+  #released = false
   #length = 0
   #nowMs: number
   #callEndsMs = 0
+  #callSpentMs = 0
   #sliceEndsMs: number
   #snapshotEndsMs: number
   readonly #endsMs: number
@@ -146,6 +158,7 @@ class Run implements AnswerContext {
     this.cache = parts.cache
     this.gasMax = parts.gasMax
     this.timeMaxMs = parts.timeMaxMs
+    this.spent = parts.aside && (() => parts.clock.nowMs() > this.#callSpentMs)
     this.#parts = parts
     this.#request = request
     this.#mayWait = mayWait
@@ -169,7 +182,8 @@ class Run implements AnswerContext {
   }
 
   release(): void {
-    this.snapshot.release()
+    if (!this.#released) this.snapshot.release()
+    this.#released = true
   }
 
   #from(first: number, body: Calls): InView | Promise<InView> {
@@ -182,24 +196,53 @@ class Run implements AnswerContext {
         continue
       }
       const outcome = this.#timed(item.call)
-      if (!(outcome instanceof NotHereYet)) this.#add(outcome.item)
+      if (outcome instanceof TooHeavy) this.#setAside(item.call)
+      else if (!(outcome instanceof NotHereYet)) this.#add(outcome.item)
       else if (this.#mayWait) return { kind: 'tooLow', number: outcome.number }
       else this.#add(retryLater(item.call, notServedYet(outcome.number)).item)
     }
     const block = this.head.head
     const verifiedNumber = Math.min(this.snapshot.heads.verified.number, block.number)
-    return { kind: 'answered', answer: { batch: body.batch, items: this.#items, block, verifiedNumber } }
+    const answer = { batch: body.batch, items: this.#items, block, verifiedNumber }
+    return this.#heavy.length === 0 ? { kind: 'answered', answer } : this.#runAside(answer)
+  }
+
+  #setAside(call: Call): void {
+    this.#heavy.push({ at: this.#items.length, call })
+    this.#items.push(failure(call, TIMED_OUT).item)
+  }
+
+  /** One after the other, so that a batch of heavy calls takes no more than one place from others. */
+  async #runAside(answer: Answer): Promise<InView> {
+    const { aside, clock, metrics } = this.#parts
+    assert(aside !== undefined, 'a call is set aside where somebody runs it')
+    this.release() // nothing more is read here
+    for (const { at, call } of this.#heavy) {
+      if (clock.nowMs() > this.#endsMs) break // those that are left have timed out
+      const outcome = await aside(call, this.head, this.#request.signal)
+      this.#request.signal.throwIfAborted()
+      if (outcome.kind === 'notHeld') return NOT_HELD
+      if (outcome.kind === 'answered') {
+        this.#items[at] = outcome.item
+        continue
+      }
+      const answered = outcome.kind === 'full' ? retryLater(call, TOO_MANY) : failure(call, FAILED)
+      metrics.count(call.method, 0, answered.errorCode)
+      this.#items[at] = answered.item
+    }
+    return { kind: 'answered', answer }
   }
 
   #timed(call: Call): Outcome {
     const { clock, metrics, methods, log } = this.#parts
     const startMs = this.#nowMs
     this.#callEndsMs = startMs + this.timeMaxMs
+    this.#callSpentMs = startMs + FUEL_MS
     const refusal =
       this.#length > RESPONSE_LENGTH_MAX ? TOO_LARGE : startMs > this.#endsMs ? TIMED_OUT : undefined
     const outcome = refusal === undefined ? runCall(call, this, methods, log) : failure(call, refusal)
     this.#nowMs = clock.nowMs()
-    if (!(outcome instanceof NotHereYet))
+    if (!(outcome instanceof NotHereYet || outcome instanceof TooHeavy))
       metrics.count(call.method, (this.#nowMs - startMs) / 1_000, outcome.errorCode)
     return outcome
   }

@@ -14,7 +14,14 @@ import {
   RpcFailure,
 } from '#rpc/errors.ts'
 import { isMethod } from '#rpc/method-table.ts'
-import { type AnswerContext, ForwardWanted, NotHereYet, type Otherwise } from './answer-context.ts'
+import {
+  type AnswerContext,
+  ForwardWanted,
+  HeadGone,
+  NotHereYet,
+  type Otherwise,
+  TooHeavy,
+} from './answer-context.ts'
 import type { Handler } from './handler.ts'
 
 /** What came of a call, and its code where it failed. */
@@ -22,13 +29,14 @@ export interface Answered {
   readonly item: AnswerItem
   readonly errorCode?: number
 }
-export type Outcome = Answered | NotHereYet
+export type Outcome = Answered | NotHereYet | TooHeavy
 
 const NO_CLIENT: RpcError = {
   code: CODE.server,
   message: 'only an execution client can do this, and none can be asked here',
 }
 
+/** @throws HeadGone */
 export function runCall(
   call: Call,
   context: AnswerContext,
@@ -47,7 +55,8 @@ export function runCall(
   } catch (thrown) {
     if (thrown instanceof RpcFailure) return failure(call, thrown.error)
     if (thrown instanceof ForwardWanted) return forward(call, thrown.otherwise)
-    if (thrown instanceof NotHereYet) return thrown
+    if (thrown instanceof NotHereYet || thrown instanceof TooHeavy) return thrown
+    if (thrown instanceof HeadGone) throw thrown
     log.error('a call failed', {
       method: call.method,
       error: messageOf(thrown),

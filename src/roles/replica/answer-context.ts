@@ -43,6 +43,20 @@ export class NotHereYet extends Error {
   }
 }
 
+/** Thrown by a call that has had its time in an answer thread: it is run again aside. */
+export class TooHeavy extends Error {
+  override name = 'TooHeavy'
+}
+
+/** Thrown where a call has run so long that the store has left its head meanwhile. */
+export class HeadGone extends Error {
+  override name = 'HeadGone'
+
+  constructor({ number, hash }: BlockRef) {
+    super(`block ${number} (${hash}) is not held any more`)
+  }
+}
+
 export interface AnswerContext {
   readonly snapshot: Snapshot
   readonly head: HeadContext
@@ -53,6 +67,8 @@ export interface AnswerContext {
   readonly gasMax: bigint
   readonly timeMaxMs: number
   readonly expired: () => boolean
+  /** True when a call has had its time in this thread; undefined where it may run to its end. */
+  readonly spent: (() => boolean) | undefined
 }
 
 /** A block of the view by its place, or undefined where the view has none and nobody announced it. @throws NotHereYet, ForwardWanted */

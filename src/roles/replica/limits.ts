@@ -6,6 +6,30 @@ import { ANSWER_BYTES_MAX } from '#wire/link-answer.ts'
 import { SECTION_BYTES_MAX } from '#wire/section.ts'
 
 export const replicaLimits = {
+  answerTimeMaxMs: {
+    value: 3,
+    unit: 'ms',
+    what: 'time of one eth_call or eth_estimateGas in an answer thread',
+    over: 'it is run again in a compute thread, at the same block',
+  },
+  heavyCallsMax: {
+    value: 64,
+    unit: 'calls',
+    what: 'calls that wait for a compute thread, each for --call-time-max at most',
+    over: 'refused with -32005, and 503 where nothing else was asked',
+  },
+  heavyRunsMax: {
+    value: 2,
+    unit: 'attempts',
+    what: 'runs of a call whose compute thread ends under it',
+    over: 'refused with -32603',
+  },
+  heavyOverrunMaxMs: {
+    value: 2_000, // a precompile is not interrupted
+    unit: 'ms',
+    what: 'time over --call-time-max in which a compute thread must come back',
+    over: 'the thread is ended and replaced',
+  },
   drainTimeMaxMs: {
     value: 10_000,
     unit: 'ms',

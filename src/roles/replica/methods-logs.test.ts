@@ -192,6 +192,7 @@ function getLogs(store: Store, filter: object): Found[] {
       timeMaxMs: 0,
       cache: createResultCache(0, createMeterRegistry()),
       expired: () => false,
+      spent: undefined,
     })
     return JSON.parse(fromUtf8(result.bytes)) as Found[]
   } finally {

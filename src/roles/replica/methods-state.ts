@@ -23,7 +23,7 @@ import {
   storageKey,
 } from '#rpc/params.ts'
 import { revertReason } from '#rpc/revert.ts'
-import { type AnswerContext, stateAt, viewAt } from './answer-context.ts'
+import { type AnswerContext, stateAt, TooHeavy, viewAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
 const ADDRESS = required(address)
@@ -97,7 +97,8 @@ function callContext(
   state: ReadonlyMap<Hex, AccountOverride>,
   block: BlockOverrides,
 ): CallContext {
-  const { gasMax, expired } = context
+  const { gasMax } = context
+  const expired = context.spent ?? context.expired
   const at = { ...stateAt(context, where), gasMax, expired }
   if (state.size === 0 && Object.keys(block).length === 0) return at
   const { header, view } = at
@@ -147,7 +148,7 @@ function codeOf(view: StateView, hash: Uint8Array): Uint8Array {
 
 function callFailure(
   outcome: Exclude<CallOutcome, { kind: 'returned' }>,
-  { timeMaxMs }: AnswerContext,
+  { timeMaxMs, spent, expired }: AnswerContext,
 ): RpcFailure {
   switch (outcome.kind) {
     case 'reverted': {
@@ -165,6 +166,8 @@ function callFailure(
       )
     }
     case 'timeout':
+      if (spent !== undefined && !expired())
+        throw new TooHeavy('it needs more time than an answer thread gives')
       return failed('server', `execution aborted (timeout = ${timeMaxMs / 1_000}s)`)
     case 'missing':
       throw new Fault('store/damaged', 'a call read state that is not in the store')

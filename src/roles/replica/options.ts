@@ -48,6 +48,22 @@ export const replicaOptions = {
     max: 64,
     help: 'threads that answer, on one port; each has a link of its own at the next port or socket name after --link (0: half the cores, at most 8)',
   },
+  computeThreads: {
+    flag: 'compute-threads',
+    type: 'integer',
+    default: '1',
+    min: 0,
+    max: 64,
+    help: 'threads of low priority for calls that need more than 3 ms (0: such calls run where they came, and delay others)',
+  },
+  drainNoticeMs: {
+    flag: 'drain-notice',
+    type: 'duration',
+    default: '1s',
+    min: 0,
+    max: 300_000,
+    help: 'how long a draining replica still takes new requests of users, for load balancers that look at /ready',
+  },
   horizonBlocks: {
     flag: 'horizon',
     type: 'integer',

@@ -14,9 +14,11 @@ import type { Scope } from '#ports/scope.ts'
 import type { Transport } from '#ports/transport.ts'
 import { createGate } from '#rpc/gate.ts'
 import type { Store } from '#state/store.ts'
+import { createAside } from './aside.ts'
 import { createAnswerHttp } from './answer-http.ts'
 import { type Answerer, type AnswererOptions, createAnswerer } from './answerer.ts'
 import type { AnswererAsks, ApplierNews, Board } from './board.ts'
+import type { ComputeAsk, ComputeReply } from './compute-messages.ts'
 import { type Draining, type LinkPort, type LinkPortParts, openLinkPort } from './link-port.ts'
 
 export interface ServingOptions extends AnswererOptions {
@@ -43,6 +45,8 @@ export interface ServingParts {
   /** Where there is none, memory is never short. */
   readonly memory?: MemoryGuard
   readonly renderMetrics: () => string
+  /** The queue of the compute threads, where there are any. */
+  readonly compute?: Mailbox<ComputeAsk, ComputeReply> | undefined
   /** Resolves when the link's address is free: whom this thread replaces has left it. */
   readonly linkFree?: Promise<void>
 }
@@ -122,6 +126,7 @@ export async function startServing(
     log: parts.log,
     meter: parts.meter,
     onceMoved: (wake) => once.add(wake),
+    aside: parts.compute && createAside(parts.compute),
   })
   scope.spawn('open the link', async (signal) => {
     signal.addEventListener('abort', () => opened.resolve(), { once: true })
