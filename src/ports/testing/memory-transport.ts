@@ -46,15 +46,22 @@ export function createMemoryTransport(clock: Clock): MemoryTransport {
       const address = asked.endsWith(':0') ? `${asked.slice(0, -1)}${anyPort++}` : asked
       const place = at(address)
       if (place.accept !== undefined) throw new Fault('net/port-in-use', `${address} is taken`, { address })
-      place.accept = onConnection
+      // Of this listener: another may listen at the address once this one does not.
+      const accepted = new Set<Connection>()
+      const accept = (connection: Connection): void => {
+        accepted.add(connection)
+        onConnection(connection)
+      }
+      place.accept = accept
+      const leave = (): void => {
+        if (place.accept === accept) place.accept = undefined
+      }
       return {
         address,
-        async stopListening() {
-          place.accept = undefined
-        },
+        stopListening: async () => leave(),
         async close() {
-          place.accept = undefined
-          loseAll(place)
+          leave()
+          for (const connection of accepted) connection.close()
         },
       }
     },

@@ -18,7 +18,7 @@ const forEver = new AbortController().signal
 /** Replicas at the given positions and a router over them, on virtual time. */
 async function rig(
   positions: readonly number[],
-  options: { feedEnd?: number; chainIds?: readonly number[] } = {},
+  options: { feedEnd?: number; chainIds?: readonly number[]; streams?: number } = {},
 ) {
   const clock = createVirtualClock()
   const transport = createMemoryTransport(clock)
@@ -32,6 +32,7 @@ async function rig(
           address: addresses[i] as string,
           at: headAt(position),
           ...(options.feedEnd !== undefined && { feedEnd: options.feedEnd }),
+          ...(options.streams !== undefined && { streams: options.streams }),
           ...(options.chainIds && { chainId: options.chainIds[i] as number }),
         },
         { transport, clock },
@@ -251,5 +252,51 @@ test('a draining replica is not asked and a refusal is made good elsewhere', asy
   for (let i = 0; i < 4; i++) assert.equal(answeredAt(await ask()), 105)
   await clock.advance(10)
   assert.equal(replicas[0]?.asked.length, 0)
+  await scope.close()
+})
+
+test('every stream that a replica says it has is asked, and given up when it says that it has fewer', async () => {
+  const { ask, replicas, transport, clock, links, scope } = await rig([5], { streams: 2 })
+  const second = await startStubReplica(
+    { address: 'replica-0:2', at: headAt(5), streams: 2 },
+    { transport, clock },
+  )
+  await clock.advance(2_000)
+  for (let i = 0; i < 10; i++) assert.equal(answeredAt(await ask()), 105)
+  assert.deepEqual([replicas[0]?.asked.length, second.asked.length], [5, 5])
+  assert.deepEqual(
+    [...links.all()].map(({ group }) => group),
+    ['replica-0:1', 'replica-0:1'],
+  )
+
+  await replicas[0]?.port.close()
+  await startStubReplica({ address: 'replica-0:1', at: headAt(5) }, { transport, clock })
+  await clock.advance(2_000)
+  assert.deepEqual(
+    [...links.all()].map(({ address }) => address),
+    ['replica-0:1'],
+  )
+  await scope.close()
+})
+
+test('a draining stream ends what it was asked, while another takes its address and what is asked from then on', async () => {
+  const { ask, replicas, transport, clock, links, scope } = await rig([5])
+  const old = replicas[0] as (typeof replicas)[0]
+  old.answer = () => clock.sleep(400).then(() => echoHead(CALL, headAt(5)))
+  const early = ask({ ms: 10 })
+  await clock.advance(10)
+  const { closed, done } = old.port.drain()
+  await closed
+  const young = await startStubReplica({ address: 'replica-0:1', at: headAt(5) }, { transport, clock })
+  await clock.advance(100)
+  assert.equal(answeredAt(await ask()), 105)
+  assert.deepEqual([old.asked.length, young.asked.length], [1, 1])
+  await clock.advance(500)
+  assert.equal(answeredAt(await early), 105)
+  await done
+  await old.port.close()
+  await clock.advance(10)
+  assert.equal(answeredAt(await ask()), 105, 'the end of the old one is not the end of the new one')
+  assert.equal([...links.all()].length, 1)
   await scope.close()
 })
