@@ -18,6 +18,7 @@ export interface RawConversation {
 }
 
 const WAIT_MS = 20_000
+const EMPTY_CHUNKS = '0\r\n\r\n'
 
 /** @param bodiless the answers carry no body, as those to HEAD */
 export function converse(port: number, { bodiless = false } = {}): RawConversation {
@@ -71,7 +72,9 @@ export function parseResponses(text: string, bodiless = false): readonly RawResp
         field.slice(field.indexOf(':') + 1).trim(),
       ]),
     )
-    const length = bodiless ? 0 : Number(headers['content-length'] ?? 0)
+    // Node refuses with an empty body in chunks: of those only the last, which is all there is.
+    const chunked = headers['transfer-encoding'] === 'chunked'
+    const length = bodiless ? 0 : chunked ? EMPTY_CHUNKS.length : Number(headers['content-length'] ?? 0)
     const body = text.slice(end + 4, end + 4 + length)
     if (body.length < length) return responses
     responses.push({ status: Number(line.split(' ')[1]), headers, body })
