@@ -1,11 +1,11 @@
 /** `drover gateway`: one endpoint before all replicas. */
+import { httpServerFor, httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { httpLimits } from '#platform/http/limits.ts'
-import { createHttpServer } from '#platform/http/server.ts'
 import { createHeapMemory, createProcessMemory, joinMemories } from '#platform/memory/memory.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
@@ -25,7 +25,7 @@ export const gatewayCommand = defineCommand({
   text: `
 Asks the replicas that hold the served head, and passes to masters what only an execution client knows.
   drover gateway --replicas 127.0.0.1:8556,127.0.0.1:8566 --masters http://127.0.0.1:8640 --port 8545`,
-  options: { ...gatewayOptions, ...logOptions },
+  options: { ...gatewayOptions, ...httpOptions, ...logOptions },
   limits: { ...httpLimits, ...rpcLimits, ...gatewayLimits, ...memoryLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
@@ -52,7 +52,7 @@ Asks the replicas that hold the served head, and passes to masters what only an 
         },
         scope,
       )
-      const { host, port } = await createHttpServer()
+      const { host, port } = await httpServerFor(values)
         .listen(
           { host: values.host, port: values.port, bodyBytesMax: values.bodyBytesMax, gate: gateway.gate },
           gateway.handle,

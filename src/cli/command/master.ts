@@ -2,13 +2,13 @@
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
+import { httpServerFor, httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { httpLimits } from '#platform/http/limits.ts'
-import { createHttpServer } from '#platform/http/server.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
@@ -33,7 +33,7 @@ export const masterCommand = defineCommand({
   text: `
 Executes every block of the client's chain, publishes what is proven, and passes on what only the client knows.
   drover master --id m1 --client ws://127.0.0.1:8546 --genesis genesis.json --feed 127.0.0.1:8650 --data ./m1`,
-  options: { ...masterOptions, ...logOptions },
+  options: { ...masterOptions, ...httpOptions, ...logOptions },
   limits: { ...httpLimits, ...masterLimits, ...storeLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
@@ -58,7 +58,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
         { host: values.forwardHost, secret: values.forwardSecret },
         { client, metrics },
       )
-      const listener = await createHttpServer().listen(
+      const listener = await httpServerFor(values).listen(
         {
           host: values.forwardHost,
           port: values.forwardPort,

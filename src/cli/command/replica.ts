@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
+import { httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { type ReplicaOrder, takeOrders } from '#cli/process/replica-orders.ts'
@@ -23,7 +24,7 @@ export const replicaCommand = defineCommand({
   text: `
 Follows a feed from where its store stands and answers at one exact block.
   drover replica --id r1 --genesis genesis.json --feed 127.0.0.1:8650 --data ./r1 --port 8555 --link 127.0.0.1:8556`,
-  options: { ...replicaOptions, ...logOptions },
+  options: { ...replicaOptions, ...httpOptions, ...logOptions },
   limits: { ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits, ...memoryLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)

@@ -29,12 +29,13 @@ import { type ComputeQueue, createComputeQueue } from '#roles/replica/compute-qu
 import { streamAddress } from '#wire/link.ts'
 import { countRestarts, openThreadSlot, type ThreadSlot } from './thread-slot.ts'
 import { holdThread, openThread, type Thread, type ThreadPlan } from './worker.ts'
+import type { HttpSettings } from './http.ts'
 
 const ANSWER_THREADS_MAX = 8
 const COMPUTER_HEAP_MB = 512
 
 export interface ReplicaThreadsOptions {
-  readonly replica: ApplierThreadData['options']
+  readonly replica: ApplierThreadData['options'] & HttpSettings
   readonly clientVersion: string
   readonly port: Pick<PortClaim, 'port' | 'canShare'>
   readonly memory: SharedArrayBuffer

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
+import { httpServerFor, type HttpSettings } from '#cli/process/http.ts'
 import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
 import { dropInstances } from '#core/evm.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
-import { createHttpServer } from '#platform/http/server.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createHeapMemory, joinMemories } from '#platform/memory/memory.ts'
@@ -27,7 +27,7 @@ import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'
 
 export interface AnswererThreadData {
-  readonly options: ReplicaOptions & LogSettings
+  readonly options: ReplicaOptions & HttpSettings & LogSettings
   readonly clientVersion: string
   readonly board: SharedArrayBuffer
   readonly memory: SharedArrayBuffer
@@ -138,7 +138,7 @@ type Close = HttpListener['close']
 async function listen(serving: Serving, scope: Scope): Promise<Close> {
   const { host, port, bodyBytesMax } = options
   const shared = data.sharesPort ? { shared: 'reusePort' as const } : {}
-  const listener = await createHttpServer().listen(
+  const listener = await httpServerFor(options).listen(
     { host, port, bodyBytesMax, gate: serving.gate, ...shared },
     serving.handle,
   )
