@@ -16,7 +16,7 @@ import { pruneUpTo } from './history.ts'
 import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
 import { putStatus, readStatus } from './meta.ts'
 import { partKey, putParts } from './parts.ts'
-import { encodeAccount, encodeSlot } from './rows.ts'
+import { ACCOUNT_VALUE_BYTES_MAX, encodeAccount, encodeSlot } from './rows.ts'
 import type { BulkApply, StoreWriter } from './store.ts'
 import { storeWriter } from './writer.ts'
 
@@ -29,8 +29,8 @@ const ROOM_FOR_A_DELTA = CHANGES_MAX / 4
 const ABSENT = new Uint8Array()
 
 export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): BulkApply {
-  const accounts = new LatestValues(20)
-  const slots = new LatestValues(52)
+  const accounts = new LatestValues(20, ACCOUNT_VALUE_BYTES_MAX)
+  const slots = new LatestValues(52, 32)
   let waiting: Frame[] = []
   let waitingRows = 0
   let last = head

@@ -16,7 +16,7 @@ const keyOf = (bytes: number) =>
 
 for (const bytes of [20, 52])
   test(`of keys of ${bytes} bytes the last value of each is given, in order, as a map would have it`, () => {
-    const latest = new LatestValues(bytes)
+    const latest = new LatestValues(bytes, 73)
     const change = fc.tuple(keyOf(bytes), fc.uint8Array({ maxLength: 73 }))
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
@@ -36,10 +36,10 @@ for (const bytes of [20, 52])
   })
 
 test('many changes of few keys, and more than the first buffer holds', () => {
-  const latest = new LatestValues(20)
-  for (let i = 0; i < 5_000; i++) latest.set(new Uint8Array(20).fill(i % 3), Uint8Array.of(i >> 8, i))
+  const latest = new LatestValues(20, 2)
+  for (let i = 0; i < 20_000; i++) latest.set(new Uint8Array(20).fill(i % 3), Uint8Array.of(i >> 8, i))
   assert.deepEqual(
     [...latest.take()].map(({ value }) => ((value[0] as number) << 8) | (value[1] as number)),
-    [4_998, 4_999, 4_997],
+    [19_998, 19_999, 19_997],
   )
 })

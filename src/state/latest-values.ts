@@ -8,8 +8,8 @@ import { compareBytes } from '#kernel/bytes.ts'
 /** Changes that one gathering holds: their places are numbers of 21 bits. */
 export const CHANGES_MAX = 2 ** 21
 const PLACE_BITS = 21
-const VALUE_BYTES = 73
-const FIRST_CAPACITY = 1_024
+const FIRST_CAPACITY = 4_096
+const GROWTH = 4
 
 export interface LatestValue {
   readonly key: Uint8Array
@@ -25,10 +25,11 @@ export class LatestValues {
   #rows: Uint8Array
   #count = 0
 
-  /** @param keyBytes of every key, at least 8 */
-  constructor(keyBytes: number) {
+  /** @param keyBytes of every key, at least 8
+   *  @param valueBytesMax of every value, below 256 */
+  constructor(keyBytes: number, valueBytesMax: number) {
     this.#keyBytes = keyBytes
-    this.#rowBytes = keyBytes + 1 + VALUE_BYTES
+    this.#rowBytes = keyBytes + 1 + valueBytesMax
     this.#rows = new Uint8Array(FIRST_CAPACITY * this.#rowBytes)
   }
 
@@ -41,8 +42,11 @@ export class LatestValues {
     const at = this.#count * this.#rowBytes
     if (at === this.#rows.length) this.#grow()
     this.#rows.set(key, at)
-    this.#rows[at + this.#keyBytes] = value.length
-    this.#rows.set(value, at + this.#keyBytes + 1)
+    let end = at + this.#keyBytes
+    assert(value.length < this.#rowBytes - this.#keyBytes, 'a value is as short as was said')
+    this.#rows[end++] = value.length
+    // A loop: values are short, and `set` costs more.
+    for (let i = 0; i < value.length; i++) this.#rows[end++] = value[i] as number
     this.#count++
   }
 
@@ -105,7 +109,7 @@ export class LatestValues {
   }
 
   #grow(): void {
-    const larger = new Uint8Array(2 * this.#rows.length)
+    const larger = new Uint8Array(Math.min(GROWTH * this.#rows.length, CHANGES_MAX * this.#rowBytes))
     larger.set(this.#rows)
     this.#rows = larger
   }

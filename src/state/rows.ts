@@ -12,7 +12,7 @@ export const SLOT_KEY_BYTES = 53
 /** Blocks of one stretch of history: pruning then empties the oldest pages instead of every page. */
 const EPOCH_SHIFT = 7
 
-const ACCOUNT_VALUE_BYTES_MAX = 73
+export const ACCOUNT_VALUE_BYTES_MAX = 73
 const EMPTY_CODE = fromHex(EMPTY_CODE_HASH)
 const CONTRACT = 0x80
 

@@ -26,7 +26,7 @@ import {
   type Withdrawals,
 } from './gen/drover/feed/v1/feed_pb.js'
 import { create, fromBinary, toBinary } from './protobuf.ts'
-import { type Compressor, openSection, packSection } from './section.ts'
+import { type Compressor, type Digests, openSection, packSection } from './section.ts'
 
 /** Of a part's data: a record stays below Kafka's default of 1 MB. */
 export const PART_BYTES_MAX = 900_000
@@ -70,17 +70,20 @@ export function encodeFrame(frame: Frame, compressor: Compressor): Uint8Array {
   )
 }
 
-/** @throws Fault wire/malformed, chain/*, compress/damaged */
-export function decodeFrame(bytes: Uint8Array, compressor: Compressor): Frame {
+/** @param digests `covered` for who has compared the digest of `bytes`: hashing what they expand to would take longer than all the rest
+ *  @throws Fault wire/malformed, chain/*, compress/damaged */
+export function decodeFrame(bytes: Uint8Array, compressor: Compressor, digests: Digests = 'check'): Frame {
   const message = parse(bytes)
-  const delta = decodeDelta(fromBinary(DeltaSectionSchema, openSection(message.delta, 'delta', compressor)))
+  const delta = decodeDelta(
+    fromBinary(DeltaSectionSchema, openSection(message.delta, 'delta', compressor, digests)),
+  )
   const hash = deltaHash(delta)
   if (!equalBytes(hash, message.deltaHash))
     throw malformed(`the delta hashes to ${toHex(hash)}, not to ${toHex(message.deltaHash)}`)
-  const { transactions, senders } = decodeTransactions(message, compressor)
+  const { transactions, senders } = decodeTransactions(message, compressor, digests)
   const receiptsSection = fromBinary(
     ReceiptsSectionSchema,
-    openSection(message.receipts, 'receipts', compressor),
+    openSection(message.receipts, 'receipts', compressor, digests),
   )
   const receipts = cut(receiptsSection.encoded, receiptsSection.lengths, 'receipts').map(decodeReceipt)
   if (receipts.length !== transactions.length)
@@ -149,10 +152,11 @@ function parse(bytes: Uint8Array): FrameMessage {
 function decodeTransactions(
   message: FrameMessage,
   compressor: Compressor,
+  digests: Digests,
 ): { transactions: Transaction[]; senders: Uint8Array[] } {
   const section = fromBinary(
     TransactionsSectionSchema,
-    openSection(message.transactions, 'transactions', compressor),
+    openSection(message.transactions, 'transactions', compressor, digests),
   )
   const transactions = cut(section.raw, section.lengths, 'transactions').map(decodeTransaction)
   fixed(section.senders, 20 * transactions.length, 'senders')

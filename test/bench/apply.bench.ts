@@ -7,6 +7,7 @@
 import '#test/support/core.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
+import type { StoreWriter } from '#state/store.ts'
 import { type Bench, type BenchOptions, type BenchRow } from './bench.ts'
 import { rowsOf, writeRows } from './m1/bare.ts'
 import { createBlocks } from './m1/blocks.ts'
@@ -16,7 +17,7 @@ import { recordsOf, startReplica } from './m1/replica.ts'
 import { createWorld } from './m1/world.ts'
 
 /** More than a block has. */
-const PRUNED_ROWS_MAX = 100_000
+const ROWS_MAX = 100_000
 
 export const bench: Bench = {
   name: 'apply',
@@ -61,7 +62,11 @@ async function measure(
       const serve = rowsOf(bare, (writer) => writer.apply(frame), compress)
       timed.time('serve transaction', 'bare lmdb', () => writeRows(bare, serve))
       const from = Math.max(0, i + 1 - horizonBlocks)
-      const index = rowsOf(bare, (writer) => void writer.pruneHistory(from, PRUNED_ROWS_MAX), compress)
+      const tidy = (writer: StoreWriter): void => {
+        writer.index(ROWS_MAX)
+        writer.pruneHistory(from, ROWS_MAX)
+      }
+      const index = rowsOf(bare, tidy, compress)
       timed.time('index transaction', 'bare lmdb', () => writeRows(bare, index))
     }
     for (const turn of i % 2 === 0 ? [droverTurn, bareTurn] : [bareTurn, droverTurn]) turn()

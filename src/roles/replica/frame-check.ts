@@ -25,7 +25,7 @@ export function checkFrame(
     return bad(`its bytes have the digest ${digest}, not ${named.frameDigest}`)
   let frame: Frame
   try {
-    frame = decodeFrame(bytes, compress)
+    frame = decodeFrame(bytes, compress, 'covered')
   } catch (thrown) {
     return bad(messageOf(thrown)) // whatever it is: these bytes are somebody else's
   }

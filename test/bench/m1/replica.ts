@@ -6,12 +6,13 @@ import type { Compress } from '#ports/compress.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
-import type { LogRecord } from '#ports/record-log.ts'
+import type { LogRecord, RecordLog } from '#ports/record-log.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
 import type { RecordBody } from '#protocol/feed/records.ts'
 import { Applier } from '#roles/replica/applier.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
+import { catchUp } from '#roles/replica/catch-up.ts'
 import { standingOf } from '#roles/replica/standing.ts'
 import { openStore } from '#state/open-store.ts'
 import { encodeFrame, splitFrame } from '#wire/frame.ts'
@@ -56,36 +57,54 @@ export function recordsOf(frame: Frame, finalized: Frame | undefined, compress: 
 
 export interface BenchReplica {
   take(records: readonly Uint8Array[]): void
+  /** Final blocks many at once, as far as there are some. */
+  catchUp(): Promise<void>
+  /** The rest of the feed, or as much of it as brings the head to block `until`. */
+  gather(until?: number): Promise<void>
+  head(): number
   /** All that is done when no record waits. */
   tidy(): void
 }
 
+/** Of a piece of the feed: some blocks. */
+const READ_BYTES = 1_000_000
+
 export async function startReplica(
   kv: KeyValue,
   { horizonBlocks, compress }: { readonly horizonBlocks: number; readonly compress: Compress },
+  given?: RecordLog,
 ): Promise<BenchReplica> {
-  const log = createMemoryRecordLog()
-  await log.append([generation()])
+  const feed = given ?? createMemoryRecordLog()
+  if (given === undefined) await feed.append([generation()])
   const store = openStore(kv, { compress })
-  const standing = await standingOf(store, genesis, log, new AbortController().signal)
-  const applier = new Applier(
-    { horizonBlocks, verify: 'digest', prove: 'receipts' },
-    {
-      store,
-      board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
-      compress,
-      clock: createClock(),
-      log: silent,
-      metrics: createApplierMetrics(createMeterRegistry()),
-      moved: () => {},
-    },
-    standing,
-  )
+  const { signal } = new AbortController()
+  const options = { horizonBlocks, verify: 'digest', prove: 'receipts' } as const
+  const parts = {
+    ...{ store, compress, clock: createClock(), log: silent, moved: () => {} },
+    board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
+    metrics: createApplierMetrics(createMeterRegistry()),
+  }
+  let applier = new Applier(options, parts, await standingOf(store, genesis, feed, signal))
+  const head = (): number => {
+    const snapshot = store.snapshot()
+    snapshot.release()
+    return snapshot.heads.head.number
+  }
   return {
     take(records) {
       const from = applier.position()
       applier.take(records.map((bytes, i): LogRecord => ({ position: from + i, bytes })))
     },
+    async catchUp() {
+      applier = new Applier(options, parts, await catchUp(options, { ...parts, feed }, signal))
+    },
+    async gather(until = Number.POSITIVE_INFINITY) {
+      const { next } = await feed.bounds()
+      while (applier.position() < next && head() < until)
+        applier.gather(await feed.read(applier.position(), { maxBytes: READ_BYTES }))
+      applier.flush()
+    },
+    head,
     tidy() {
       while (applier.tidy());
     },

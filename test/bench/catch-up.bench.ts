@@ -1,0 +1,128 @@
+/**
+ * A store that is N blocks of profile M1 behind, brought to the end of a feed on disk by the production code: final blocks many at once, the
+ * last ones with history, then the index of logs; against the applier alone over the first of the same blocks. A day is 7,200 blocks; the
+ * blocks with history are as many whatever the distance. Flags: --slots, --blocks.
+ */
+import '#test/support/core.ts'
+import { join } from 'node:path'
+import type { Frame } from '#chain/frame.ts'
+import { createZstd } from '#platform/compress/zstd.ts'
+import { checksum } from '#platform/checksum/crc32c.ts'
+import { createDisk } from '#platform/disk/disk.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import { createRandom as createSystemRandom } from '#platform/random/random.ts'
+import { silent } from '#ports/logger.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
+import type { Bench, BenchOptions, BenchRow } from './bench.ts'
+import { createBlocks } from './m1/blocks.ts'
+import { flagOf } from './m1/cpu.ts'
+import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
+import { generation, recordsOf, startReplica } from './m1/replica.ts'
+import { createWorld } from './m1/world.ts'
+
+const DAY_BLOCKS = 7_200
+const HORIZON_BLOCKS = 128
+const FINAL_BELOW_HEAD = 64
+const SEGMENT_BYTES = 256 * 1024 * 1024
+
+export const bench: Bench = {
+  name: 'catch-up',
+  summary: 'a store far behind brought to the end of its feed, against the applier alone',
+  async run(options) {
+    const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
+    const blocks = flagOf(options.flags, 'blocks', options.quick ? 384 : 1_152)
+    if (blocks <= 2 * HORIZON_BLOCKS) throw new Error(`--blocks is above ${2 * HORIZON_BLOCKS}`)
+    const { folder, paths } = await preloadedStores(slots, ['far', 'alone'], options.say)
+    try {
+      const feed = await writeFeed(join(folder, 'feed'), slots, blocks, options)
+      return await measure(feed, paths as [string, string], { slots, blocks })
+    } finally {
+      removeStores(folder)
+    }
+  },
+}
+
+async function writeFeed(
+  path: string,
+  slots: number,
+  blocks: number,
+  { say }: BenchOptions,
+): Promise<RecordLog> {
+  const parts = { disk: createDisk(path), random: createSystemRandom(), checksum, log: silent }
+  const segments = await openSegmentedLog({ segmentBytesMax: SEGMENT_BYTES }, parts)
+  const compress = createZstd()
+  const next = createBlocks(createWorld(slots), genesis.header)
+  const recent: Frame[] = []
+  await segments.append([generation()])
+  for (let i = 0; i < blocks; i++) {
+    recent.push(next())
+    if (recent.length > FINAL_BELOW_HEAD) recent.shift()
+    await segments.append(recordsOf(recent.at(-1) as Frame, recent[0], compress))
+    if ((i + 1) % 200 === 0) say(`${i + 1} of ${blocks} blocks are on the feed`)
+  }
+  return {
+    append: (records) => segments.append(records),
+    read: (from, limits) => segments.read(from, limits),
+    bounds: async () => segments.bounds(),
+    identity: async () => 'memory',
+    close: () => segments.close(),
+    // Of a new store, which asks for the first record alone.
+    async *tail(from) {
+      yield await segments.read(from, { maxBytes: 1 })
+    },
+  }
+}
+
+interface Spent {
+  readonly seconds: number
+  readonly cpuSeconds: number
+}
+
+async function spent(work: () => Promise<void> | void): Promise<Spent> {
+  const startMs = performance.now()
+  const before = process.cpuUsage()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return { seconds: (performance.now() - startMs) / 1e3, cpuSeconds: (user + system) / 1e6 }
+}
+
+async function measure(
+  feed: RecordLog,
+  [farPath, alonePath]: [string, string],
+  { slots, blocks }: { readonly slots: number; readonly blocks: number },
+): Promise<{ rows: BenchRow[]; more: Record<string, number> }> {
+  const options = { horizonBlocks: HORIZON_BLOCKS, compress: createZstd() }
+  const far = openLmdb({ path: farPath, mode: 'writer', durable: false })
+  const alone = openLmdb({ path: alonePath, mode: 'writer', durable: false })
+  const replica = await startReplica(far, options, feed)
+  const many = await spent(() => replica.catchUp())
+  const taken = replica.head()
+  if (taken < HORIZON_BLOCKS) throw new Error(`only ${taken} blocks were taken at once`)
+  const rest = await spent(() => replica.gather())
+  const index = await spent(() => replica.tidy())
+  const slow = await startReplica(alone, options, feed)
+  const one = await spent(() => slow.gather(HORIZON_BLOCKS))
+  const aloneBlocks = slow.head()
+  await Promise.all([far.close(), alone.close(), feed.close()])
+  const day = (of: keyof Spent): number =>
+    (many[of] / taken) * (DAY_BLOCKS - HORIZON_BLOCKS) + (rest[of] / (blocks - taken)) * HORIZON_BLOCKS
+  const row = (what: string, server: string, { seconds, cpuSeconds }: Spent, count: number): BenchRow => ({
+    ...{ what, server, slots, blocks: count, us: Math.round((1e6 * cpuSeconds) / count) },
+    wall_us: Math.round((1e6 * seconds) / count),
+  })
+  return {
+    rows: [
+      row('final block, many at once', 'replica', many, taken),
+      row('last block, with history', 'replica', rest, blocks - taken),
+      row('index of a block’s logs', 'replica', index, blocks),
+      row('block, one by one', 'applier alone', one, aloneBlocks),
+    ],
+    more: {
+      seconds_per_day: Math.round(day('seconds')),
+      cpu_seconds_per_day: Math.round(day('cpuSeconds')),
+      indexed_cpu_seconds_per_day: Math.round(day('cpuSeconds') + (index.cpuSeconds / blocks) * DAY_BLOCKS),
+      one_by_one_cpu_seconds_per_day: Math.round((one.cpuSeconds / aloneBlocks) * DAY_BLOCKS),
+    },
+  }
+}
