@@ -27,8 +27,8 @@ function thread() {
   }
   return {
     one,
-    fail(why: string) {
-      ended.reject(new Fault('thread/failed', why))
+    fail(why: string, code = 'thread/failed') {
+      ended.reject(new Fault(code, why))
       gone.resolve()
     },
     end() {
@@ -91,6 +91,15 @@ test('when too many have failed in a minute the process ends with the last reaso
   last().fail('the last')
   await clock.advance(0)
   await assert.rejects(scope.failed, /6 threads failed within a minute, the last because: the last/)
+  await assert.rejects(close())
+})
+
+test('what the next one would meet as well is the end at once', async () => {
+  const { clock, close, scope, threads, last } = await world()
+  last().fail('127.0.0.1:8556 is taken', 'net/port-in-use')
+  await clock.advance(10_000)
+  assert.equal(threads.length, 1)
+  await assert.rejects(scope.failed, /8556 is taken/)
   await assert.rejects(close())
 })
 

@@ -1,14 +1,17 @@
 /**
  * A place for one thread that must be there: when it fails another takes its place, after a pause that grows, until too many have failed in
- * too short a time; then the process ends with the last reason.
+ * too short a time; then the process ends with the last reason. A failure that the next one would meet as well (a taken port, a damaged store:
+ * whatever has a code of its own) is the end at once.
  */
-import { Fault, messageOf } from '#kernel/fault.ts'
+import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Scope } from '#ports/scope.ts'
 import { replicaLimits } from '#roles/replica/limits.ts'
 import type { Thread } from './worker.ts'
 
+/** The thread itself ended: a bug, a trap, no memory. */
+const LOST = 'thread/failed'
 const RESTARTS_MAX = replicaLimits.threadRestartsMax.value
 const RESTARTS_WITHIN_MS = 60_000
 const PAUSE_MS_FIRST = 50
@@ -39,6 +42,7 @@ export async function openThreadSlot(
 
   const replaceFailed = async (cause: unknown): Promise<void> => {
     for (let reason = cause; ; ) {
+      if ((faultCode(reason) ?? LOST) !== LOST) throw reason
       const pauseMs = restarts.next(reason)
       log.error('a thread failed and is replaced', { thread: name, reason: messageOf(reason), pauseMs })
       await clock.sleep(pauseMs, scope.signal)
