@@ -165,6 +165,14 @@ export const mutants: readonly Mutant[] = [
     scenario: 'reorgs',
   },
   {
+    name: 'safe goes down when a master says so',
+    file: 'src/protocol/feed/judging.ts',
+    find: 'else if (onChain(event.safe) && event.safe.number > state.safe.number) state.safe',
+    replace: 'else if (onChain(event.safe)) state.safe',
+    caughtBy: ['P3', 'bug', 'live'],
+    scenario: 'reorgs',
+  },
+  {
     name: 'finalized goes down',
     file: 'src/protocol/feed/judging.ts',
     find: 'if (onChain(event.finalized) && event.finalized.number > state.finalized.number)',

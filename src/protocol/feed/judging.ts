@@ -33,7 +33,7 @@ export function judge(
   const effects: FeedEffect[] = []
   if (path.blocks.length > 0 && wins(state, tree, id, event, path))
     effects.push(move(state, tree, id, event, path))
-  effects.push(...marks(state, tree, id, event)) // 2: no move, but marks may
+  effects.push(...marks(state, tree, event)) // 2: no move, but marks may
   return effects
 }
 
@@ -100,15 +100,15 @@ function move(state: FeedState, tree: BlockTree, id: string, event: KeptEvent, p
   }
 }
 
-function marks(state: FeedState, tree: BlockTree, id: string, event: KeptEvent): FeedEffect[] {
+function marks(state: FeedState, tree: BlockTree, event: KeptEvent): FeedEffect[] {
   const { safe, finalized } = state
   const onChain = (ref: BlockRef | undefined): ref is BlockRef =>
     ref !== undefined && tree.isCanonical(ref) && ref.number <= state.head.number
   if (onChain(event.finalized) && event.finalized.number > state.finalized.number)
     state.finalized = event.finalized
   if (!tree.isCanonical(state.safe)) state.safe = onChain(event.safe) ? event.safe : state.finalized
-  else if (onChain(event.safe) && (id === state.leader || event.safe.number > state.safe.number))
-    state.safe = event.safe
+  // Only up: a client that was restarted may name a lower one, and who was told of the higher would see it taken back (P3).
+  else if (onChain(event.safe) && event.safe.number > state.safe.number) state.safe = event.safe
   if (state.safe.number < state.finalized.number) state.safe = state.finalized
   if (sameBlock(safe, state.safe) && sameBlock(finalized, state.finalized)) return []
   return [{ kind: 'marksMoved', safe: state.safe, finalized: state.finalized }]

@@ -128,7 +128,7 @@ class Judge {
       this.#leader = id
       this.#top = Math.max(this.#top, named.number)
     }
-    this.#mark(id, event, head)
+    this.#mark(event, head)
   }
 
   #moves(id: string, event: HeadEvent, named: BuiltBlock): boolean {
@@ -157,7 +157,7 @@ class Judge {
     )
   }
 
-  #mark(id: string, event: HeadEvent, head: BuiltBlock): void {
+  #mark(event: HeadEvent, head: BuiltBlock): void {
     let { safe, finalized } = this.now
     const onChain = (ref: HeadEvent['safe']): BuiltBlock | undefined => {
       const block = ref && this.#block(ref.hash)
@@ -167,8 +167,7 @@ class Judge {
     if (theirFinal !== undefined && theirFinal.number > finalized.number) finalized = theirFinal
     const theirSafe = onChain(event.safe)
     if (!isOn(head, safe)) safe = theirSafe ?? finalized
-    else if (theirSafe !== undefined && (id === this.#leader || theirSafe.number > safe.number))
-      safe = theirSafe
+    else if (theirSafe !== undefined && theirSafe.number > safe.number) safe = theirSafe
     if (safe.number < finalized.number) safe = finalized
     const { now } = this
     if (head !== now.head || safe !== now.safe || finalized !== now.finalized)

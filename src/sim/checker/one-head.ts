@@ -9,7 +9,7 @@ import type { BuiltBlock } from '#sim/client/block-builder.ts'
 import { describe } from '#sim/client/consensus.ts'
 import type { Item } from '#sim/user/exchange.ts'
 import type { BoundAnswer, Checker, CheckerParts } from './checker.ts'
-import { type Decided, type Decisions } from './decisions.ts'
+import { type Decided, type Decisions, isOn } from './decisions.ts'
 
 /** Twice the shortest block time that a replica believes in (two block times of at least 50 ms), and some for clocks that run fast. */
 const HOLD_MS_MIN = 80
@@ -19,6 +19,7 @@ interface Shown {
   readonly receivedMs: number
   readonly block: BuiltBlock
   readonly finalized: number | undefined
+  readonly safe: BuiltBlock | undefined
   readonly user: string
 }
 
@@ -42,7 +43,16 @@ export function createOneHeadChecker({ world, consensus, cluster }: CheckerParts
       const { sentMs, receivedMs, user, minBlock } = answer.exchange
       if (answer.block.number < minBlock)
         wrong(`${user} asked for block ${minBlock} or above and was answered at ${answer.block.number}`)
-      shown.push({ sentMs, receivedMs, user, block: answer.block, finalized: finalizedOf(answer) })
+      const finalized = markOf(answer, 'finalized')
+      const safe = markOf(answer, 'safe')
+      shown.push({
+        sentMs,
+        receivedMs,
+        user,
+        block: answer.block,
+        finalized: finalized?.number,
+        safe: safe && consensus.block(safe.hash),
+      })
     },
     committed(replica, { heads, position }) {
       const head = consensus.block(heads.head.hash)
@@ -59,20 +69,24 @@ export function createOneHeadChecker({ world, consensus, cluster }: CheckerParts
     },
     ended(decisions) {
       for (const commit of commits) checkCommit(commit, decisions, wrong)
-      checkHolds(commits, decisions, (position) => cluster.watch.readableMs(position), wrong)
-      checkHistory(shown, decisions, wrong)
+      const { readableMs } = cluster.watch
+      checkHolds(commits, decisions, readableMs, wrong)
+      const places = checkHistory(shown, decisions, wrong)
       checkFinalized(shown, wrong)
+      checkSafe(shown, places, decisions, readableMs, wrong)
     },
   }
 }
 
-function finalizedOf({ exchange, items }: BoundAnswer): number | undefined {
-  const i = exchange.questions.findIndex(
-    (question) => question.kind === 'mark' && question.tag === 'finalized',
-  )
+function markOf(
+  { exchange, items }: BoundAnswer,
+  tag: 'safe' | 'finalized',
+): { readonly number: number; readonly hash: string } | undefined {
+  const i = exchange.questions.findIndex((question) => question.kind === 'mark' && question.tag === tag)
   const item: Item | undefined = items[i]
   if (item === undefined || 'error' in item || item.result === null) return undefined
-  return Number((item.result as { number: string }).number)
+  const { number, hash } = item.result as { number: string; hash: string }
+  return { number: Number(number), hash }
 }
 
 type Wrong = (what: string) => void
@@ -127,7 +141,11 @@ function firstLower(decisions: Decisions, before: Commit, commit: Commit): numbe
  * Each answer is given the earliest place in the feed that it can be of: at or after the latest place of all answers that were received before
  * it was asked for. Where there is none, a head went back.
  */
-function checkHistory(shown: readonly Shown[], decisions: Decisions, wrong: Wrong): void {
+function checkHistory(
+  shown: readonly Shown[],
+  decisions: Decisions,
+  wrong: Wrong,
+): ReadonlyMap<Shown, number> {
   const bySent = shown.toSorted((a, b) => a.sentMs - b.sentMs)
   const byReceived = shown.toSorted((a, b) => a.receivedMs - b.receivedMs)
   const placeOf = new Map<Shown, number>()
@@ -141,12 +159,15 @@ function checkHistory(shown: readonly Shown[], decisions: Decisions, wrong: Wron
       floor = Math.max(floor, placeOf.get(earlier) ?? 0)
     }
     const place = places.get(each.block)?.find((one) => one.until >= floor)
-    if (place === undefined)
-      return wrong(
+    if (place === undefined) {
+      wrong(
         `${each.user} was answered at block ${each.block.number} ${each.block.hash} at ${each.receivedMs.toFixed(1)} ms, which was not the head at or after record ${floor}, of an answer received before`,
       )
+      return placeOf
+    }
     placeOf.set(each, Math.max(place.from, floor))
   }
+  return placeOf
 }
 
 /** For each block the stretches of the feed after whose records it was the head. */
@@ -180,4 +201,30 @@ function checkFinalized(shown: readonly Shown[], wrong: Wrong): void {
     if ((each.finalized as number) < floor)
       return wrong(`${each.user} was told that block ${each.finalized} is final, after ${floor} had been`)
   }
+}
+
+/** Safe goes down only where a safe block was reorganised away between the two answers. */
+function checkSafe(
+  shown: readonly Shown[],
+  places: ReadonlyMap<Shown, number>,
+  decisions: Decisions,
+  readableMs: (position: number) => number | undefined,
+  wrong: Wrong,
+): void {
+  const withMark = shown.filter((each) => each.safe !== undefined && places.has(each))
+  /** No safe block was reorganised away after these records. */
+  const stayed = (from: number, untilMs: number): boolean => {
+    for (let at = from + 1; at < decisions.end && (readableMs(at) ?? untilMs) < untilMs; at++)
+      if (!isOn(decisions.after(at).head, decisions.after(at - 1).safe)) return false
+    return true
+  }
+  for (const later of withMark)
+    for (const earlier of withMark) {
+      const [before, after] = [earlier.safe as BuiltBlock, later.safe as BuiltBlock]
+      if (earlier.receivedMs >= later.sentMs || after.number >= before.number) continue
+      if (stayed(places.get(earlier) as number, later.receivedMs))
+        return wrong(
+          `${later.user} was told that block ${after.number} is safe, after ${before.number} ${before.hash} had been, and no safe block was reorganised away`,
+        )
+    }
 }

@@ -120,7 +120,9 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
     if (mode === 'wild') wildSlot()
     else grow(main)
     if (random.chance(options.finalize)) finalise()
-    safe = ancestor(main.tip, random.between(0, Math.min(3, main.tip.number - finalized.number)))
+    const candidate = ancestor(main.tip, random.between(0, Math.min(3, main.tip.number - finalized.number)))
+    // A client's safe block goes down only with its branch.
+    if (candidate.number > safe.number || ancestorAt(main.tip, safe.number) !== safe) safe = candidate
     world.trace.line(
       'chain',
       `head ${describe(main.tip)}, safe ${safe.number}, finalized ${finalized.number}`,

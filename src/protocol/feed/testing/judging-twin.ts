@@ -131,8 +131,7 @@ function judgeSlowly(
   const { safe, finalized } = event
   if (finalized && on(chain, finalized) && finalized.number > now.finalized.number) now.finalized = finalized
   if (!on(chain, now.safe)) now.safe = safe && on(chain, safe) ? safe : now.finalized
-  else if (safe && on(chain, safe) && (producer === now.leader || safe.number > now.safe.number))
-    now.safe = safe
+  else if (safe && on(chain, safe) && safe.number > now.safe.number) now.safe = safe
   if (now.safe.number < now.finalized.number) now.safe = now.finalized
 
   function moves(): boolean {
