@@ -1,5 +1,5 @@
 /** A cluster under fire: anvil with traffic, and feed host, master, replicas and gateway as processes of their own. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
@@ -94,4 +94,10 @@ function createMiner(anvil: Anvil, everyMs: number): Miner {
       }, everyMs)
     },
   }
+}
+/** Memory of a process that no file is behind, in bytes. */
+export function anonymousBytes(pid: number | undefined): number {
+  const lines = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kilobytes = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(lines)?.[1] ?? 0)
+  return (kilobytes('RssAnon') + kilobytes('RssShmem')) * 1_024
 }

@@ -22,6 +22,9 @@ export class DroverProcess {
   get pid(): number | undefined {
     return this.#child?.pid
   }
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
 
   /** Resolves with what the process says when it is ready; rejects with its log when it ends before. */
   async start(): Promise<Record<string, unknown>> {
