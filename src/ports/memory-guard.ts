@@ -61,11 +61,13 @@ export function startMemoryGuard(
   const { memory, clock, log } = parts
   const metrics = declareMetrics(parts.meter)
   let short = false
+  let lookedMs = 0
   let reclaimedMs = Number.NEGATIVE_INFINITY
   let loggedMs = Number.NEGATIVE_INFINITY
   /** The line that memory is short stands in the log without the one that it is enough again. */
   let told = false
   const look = (): void => {
+    lookedMs = clock.nowMs()
     const uses = memory.read()
     for (const { source, usedBytes, limitBytes } of uses) {
       metrics.used.set(usedBytes, { source })
@@ -91,6 +93,7 @@ export function startMemoryGuard(
     if (short) log.warn('memory is short: new requests are refused until there is more', facts)
     else log.info('memory is enough again', facts)
   }
+  metrics.short.set(0)
   look()
   scope.spawn('watch the memory', async (signal) => {
     for (;;) {
@@ -98,7 +101,13 @@ export function startMemoryGuard(
       look()
     }
   })
-  return { isShort: () => short }
+  return {
+    isShort() {
+      // A thread with much to do comes late to its timers, and takes memory meanwhile.
+      if (clock.nowMs() - lookedMs > READ_EVERY_MS) look()
+      return short
+    },
+  }
 }
 
 function reserveOf({ limitBytes }: MemoryUse): number {

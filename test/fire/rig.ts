@@ -30,12 +30,15 @@ export interface Rig {
 export async function openRig(options: {
   readonly blockTimeMs: number
   readonly replicas?: number
+  readonly genesis?: (genesis: { readonly alloc: Record<string, unknown> }) => void
   /** Makes folders of the cluster before it starts: `feed`, `m1`, `r1`. */
   readonly prepare?: (dir: string) => void
 }): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-fire-'))
   const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
+  const genesis = devGenesis(1_700_000_000) as { alloc: Record<string, unknown> }
+  options.genesis?.(genesis)
+  writeFileSync(genesisFile, JSON.stringify(genesis))
   options.prepare?.(dir)
   const anvil = await Anvil.start(genesisFile)
   const miner = createMiner(anvil, options.blockTimeMs)

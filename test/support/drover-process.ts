@@ -11,9 +11,16 @@ export class DroverProcess {
   readonly args: readonly string[]
   #child: ChildProcess | undefined
   #log = ''
+  #procs: string | undefined
 
   constructor(...args: readonly string[]) {
     this.args = args
+  }
+
+  /** Starts in a control group, whose list of processes is this file. */
+  inGroup(procs: string): this {
+    this.#procs = procs
+    return this
   }
 
   get log(): string {
@@ -22,6 +29,10 @@ export class DroverProcess {
   get pid(): number | undefined {
     return this.#child?.pid
   }
+  /** The signal or code that it ended with. */
+  get ending(): string {
+    return String(this.#child?.signalCode ?? this.#child?.exitCode)
+  }
   get isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
@@ -29,9 +40,11 @@ export class DroverProcess {
   /** Resolves with what the process says when it is ready; rejects with its log when it ends before. */
   async start(): Promise<Record<string, unknown>> {
     const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>()
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...this.args], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    })
+    const words = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...this.args]
+    // From its first page on: what was taken before would count elsewhere, and Node reads the limit when it starts.
+    const enter = ['/bin/sh', '-c', 'echo $$ > "$0"; exec "$@"', this.#procs ?? '']
+    const [command, ...args] = this.#procs === undefined ? words : [...enter, ...words]
+    const child = spawn(command as string, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     this.#child = child
     const keep = (bytes: Buffer): void => {
       this.#log = (this.#log + bytes.toString()).slice(-LOG_BYTES_MAX)

@@ -19,12 +19,15 @@ import { type AnswerMetrics, declareAnswerMetrics } from './answer-metrics.ts'
 import type { Board } from './board.ts'
 import type { Handler } from './handler.ts'
 import { createMethods } from './methods.ts'
+import { createLane, type Lane } from './lane.ts'
 import { replicaLimits } from './limits.ts'
 import { createResultCache, type ResultCache } from './result-cache.ts'
 import { createSharedSnapshots, type SharedSnapshots } from './shared-snapshot.ts'
 
 /** After this, others have their turn. */
 const SLICE_MS_MAX = replicaLimits.turnTimeMaxMs.value
+const CROWDED_CALLS_MAX = replicaLimits.crowdedBatchCallsMax.value
+const FIRST_TURN_LENGTH_MAX = replicaLimits.firstTurnCharactersMax.value
 const SNAPSHOT_MS_MAX = replicaLimits.snapshotTimeMaxMs.value
 /** A body's calls together, in the time of one call; the rest is refused. */
 const BODY_TIME_FACTOR = replicaLimits.bodyTimeFactorMax.value
@@ -56,6 +59,8 @@ export interface BodyParts {
   readonly served: (snapshot: Snapshot) => HeadContext
   /** Where calls go that need more than their time here; without it they run to their end. */
   readonly aside?: Aside | undefined
+  /** Memory is short: what takes more than a turn does not go on. */
+  readonly isShort?: () => boolean
 }
 
 /** Whose body it is. What costs something to make (a signal) is asked for only where a body does not end in one turn. */
@@ -73,6 +78,8 @@ export type InView =
   | { readonly kind: 'tooLow'; readonly number: number }
   /** The head is not on this store's chain, or not any more. */
   | { readonly kind: 'notHeld' }
+  /** It takes more than one turn, and too many others do, or memory is short. */
+  | { readonly kind: 'busy' }
 
 export interface BodyRunner {
   /** At once where all of it fits in one turn. @param mayWait stop at the first call whose block is not served yet */
@@ -93,10 +100,15 @@ export function createBodyRunner(options: BodyOptions, parts: BodyParts): BodyRu
     cache: createResultCache(options.cacheBytes, parts.meter),
     gasMax: BigInt(options.callGasMax),
     timeMaxMs: options.callTimeMaxMs,
+    lane: createLane({
+      runningMax: replicaLimits.longBodiesMax.value,
+      waitingMax: replicaLimits.longBodiesWaitingMax.value,
+    }),
   }
   return {
     rest: snapshots.rest,
     run(body, request, mayWait) {
+      if (body.items.length > CROWDED_CALLS_MAX && shared.lane.isFull()) return BUSY
       const snapshot = snapshots.bind()
       let ran: InView | Promise<InView> | undefined
       let run: Run | undefined
@@ -119,6 +131,7 @@ interface RunParts extends BodyParts {
   readonly cache: ResultCache
   readonly gasMax: bigint
   readonly timeMaxMs: number
+  readonly lane: Lane
 }
 
 /** The run of one body, and what its calls see of it. */
@@ -136,8 +149,10 @@ class Run implements AnswerContext {
   readonly #items: AnswerItem[] = []
   /** Calls that are to run aside, and the places of their answers. */
   readonly #heavy: { readonly at: number; readonly call: Call }[] = []
-  #released = false
   #length = 0
+  #turnEndsLength = FIRST_TURN_LENGTH_MAX
+  #isBound = true
+  #isInLane = false
   #nowMs: number
   #callEndsMs = 0
   #callSpentMs = 0
@@ -182,14 +197,17 @@ class Run implements AnswerContext {
   }
 
   release(): void {
-    if (!this.#released) this.snapshot.release()
-    this.#released = true
+    if (this.#isBound) this.snapshot.release()
+    if (this.#isInLane) this.#parts.lane.leave()
+    this.#isBound = false
+    this.#isInLane = false
   }
 
   #from(first: number, body: Calls): InView | Promise<InView> {
     const { items } = body
     for (let i = first; i < items.length; i++) {
-      if (this.#nowMs >= this.#sliceEndsMs) return this.#afterTurn(i, body)
+      if (this.#nowMs >= this.#sliceEndsMs || this.#length >= this.#turnEndsLength)
+        return this.#afterTurn(i, body)
       const item = items[i] as BodyItem
       if (item.kind === 'refused') {
         this.#add({ kind: 'answered', json: item.json })
@@ -255,23 +273,43 @@ class Run implements AnswerContext {
 
   /** Lets others run, and goes on where the head is still held. */
   async #afterTurn(next: number, body: Calls): Promise<InView> {
-    const { clock, snapshots } = this.#parts
+    const { clock } = this.#parts
+    if (!(await this.#mayGoOn())) return BUSY
     await clock.sleep(0)
     this.#request.signal.throwIfAborted()
     this.#nowMs = clock.nowMs()
     this.#sliceEndsMs = this.#nowMs + SLICE_MS_MAX
-    if (this.#nowMs >= this.#snapshotEndsMs) {
-      const old = this.snapshot
-      this.snapshot = snapshots.bind()
-      old.release()
-      this.#snapshotEndsMs = this.#nowMs + SNAPSHOT_MS_MAX
+    this.#turnEndsLength = Number.POSITIVE_INFINITY // few hold more than a first turn's
+    if (!this.#isBound || this.#nowMs >= this.#snapshotEndsMs) {
+      this.#rebind()
       if (!holds(this.snapshot, this.head.head)) return NOT_HELD
     }
     return this.#from(next, body)
   }
+
+  /** After its first turn a body waits for a place in the lane, without a snapshot. */
+  async #mayGoOn(): Promise<boolean> {
+    const { lane, isShort } = this.#parts
+    if (isShort?.() === true) return false
+    if (this.#isInLane) return true
+    this.#isBound = false
+    this.snapshot.release()
+    this.#isInLane = await lane.enter(this.#request.signal)
+    this.#request.signal.throwIfAborted()
+    return this.#isInLane
+  }
+
+  #rebind(): void {
+    const old = this.#isBound ? this.snapshot : undefined
+    this.snapshot = this.#parts.snapshots.bind()
+    old?.release()
+    this.#isBound = true
+    this.#snapshotEndsMs = this.#nowMs + SNAPSHOT_MS_MAX
+  }
 }
 
 const NOT_HELD: InView = { kind: 'notHeld' }
+const BUSY: InView = { kind: 'busy' }
 
 export function notServedYet(number: number): string {
   return `block ${number} is not served here yet, try again`

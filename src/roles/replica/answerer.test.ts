@@ -17,6 +17,7 @@ import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
 import type { RequestContext } from './answer-body.ts'
 import { type AnswererOptions, createAnswerer } from './answerer.ts'
+import { replicaLimits } from './limits.ts'
 import { BOARD_BYTES, createBoard } from './board.ts'
 
 const ALICE = makeAddress(0xa11ce)
@@ -442,12 +443,39 @@ test('calls and errors are counted by method and code; names of users are not', 
 })
 
 test('a batch whose answers together are too large is refused from there on', async () => {
-  const { add, items } = replica()
+  const clock = createVirtualClock()
+  const { add, items } = replica({ clock })
   add({ logs: [[{ address: ALICE, topics: [], data: new Uint8Array(4_500_000) }]] })
-  const answers = await items(Array.from({ length: 5 }, () => call('eth_getLogs', { fromBlock: '0x1' })))
+  const asked = items(Array.from({ length: 5 }, () => call('eth_getLogs', { fromBlock: '0x1' })))
+  await clock.advance(100) // others have their turn after each
+  const answers = await asked
   assert.deepEqual(
     answers.map((item) => JSON.parse(textOf(item)).error?.code),
     [undefined, undefined, undefined, -32003, -32003],
+  )
+})
+
+test('of bodies with more than one turn a few go on, some wait, and the rest is refused as worth trying again', async () => {
+  const clock = createVirtualClock()
+  const { add, items } = replica({ clock })
+  add({ logs: [[{ address: ALICE, topics: [], data: new Uint8Array(200_000) }]] })
+  const body = Array.from({ length: 3 }, () => call('eth_getLogs', { fromBlock: '0x1' }))
+  const crowd = Array.from({ length: 80 }, () => items(body))
+  await clock.advance(1_000)
+  const outcomes = (await Promise.all(crowd)).map((answers) => {
+    const kinds = new Set(answers.map(({ kind }) => kind))
+    assert.equal(kinds.size, 1, 'a body is answered or refused as a whole')
+    return [...kinds][0]
+  })
+  const { longBodiesMax, longBodiesWaitingMax } = replicaLimits
+  const admitted = longBodiesMax.value + longBodiesWaitingMax.value
+  assert.equal(outcomes.filter((kind) => kind === 'encoded').length, admitted)
+  assert.equal(outcomes.filter((kind) => kind === 'retry').length, 80 - admitted)
+  const later = items(body)
+  await clock.advance(100)
+  assert.ok(
+    (await later).every(({ kind }) => kind === 'answered'),
+    'the lane is empty again',
   )
 })
 

@@ -87,6 +87,7 @@ async function answerLater(
   let moved: Promise<void> | undefined
   for (let beginnings = 1; ; ) {
     if (outcome.kind === 'answered') return outcome.answer
+    if (outcome.kind === 'busy') return allLater(body, 'too many long requests, try again')
     const leftMs = untilMs - clock.nowMs()
     if (outcome.kind === 'notHeld') {
       if (request.head !== undefined) return outcome

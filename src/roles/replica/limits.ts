@@ -60,6 +60,30 @@ export const replicaLimits = {
     what: 'time that a body runs before others have their turn',
     over: 'it goes on after them',
   },
+  firstTurnCharactersMax: {
+    value: 256 * 1024,
+    unit: 'characters',
+    what: 'answers that a body makes before it needs a place among the long ones',
+    over: 'it goes on when it has one',
+  },
+  longBodiesMax: {
+    value: 2, // a light request waits for a turn of each
+    unit: 'requests',
+    what: 'bodies of more than one turn that go on side by side',
+    over: 'further ones wait',
+  },
+  longBodiesWaitingMax: {
+    value: 16, // each has had a first turn, and holds what it made in it
+    unit: 'requests',
+    what: 'bodies that wait to go on after their first turn',
+    over: 'refused with -32005 and 503',
+  },
+  crowdedBatchCallsMax: {
+    value: 8,
+    unit: 'calls',
+    what: 'calls of a batch while no more bodies may wait: what is refused after its first turn has cost one',
+    over: 'refused at once with -32005 and 503',
+  },
   snapshotTimeMaxMs: {
     value: 500, // an older one keeps its pages from being used again (the store's rule is a second, in which a turn and a call must fit)
     unit: 'ms',

@@ -127,6 +127,7 @@ export async function startServing(
     meter: parts.meter,
     onceMoved: (wake) => once.add(wake),
     aside: parts.compute && createAside(parts.compute),
+    isShort,
   })
   scope.spawn('open the link', async (signal) => {
     signal.addEventListener('abort', () => opened.resolve(), { once: true })
