@@ -13,7 +13,7 @@ import { answer, result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
 
-const RETURN_MS = 20_000
+const RETURN_MS = 60_000
 
 export async function grows(url: string, blocks: number): Promise<void> {
   const number = async (): Promise<number> => Number(await result(url, 'eth_blockNumber'))

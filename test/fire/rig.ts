@@ -33,6 +33,8 @@ export async function openRig(options: {
   readonly genesis?: (genesis: { readonly alloc: Record<string, unknown> }) => void
   /** Makes folders of the cluster before it starts: `feed`, `m1`, `r1`. */
   readonly prepare?: (dir: string) => void
+  /** After all processes have ended. */
+  readonly unmount?: () => void
 }): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-fire-'))
   const genesisFile = join(dir, 'genesis.json')
@@ -51,6 +53,7 @@ export async function openRig(options: {
     clearInterval(traffic)
     await miner.stop()
     await anvil.stop()
+    options.unmount?.()
     rmSync(dir, { recursive: true, force: true })
   }
   try {

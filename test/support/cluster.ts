@@ -81,7 +81,7 @@ export async function startCluster(options: {
 
   const stop = async (): Promise<void> => {
     for (const process of all) await process.stop()
-    rmSync(dir, { recursive: true, force: true })
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true })
   }
   try {
     await feed.start()

@@ -15,6 +15,7 @@ import { openFeedLink } from './feed-link.ts'
 import { type Identified, identify } from './identify.ts'
 import { joinFeed } from './join.ts'
 import { beat, beatOf, followHeads, poll } from './loops.ts'
+import { patientExecutor } from './patient-executor.ts'
 import { createPublisher } from './publisher.ts'
 import { createReadBack, type ReadBack } from './read-back.ts'
 import {
@@ -37,7 +38,8 @@ export interface Follower {
   phase(): Phase
 }
 
-export function createFollower(options: FollowerOptions, parts: FollowerCollaborators): Follower {
+export function createFollower(options: FollowerOptions, given: FollowerCollaborators): Follower {
+  const parts = { ...given, executor: patientExecutor(given.executor, given) }
   const session: Session = {
     options,
     parts,
