@@ -15,6 +15,7 @@ import { createRandom } from '#platform/random/random.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { createWebSocketClient } from '#platform/web-socket/client.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { renderSharedMeters, sharedCells, sharedMetersBytes } from '#ports/shared-meters.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import { createFollower } from '#roles/master/follower.ts'
@@ -26,6 +27,9 @@ import { masterOptions } from '#roles/master/options.ts'
 import { defineCommand } from './command.ts'
 
 const CLOSE_GRACE_MS = 2_000
+/** Of the meters that the two threads share. */
+const FOLLOWER_REGION = 0
+const EXECUTOR_REGION = 1
 
 export const masterCommand = defineCommand({
   name: 'master',
@@ -43,7 +47,8 @@ Executes every block of the client's chain, publishes what is proven, and passes
       const clock = createClock()
       const random = createRandom()
       const transport = createTransport()
-      const metrics = createMasterMetrics(createMeterRegistry())
+      const meters = new SharedArrayBuffer(sharedMetersBytes(2))
+      const metrics = createMasterMetrics(createMeterRegistry(sharedCells(meters, FOLLOWER_REGION)))
       const http = createHttpClient()
       scope.defer(() => http.close())
       const client = createExecutionClient(
@@ -56,7 +61,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
       )
       const forward = createForwardPort(
         { host: values.forwardHost, secret: values.forwardSecret },
-        { client, metrics },
+        { client, metrics, renderMetrics: () => renderSharedMeters(meters) },
       )
       const listener = await httpServerFor(values).listen(
         {
@@ -73,7 +78,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
       await startThread(scope, {
         name: 'executor',
         entry,
-        data: { options: values, follower: channel.port2 },
+        data: { options: values, follower: channel.port2, meters, region: EXECUTOR_REGION },
         transfer: [channel.port2],
       })
       scope.defer(() => channel.port1.close())

@@ -9,6 +9,7 @@ import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { sharedCells } from '#ports/shared-meters.ts'
 import { createExecutor } from '#roles/master/executor.ts'
 import type { ExecutorReply, ExecutorRequest } from '#roles/master/messages.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
@@ -19,11 +20,13 @@ import { runThread } from './entry.ts'
 export interface ExecutorThreadData {
   readonly options: MasterOptions & LogSettings
   readonly follower: MessagePort
+  readonly meters: SharedArrayBuffer
+  readonly region: number
 }
 
 const MAINTAIN_EVERY_MS = 60_000
 
-const { options, follower } = workerData as ExecutorThreadData
+const { options, follower, meters, region } = workerData as ExecutorThreadData
 
 await runThread('executor', async ({ scope }) => {
   installCommittedCore()
@@ -40,6 +43,6 @@ await runThread('executor', async ({ scope }) => {
     compress,
     clock: createClock(),
     log: loggerFor(options.id, options),
-    metrics: createMasterMetrics(createMeterRegistry()),
+    metrics: createMasterMetrics(createMeterRegistry(sharedCells(meters, region))),
   })
 })

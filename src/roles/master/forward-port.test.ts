@@ -7,7 +7,8 @@ import type { ExecutionClient } from './client.ts'
 import { createForwardPort } from './forward-port.ts'
 import { createMasterMetrics } from './metrics.ts'
 
-const metrics = createMasterMetrics(createMeterRegistry())
+const meter = createMeterRegistry()
+const metrics = createMasterMetrics(meter)
 
 function portTo(ask: (method: string, params: readonly unknown[]) => Promise<RpcOutcome>, secret?: string) {
   const client: ExecutionClient = {
@@ -16,12 +17,15 @@ function portTo(ask: (method: string, params: readonly unknown[]) => Promise<Rpc
     connected: () => true,
     run: async () => {},
   }
-  const handler = createForwardPort({ host: '127.0.0.1', secret }, { client, metrics })
-  return async (body: unknown, headers: Record<string, string> = {}, method = 'POST') => {
+  const handler = createForwardPort(
+    { host: '127.0.0.1', secret },
+    { client, metrics, renderMetrics: meter.render },
+  )
+  return async (body: unknown, headers: Record<string, string> = {}, method = 'POST', target = '/') => {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     const request = {
       method,
-      target: '/',
+      target,
       headers,
       body: new TextEncoder().encode(text),
       remote: '192.0.2.1',
@@ -30,7 +34,8 @@ function portTo(ask: (method: string, params: readonly unknown[]) => Promise<Rpc
     const response = await handler(request)
     return {
       status: response.status,
-      json: response.status === 200 ? JSON.parse(String(response.body)) : undefined,
+      text: String(response.body),
+      json: response.status === 200 && method === 'POST' ? JSON.parse(String(response.body)) : undefined,
     }
   }
 }
@@ -103,7 +108,10 @@ test('with a secret only those who know it are answered; beyond loopback there m
   assert.equal((await port(call, { authorization: 'Bearer sesame' })).status, 200)
   assert.throws(
     () =>
-      createForwardPort({ host: '0.0.0.0', secret: undefined }, { client: {} as ExecutionClient, metrics }),
+      createForwardPort(
+        { host: '0.0.0.0', secret: undefined },
+        { client: {} as ExecutionClient, metrics, renderMetrics: meter.render },
+      ),
     { code: 'master/forward-open' },
   )
 })
@@ -112,5 +120,15 @@ test('what is not JSON-RPC is told so', async () => {
   assert.equal((await portTo(echo)('{')).json.error.code, -32700)
   assert.equal((await portTo(echo)('7')).json.error.code, -32600)
   assert.equal((await portTo(echo)({ id: 1, method: 5 })).json.error.code, -32600)
-  assert.equal((await portTo(echo)({ id: 1 }, {}, 'GET')).status, 405)
+  assert.equal((await portTo(echo)({ id: 1 }, {}, 'PUT')).status, 405)
+})
+
+test('operators see that it lives and what it counts, with the secret where there is one', async () => {
+  metrics.published.add(3)
+  const get = (target: string, headers = {}) => portTo(echo, 'sesame')('', headers, 'GET', target)
+  const authorization = { authorization: 'Bearer sesame' }
+  assert.equal((await get('/metrics')).status, 401)
+  assert.match((await get('/metrics', authorization)).text, /^drover_master_published_frames_total 3$/m)
+  assert.equal((await get('/live', authorization)).text, 'live')
+  assert.equal((await get('/', authorization)).status, 404)
 })

@@ -1,7 +1,8 @@
 /**
  * The forward port: what replicas cannot answer (transactions on their way, pending, the pool, history below the horizon) passed to the
  * execution client. It stands between a cluster's gateways and an unprotected client, so a list says what passes, everything has a
- * limit, and beyond loopback a shared secret is asked for. Answers come in geth's dialect whatever the client speaks.
+ * limit, and beyond loopback a shared secret is asked for. Answers come in geth's dialect whatever the client speaks. GET /live and
+ * /metrics are for operators.
  */
 import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '#ports/http.ts'
@@ -35,7 +36,12 @@ interface Call {
 /** @throws Fault master/forward-open where it would listen beyond loopback without a secret */
 export function createForwardPort(
   options: { readonly host: string; readonly secret: string | undefined },
-  parts: { readonly client: ExecutionClient; readonly metrics: MasterMetrics },
+  parts: {
+    readonly client: ExecutionClient
+    readonly metrics: MasterMetrics
+    /** Prometheus text. */
+    readonly renderMetrics: () => string
+  },
 ): HttpHandler {
   if (options.secret === undefined && !isLoopback(options.host))
     throw new Fault(
@@ -47,6 +53,7 @@ export function createForwardPort(
   return async (request) => {
     const refused = refusal(request, options.secret)
     if (refused !== undefined) return refused
+    if (request.method === 'GET') return page(request.target, parts.renderMetrics)
     if (inFlight >= REQUESTS_IN_FLIGHT_MAX) return busy()
     inFlight++
     try {
@@ -58,10 +65,21 @@ export function createForwardPort(
 }
 
 function refusal(request: HttpRequest, secret: string | undefined): HttpResponse | undefined {
-  if (request.method !== 'POST') return plain(405, 'use POST')
+  if (request.method !== 'POST' && request.method !== 'GET') return plain(405, 'use POST')
   if (secret !== undefined && !sameText(request.headers['authorization'] ?? '', `Bearer ${secret}`))
     return plain(401, 'the shared secret is missing or wrong')
   return undefined
+}
+
+function page(target: string, renderMetrics: () => string): HttpResponse {
+  switch (target.split('?')[0]) {
+    case '/live':
+      return plain(200, 'live')
+    case '/metrics':
+      return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: renderMetrics() }
+    default:
+      return plain(404, 'POST / takes JSON-RPC; GET /live and /metrics are for operators')
+  }
 }
 
 type Parts = Parameters<typeof createForwardPort>[1]

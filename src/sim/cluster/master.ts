@@ -46,7 +46,10 @@ export function masterProgram(parts: MasterParts): Program {
       { url: parts.clientUrl, timeoutMs: CLIENT_TIMEOUT_MS },
       { clock, random, http, webSocket: createWebSocketClient(life, network), log },
     )
-    const forward = createForwardPort({ host: '127.0.0.1', secret: undefined }, { client, metrics })
+    const forward = createForwardPort(
+      { host: '127.0.0.1', secret: undefined },
+      { client, metrics, renderMetrics: () => '' },
+    )
     const listener = await createHttpServer(life, network).listen(
       { host: id, port: FORWARD_PORT, bodyBytesMax: masterLimits.forwardBodyBytesMax.value },
       forward,
