@@ -21,6 +21,9 @@ const flags = Object.fromEntries(
   rest.flatMap((word, i) => (i % 2 === 0 ? [[word.slice(2), rest[i + 1] ?? '']] : [])),
 )
 
+// So that what a benchmark started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 const { bench } = (await import(join(dir, `${name}.bench.ts`))) as { bench: Bench }
 console.error(`${bench.name}: ${bench.summary}`)
 const { rows, more } = await bench.run({

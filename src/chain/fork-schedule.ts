@@ -63,6 +63,8 @@ export function parseChainConfig(value: unknown): ChainConfig {
       ? {}
       : { depositContract: jsonFixed(deposits, 20, 'config.depositContractAddress') }
 
+  // One object for all blocks under the same rules, so that whoever derives something from them can see that it has it already.
+  let last: Rules | undefined
   return {
     chainId,
     rulesAt(number, timestamp): Rules {
@@ -73,7 +75,9 @@ export function parseChainConfig(value: unknown): ChainConfig {
       if (merged) fork = 'merge'
       if (merged) for (const entry of timeForks) if (timestamp >= entry.at) fork = entry.fork
       const blob = merged ? blobs.findLast((entry) => timestamp >= entry.at)?.parameters : undefined
-      return { chainId, fork, ...(blob && { blob }), ...depositContract }
+      if (last?.fork !== fork || last.blob !== blob)
+        last = { chainId, fork, ...(blob && { blob }), ...depositContract }
+      return last
     },
   }
 }

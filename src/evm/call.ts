@@ -101,7 +101,7 @@ function outcomeInGethsWords(outcome: EvmOutcome, message: Message): CallOutcome
 /** Environments of the last block called at: most calls are at one block and name no price, and the core keeps one that it knows. */
 function createEnvironments() {
   let last: { header: Header; rules: Rules; priced: EvmEnvironment } | undefined
-  let free: { of: EvmEnvironment; environment: EvmEnvironment } | undefined
+  let free: { of: EvmEnvironment; variants: (EvmEnvironment | undefined)[] } | undefined
 
   return {
     of({ header, rules, environment }: CallContext): EvmEnvironment {
@@ -113,11 +113,16 @@ function createEnvironments() {
     },
     /** geth lowers the base fee to 0 for a message without a price, so that BASEFEE reads 0; and the blob base fee likewise. */
     seenBy({ gasPrice, blobFeeCap }: Message, block: EvmEnvironment): EvmEnvironment {
-      if (gasPrice === 0n && free?.of !== block) {
-        free = { of: block, environment: { ...block, baseFee: 0n } }
+      const noFee = gasPrice === 0n
+      const noBlobFee = blobFeeCap === 0n && block.blob !== undefined
+      if (!noFee && !noBlobFee) return block
+      if (free?.of !== block) free = { of: block, variants: [] }
+      free.variants[(noFee ? 1 : 0) + (noBlobFee ? 2 : 0)] ??= {
+        ...block,
+        ...(noFee && { baseFee: 0n }),
+        ...(noBlobFee && block.blob && { blob: { ...block.blob, gasPrice: 0n } }),
       }
-      const seen = gasPrice === 0n && free ? free.environment : block
-      return blobFeeCap === 0n && seen.blob ? { ...seen, blob: { ...seen.blob, gasPrice: 0n } } : seen
+      return free.variants[(noFee ? 1 : 0) + (noBlobFee ? 2 : 0)] as EvmEnvironment
     },
   }
 }

@@ -7,7 +7,15 @@ import type { Header } from '#chain/header.ts'
 import { anyTransaction } from '#chain/testing/any-transaction.ts'
 import { decodeTransaction, encodeTransaction } from '#chain/transaction-rlp.ts'
 import { bigintTo, fromUtf8, toHex } from '#kernel/bytes.ts'
-import { type Json, logJson, placeOf, quantityText, receiptJson, transactionJson } from './encode.ts'
+import {
+  type Json,
+  logJson,
+  placeOf,
+  quantityOfBytes,
+  quantityText,
+  receiptJson,
+  transactionJson,
+} from './encode.ts'
 import { JsonBytes } from './json-bytes.ts'
 import { logPlace, writeLog, writeReceipt } from './receipt-bytes.ts'
 import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
@@ -119,6 +127,7 @@ test('a quantity has no leading zeros, and zero is 0x0', () => {
         written((out) => out.integer(value)),
         expected,
       )
+      assert.equal(quantityOfBytes(bigintTo(value, 40), 8, 40), quantityText(value))
     }),
   )
   assert.equal(

@@ -21,6 +21,15 @@ export function quantityText(value: bigint | number): Hex {
   return `0x${value.toString(16)}`
 }
 
+/** Of a big-endian integer; no bytes are zero. */
+export function quantityOfBytes(bytes: Uint8Array, from = 0, to = bytes.length): Hex {
+  let first = from
+  while (first < to && bytes[first] === 0) first++
+  if (first === to) return '0x0'
+  const text = toHex(bytes, first, to)
+  return text[2] === '0' ? `0x${text.slice(3)}` : text
+}
+
 /** Where a transaction or log stands. */
 export interface Place {
   readonly blockHash: BlockHash

@@ -157,6 +157,24 @@ export class LinkReader {
     return value
   }
 
+  /** Takes `bytes` where exactly they come next; else nothing is read. */
+  skip(bytes: Uint8Array): boolean {
+    const at = this.#at
+    if (bytes.length > this.#bytes.length - at) return false
+    for (let i = 0; i < bytes.length; i++) if (this.#bytes[at + i] !== bytes[i]) return false
+    this.#at += bytes.length
+    return true
+  }
+
+  at(): number {
+    return this.#at
+  }
+
+  /** What was read from that place on; a copy. */
+  since(at: number): Uint8Array {
+    return this.#bytes.slice(at, this.#at)
+  }
+
   remaining(): number {
     return this.#bytes.length - this.#at
   }

@@ -13,6 +13,7 @@ import {
   piecesOf,
 } from './link-answer.ts'
 import {
+  createHeadMemo,
   decodeToGateway,
   decodeToReplica,
   encodeToGateway,
@@ -80,6 +81,27 @@ const toGateway: fc.Arbitrary<ToGateway> = fc.oneof(
 
 test('every message to a replica reads back as it was written', () => {
   fc.assert(fc.property(toReplica, (m) => assert.deepEqual(decodeToReplica(encodeToReplica(m)), m)))
+})
+
+test('requests of one stream read back as they were written, whatever heads were named before', () => {
+  const request = record({
+    kind: fc.constant('request'),
+    id: u32,
+    head: fc.nat(2),
+    deadlineMs: u32,
+    body: bytes,
+  })
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 3, maxLength: 3 }), fc.array(request), (heads, requests) => {
+      const [written, read] = [createHeadMemo(), createHeadMemo()]
+      for (const one of requests) {
+        const message: ToReplica = { ...one, head: heads[one.head] as LinkHead }
+        const sent = encodeToReplica(message, written)
+        assert.deepEqual(sent, encodeToReplica(message))
+        assert.deepEqual(decodeToReplica(sent, read), message)
+      }
+    }),
+  )
 })
 
 test('every message to a gateway reads back as it was written', () => {

@@ -92,16 +92,26 @@ export const REFUSALS = ['overloaded', 'draining', 'failed'] as const
 /** `failed`: a bug or a broken disk at the replica; another one may answer. */
 export type Refusal = (typeof REFUSALS)[number]
 
+/** The head of the last request of one stream, as it is and as bytes: most requests name the one before theirs did. */
+export interface HeadMemo {
+  head?: LinkHead
+  bytes: Uint8Array
+}
+
+export function createHeadMemo(): HeadMemo {
+  return { bytes: new Uint8Array() }
+}
+
 const TO_REPLICA = ['hello', 'request', 'cancel', 'askFeedEnd'] as const
 const TO_GATEWAY = ['hello', 'status', 'piece', 'notHeld', 'refused', 'feedEnd'] as const
 
-export function encodeToReplica(message: ToReplica): Uint8Array {
+export function encodeToReplica(message: ToReplica, memo?: HeadMemo): Uint8Array {
   const out = new LinkWriter().u8(TO_REPLICA.indexOf(message.kind))
   switch (message.kind) {
     case 'hello':
       return out.u32(message.version).text(message.gateway).done()
     case 'request':
-      writeHead(out.u32(message.id).u32(message.deadlineMs), message.head)
+      writeKnownHead(out.u32(message.id).u32(message.deadlineMs), message.head, memo)
       return out.sized(message.body).done()
     case 'cancel':
       return out.u32(message.id).done()
@@ -111,14 +121,14 @@ export function encodeToReplica(message: ToReplica): Uint8Array {
 }
 
 /** A request's body is a view of `bytes`. @throws Fault wire/link */
-export function decodeToReplica(bytes: Uint8Array): ToReplica {
+export function decodeToReplica(bytes: Uint8Array, memo?: HeadMemo): ToReplica {
   const reader = new LinkReader(bytes)
-  const message = readToReplica(reader)
+  const message = readToReplica(reader, memo)
   if (!foreignVersion(message)) reader.end()
   return message
 }
 
-function readToReplica(reader: LinkReader): ToReplica {
+function readToReplica(reader: LinkReader, memo: HeadMemo | undefined): ToReplica {
   const kind = reader.oneOf(TO_REPLICA)
   switch (kind) {
     case 'hello': {
@@ -128,7 +138,7 @@ function readToReplica(reader: LinkReader): ToReplica {
     case 'request': {
       const id = reader.u32()
       const deadlineMs = reader.u32()
-      return { kind, id, deadlineMs, head: readHead(reader), body: reader.sized() }
+      return { kind, id, deadlineMs, head: readKnownHead(reader, memo), body: reader.sized() }
     }
     case 'cancel':
       return { kind, id: reader.u32() }
@@ -242,6 +252,28 @@ function readStatus(reader: LinkReader): ReplicaStatus {
 
 function writeHead(out: LinkWriter, head: LinkHead): void {
   out.u64(head.position).block(head.head).block(head.safe).block(head.finalized)
+}
+
+function writeKnownHead(out: LinkWriter, head: LinkHead, memo: HeadMemo | undefined): void {
+  if (memo === undefined) return writeHead(out, head)
+  if (memo.head !== head) {
+    const fresh = new LinkWriter()
+    writeHead(fresh, head)
+    memo.head = head
+    memo.bytes = fresh.done()
+  }
+  out.raw(memo.bytes)
+}
+
+function readKnownHead(reader: LinkReader, memo: HeadMemo | undefined): LinkHead {
+  if (memo?.head !== undefined && reader.skip(memo.bytes)) return memo.head
+  const from = reader.at()
+  const head = readHead(reader)
+  if (memo !== undefined) {
+    memo.head = head
+    memo.bytes = reader.since(from)
+  }
+  return head
 }
 
 function readHead(reader: LinkReader): LinkHead {

@@ -9,7 +9,9 @@ import { devGenesis } from '#cli/dev/genesis.ts'
 import { type Alloc, DEVNET_CHAIN_ID, Devnet, type Hex, toHex } from '#test/geth/devnet.ts'
 import { fund, Wallet } from '#test/geth/wallet.ts'
 import { Anvil } from '#test/master/anvil.ts'
+import { freePort } from '#test/geth/node.ts'
 import { startCluster } from '#test/support/cluster.ts'
+import { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
@@ -22,6 +24,8 @@ const CORE = 0
 const ACCOUNTS = 1_000
 export const TRANSFERS = 200
 export const FEW_TRANSFERS = 10
+/** A replica that keeps no encoded results. */
+export const NOTHING_KEPT = 'replica, nothing kept'
 
 export interface ReadsServer {
   readonly server: string
@@ -167,8 +171,17 @@ async function startOurs(source: Source, stops: Stops): Promise<ReadsServer[]> {
   stops.push(() => cluster.stop())
   const [replica] = cluster.replicas
   if (replica === undefined) throw new Error('a cluster has a replica')
+  const barePort = await freePort()
+  const bare = new DroverProcess(
+    'replica',
+    ...['--id', 'r2', '--genesis', source.genesisFile, '--feed', `unix:${join(cluster.dir, 'feed.sock')}`],
+    ...['--data', join(cluster.dir, 'r2'), '--link', `unix:${join(cluster.dir, 'r2.sock')}`],
+    ...['--port', String(barePort), '--cache-bytes', '0'],
+  )
+  stops.push(() => bare.stop())
+  await bare.start()
   const wanted = await result(source.url, 'eth_blockNumber')
-  for (const url of [replica.url, cluster.gateway.url])
+  for (const url of [replica.url, `http://127.0.0.1:${barePort}`, cluster.gateway.url])
     await waitFor(`${url} at block ${String(wanted)}`, CATCH_UP_MS, async () =>
       (await result(url, 'eth_blockNumber')) === wanted ? true : undefined,
     )
@@ -176,6 +189,7 @@ async function startOurs(source: Source, stops: Stops): Promise<ReadsServer[]> {
   const pid = replica.process.pid as number
   return [
     { server: 'replica', port: port(replica.url), pids: [pid] },
+    { server: NOTHING_KEPT, port: barePort, pids: [bare.pid as number] },
     {
       server: 'gateway',
       port: port(cluster.gateway.url),

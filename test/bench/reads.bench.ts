@@ -2,7 +2,14 @@
 import { callData } from '#test/geth/wallet.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { type LoadGenerator, measure, median, startLoad } from './load.ts'
-import { FEW_TRANSFERS, type ReadsChain, type ReadsServer, startServers, TRANSFERS } from './reads-servers.ts'
+import {
+  FEW_TRANSFERS,
+  NOTHING_KEPT,
+  type ReadsChain,
+  type ReadsServer,
+  startServers,
+  TRANSFERS,
+} from './reads-servers.ts'
 
 const CONNECTIONS = [1, 32]
 /** Enough for compilers to have seen the path. */
@@ -14,6 +21,8 @@ const BATCH = 100
 interface Case {
   readonly what: string
   readonly bodies: readonly string[]
+  /** A replica keeps these results, so that one that keeps none is measured too. */
+  readonly isKept?: true
   /** What one request holds, where a row is not about the request alone. */
   readonly parts?: { readonly count: number; readonly figure: 'usPerLog' }
 }
@@ -40,12 +49,14 @@ export const bench: Bench = {
       const cases = casesOf(chain).filter(({ what }) => what.includes(flags['only'] ?? ''))
       const cells = cases.flatMap((what) =>
         CONNECTIONS.flatMap((connections) =>
-          servers.map((server): Cell => ({ what, server, connections, us: [], perSecond: [] })),
+          servers
+            .filter(({ server }) => what.isKept === true || server !== NOTHING_KEPT)
+            .map((server): Cell => ({ what, server, connections, us: [], perSecond: [] })),
         ),
       )
       for (const server of servers) await warm(load, server, cases, quick ? 0.1 : WARM_SECONDS)
       for (let round = 1; round <= rounds; round++) {
-        for (const cell of cells) await measureOnce(load, cell, secondsEach)
+        for (const cell of cells) await measureOnce(load, cell, secondsEach, say)
         say(`round ${round} of ${rounds}`)
       }
       return { rows: cells.map((cell) => rowOf(cell, cells)) }
@@ -66,35 +77,46 @@ async function warm(
     await load.run({ host: '127.0.0.1', port, connections: 8, bodies, until: { seconds } })
 }
 
-async function measureOnce(load: LoadGenerator, cell: Cell, seconds: number): Promise<void> {
+/** On a machine with more to do a server may refuse some: that round is no measure, and is told. */
+async function measureOnce(
+  load: LoadGenerator,
+  cell: Cell,
+  seconds: number,
+  say: (line: string) => void,
+): Promise<void> {
   const { server, what, connections } = cell
   const order = { host: '127.0.0.1', port: server.port, connections, bodies: what.bodies, until: { seconds } }
   try {
     const report = await measure(load, order, server.pids)
     cell.us.push(report.us)
     cell.perSecond.push(report.requests / report.seconds)
-  } catch (cause) {
-    throw new Error(`${what.what} at ${server.server}`, { cause })
+  } catch (thrown) {
+    say(`${what.what} at ${server.server}, ${connections} connections: ${String(thrown).slice(0, 200)}`)
   }
 }
 
-/** With `times`: against the bare node:http beside it. */
+/** With how many times as much as the peers beside it. */
 function rowOf({ what, server, connections, us, perSecond }: Cell, all: readonly Cell[]): BenchRow {
-  const bare = all.find(
-    (cell) => cell.what === what && cell.connections === connections && cell.server.server === 'node:http',
-  )
+  const of = { what: what.what, server: server.server, connections }
+  if (us.length === 0) return of
+  const times = (peer: string): number | undefined => {
+    const beside = all.find(
+      (cell) => cell.what === what && cell.connections === connections && cell.server.server === peer,
+    )
+    return beside === undefined || beside.us.length === 0 ? undefined : median(us) / median(beside.us)
+  }
   return {
-    what: what.what,
-    server: server.server,
-    connections,
+    ...of,
     us: median(us),
-    ...(bare && { timesBare: median(us) / median(bare.us) }),
+    timesBare: times('node:http'),
+    timesGeth: times('geth'),
+    timesAnvil: times('anvil'),
     ...(what.parts && { [what.parts.figure]: median(us) / what.parts.count }),
     perSecond: Math.round(median(perSecond)),
   }
 }
 
-export function casesOf(chain: ReadsChain): Case[] {
+function casesOf(chain: ReadsChain): Case[] {
   const { accounts, holders, token } = chain
   const pick = <T>(list: readonly T[], i: number): T => list[i % list.length] as T
   const balance = (i: number) => [pick(accounts, i * 7), 'latest']
@@ -123,10 +145,12 @@ export function casesOf(chain: ReadsChain): Case[] {
     {
       what: `block with ${TRANSFERS} transactions`,
       bodies: many((i) => call(i, 'eth_getBlockByNumber', [number(chain.fullBlock), true])),
+      isKept: true,
     },
     {
       what: 'eth_getTransactionReceipt',
       bodies: many((i) => call(i, 'eth_getTransactionReceipt', [pick(chain.transactions, i)])),
+      isKept: true,
     },
     logsCase(
       FEW_TRANSFERS,

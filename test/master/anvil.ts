@@ -44,6 +44,8 @@ export class Anvil {
     const path = anvilPath()
     if (path === undefined) throw new Error('anvil is not here')
     this.#process = spawn(path, ['--port', String(this.port), '--silent', ...this.#args], { stdio: 'ignore' })
+    const child = this.#process
+    process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no anvil behind
     await waitFor('anvil answers', START_MS, () => this.rpc('eth_chainId') as Promise<unknown>)
   }
 

@@ -3,9 +3,10 @@
  * whatever ends the stream, or evicts the replica, ends each of them with an outcome that lets the router ask elsewhere.
  */
 import { Fault } from '#kernel/fault.ts'
-import type { Clock, Timer } from '#ports/clock.ts'
+import type { Clock } from '#ports/clock.ts'
 import type { Connection } from '#ports/transport.ts'
 import {
+  createHeadMemo,
   decodeToGateway,
   encodeToReplica,
   LINK_VERSION,
@@ -15,6 +16,7 @@ import {
   type ReplicaStatus,
   type ToGateway,
 } from '#wire/link.ts'
+import { createDeadlines } from './deadlines.ts'
 import { createAnswerCollector, type LinkAnswer } from '#wire/link-answer.ts'
 import { gatewayLimits } from './limits.ts'
 
@@ -131,9 +133,12 @@ function createRequests(connection: Connection, clock: Clock) {
   let nextId = 0
   let ended = false
 
+  const memo = createHeadMemo()
+
   const settle = (id: number, outcome: Outcome): void => {
     waiting.get(id)?.(outcome)
     waiting.delete(id)
+    deadlines.clear(id)
   }
   const abandon = (id: number, outcome: Outcome): void => {
     if (!waiting.has(id)) return
@@ -141,6 +146,7 @@ function createRequests(connection: Connection, clock: Clock) {
     collector.drop(id)
     settle(id, outcome)
   }
+  const deadlines = createDeadlines(clock, (id) => abandon(id, { kind: 'late' }))
   const ask: ReplicaLink['ask'] = async (request, signal) => {
     // Whoever chose this link may not have heard yet that it is gone.
     if (signal.aborted || ended) return { kind: 'lost' }
@@ -150,15 +156,14 @@ function createRequests(connection: Connection, clock: Clock) {
     const outcome = Promise.withResolvers<Outcome>()
     waiting.set(id, outcome.resolve)
     const gone = (): void => abandon(id, { kind: 'lost' })
-    const deadline: Timer = clock.after(request.deadlineMs, () => abandon(id, { kind: 'late' }))
+    deadlines.set(id, clock.nowMs() + request.deadlineMs)
     signal.addEventListener('abort', gone)
-    connection.send(
-      encodeToReplica({ kind: 'request', id, ...request, deadlineMs: Math.ceil(request.deadlineMs) }),
-    )
+    const deadlineMs = Math.ceil(request.deadlineMs)
+    const { head, body } = request
+    connection.send(encodeToReplica({ kind: 'request', id, head, body, deadlineMs }, memo))
     try {
       return await outcome.promise
     } finally {
-      deadline.cancel()
       signal.removeEventListener('abort', gone)
     }
   }
@@ -173,6 +178,7 @@ function createRequests(connection: Connection, clock: Clock) {
     end() {
       ended = true
       loseAll()
+      deadlines.close()
     },
     take(message: Exclude<ToGateway, { kind: 'status' | 'feedEnd' }>): void {
       if (message.kind === 'hello') throw new Fault('gateway/handshake', 'a replica greeted twice')

@@ -9,6 +9,7 @@ import type { Logger } from '#ports/logger.ts'
 import type { Connection, Transport } from '#ports/transport.ts'
 import type { Answer, HeadContext } from '#rpc/answer.ts'
 import {
+  createHeadMemo,
   decodeToReplica,
   encodeToGateway,
   LINK_VERSION,
@@ -156,6 +157,7 @@ function createGatewayLink(
   const { clock, log } = parts
   const running = new Map<number, LinkWork>()
   const outbox = createOutbox(connection, clock)
+  const memo = createHeadMemo()
   let gateway: string | undefined
   const tell = (message: ToGateway): void => connection.send(encodeToGateway(message))
   const lateHello = clock.after(HELLO_WITHIN_MS, () => connection.close())
@@ -243,7 +245,7 @@ function createGatewayLink(
   connection.onLost(end)
   connection.onMessage((bytes) => {
     try {
-      take(decodeToReplica(bytes))
+      take(decodeToReplica(bytes, memo))
     } catch (thrown) {
       log.warn('a gateway sent what is not a message of the link', {
         peer: connection.peer,

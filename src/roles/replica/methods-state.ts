@@ -5,10 +5,10 @@ import { environmentOf } from '#evm/environment.ts'
 import { estimateGas } from '#evm/estimate-gas.ts'
 import { overrideEnvironment, overrideState } from '#evm/overrides.ts'
 import { assert } from '#kernel/assert.ts'
-import { bigintFrom, type Hex, toHex } from '#kernel/bytes.ts'
+import { type Hex, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import { callObject } from '#rpc/call-object.ts'
-import { type Json, quantityText } from '#rpc/encode.ts'
+import { type Json, quantityOfBytes, quantityText } from '#rpc/encode.ts'
 import { failed, RpcFailure } from '#rpc/errors.ts'
 import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
 import {
@@ -40,11 +40,11 @@ export function stateMethods() {
   return {
     eth_getBalance: (params, context) => {
       const { record } = accountOf(readParams(params, ADDRESS, AT), context)
-      return quantityText(bigintFrom(record.subarray(8, 40)))
+      return quantityOfBytes(record, 8, 40)
     },
     eth_getTransactionCount: (params, context) => {
       const { record } = accountOf(readParams(params, ADDRESS, AT), context)
-      return quantityText(bigintFrom(record.subarray(0, 8)))
+      return quantityOfBytes(record, 0, 8)
     },
     eth_getCode: (params, context) => {
       const { record, view } = accountOf(readParams(params, ADDRESS, AT), context)
