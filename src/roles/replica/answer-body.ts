@@ -193,7 +193,9 @@ class Run implements AnswerContext {
     const { head, minBlock = 0 } = this.#request
     if (head !== undefined && !holds(this.snapshot, head.head)) return NOT_HELD
     if (this.head.head.number < minBlock) return { kind: 'tooLow', number: minBlock }
-    return this.#from(0, body)
+    // A burst of them, each with a first turn, would keep this thread from saying that it lives.
+    const waits = body.items.length > CROWDED_CALLS_MAX && this.#parts.lane.isBusy()
+    return waits ? this.#afterTurn(0, body) : this.#from(0, body)
   }
 
   release(): void {

@@ -6,6 +6,8 @@ export interface Lane {
   /** False, at once, where too many wait; and where the signal is aborted meanwhile. Who was let in leaves. */
   enter(signal: AbortSignal): Promise<boolean> | boolean
   leave(): void
+  /** Whoever comes now waits, or is refused. */
+  isBusy(): boolean
   /** Whoever comes now is refused. */
   isFull(): boolean
 }
@@ -14,6 +16,7 @@ export function createLane(limits: { readonly runningMax: number; readonly waiti
   const waiting = new Set<(entered: boolean) => void>()
   let running = 0
   return {
+    isBusy: () => running >= limits.runningMax,
     isFull: () => waiting.size >= limits.waitingMax,
     enter(signal) {
       if (running < limits.runningMax) {

@@ -81,8 +81,8 @@ export const replicaLimits = {
   crowdedBatchCallsMax: {
     value: 8,
     unit: 'calls',
-    what: 'calls of a batch while no more bodies may wait: what is refused after its first turn has cost one',
-    over: 'refused at once with -32005 and 503',
+    what: 'calls of a batch that has a first turn while long bodies go on',
+    over: 'it waits for its place without one, or is refused at once with -32005 and 503',
   },
   snapshotTimeMaxMs: {
     value: 500, // an older one keeps its pages from being used again (the store's rule is a second, in which a turn and a call must fit)
