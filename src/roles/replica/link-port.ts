@@ -197,6 +197,9 @@ function createGatewayLink(
     if ('kind' in answer) return tell({ kind: 'notHeld', id })
     const bytes = encodeAnswer(answer)
     if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
+    // Those that run when the room runs out would fill more than the gateway collects, which ends the stream and every answer on it.
+    if (outbox.answers() > 0 && outbox.bytes() + bytes.length > OUTBOX_BYTES_MAX)
+      return tell({ kind: 'refused', id, why: 'overloaded' })
     outbox.add(id, bytes)
   }
   const failed = (id: number, thrown: unknown): void => {
