@@ -247,12 +247,14 @@ test('a block above all that was announced is unknown at once, in the words of g
     call('eth_getBalance', alice, '0x2'),
     call('eth_getBalance', alice, `0x${'77'.repeat(32)}`),
     call('eth_getLogs', { fromBlock: '0x1', toBlock: '0x2' }),
+    call('eth_getLogs', { fromBlock: '0x3', toBlock: '0x2' }),
   ]
-  const [block, number, hash, logs] = await items(calls)
+  const [block, number, hash, logs, backwards] = await items(calls)
   assert.equal(result(block), null)
   assert.deepEqual(error(number), { code: -32000, message: 'header not found' })
   assert.deepEqual(error(hash), { code: -32000, message: 'header for hash not found' })
   assert.deepEqual(error(logs), { code: -32602, message: 'block range extends beyond current head block' })
+  assert.deepEqual(error(backwards), { code: -32602, message: 'invalid block range params' })
 })
 
 test('an announced block is waited for, and the whole body read when it is there', async () => {

@@ -49,13 +49,23 @@ function rangeOf({ where }: LogFilter, context: AnswerContext): { from: number; 
     if (number === undefined) throw failed('server', 'unknown block')
     return { from: number, to: number }
   }
+  // Numbers that contradict each other do so at any head, as geth sees it.
+  if (isNumber(where.from) && isNumber(where.to) && where.from.number > where.to.number) throw invalidRange()
   const to = end(context, where.to ?? LATEST)
   if (to === undefined) throw failed('invalidParams', 'block range extends beyond current head block')
   const from = end(context, where.from ?? LATEST)
-  if (from === undefined || from > to) throw failed('invalidParams', 'invalid block range params')
+  if (from === undefined || from > to) throw invalidRange()
   if (to - from >= LOG_BLOCKS_MAX)
     throw suggestion(`query exceeds the limit of ${LOG_BLOCKS_MAX} blocks`, from, from + LOG_BLOCKS_MAX - 1)
   return { from, to }
+}
+
+function isNumber(place: BlockPlace | undefined): place is BlockPlace & { readonly kind: 'number' } {
+  return place?.kind === 'number'
+}
+
+function invalidRange(): Error {
+  return failed('invalidParams', 'invalid block range params')
 }
 
 /** Undefined for a number above the head that nobody announced. */
