@@ -141,11 +141,16 @@ export const mutants: readonly Mutant[] = [
     scenario: 'disk',
   },
   {
-    name: 'after a failed write its bytes stay behind the end',
+    name: 'records can be read before they are synced',
     file: 'src/roles/feedhost/segmented-log.ts',
-    find: 'await segment.file.write(segment.end, parts)',
-    replace: 'await segment.file.write(await segment.file.size(), parts)',
-    caughtBy: ['bug', 'P5', 'live'],
+    find: `    await segment.file.sync()
+    // Only now: nobody reads a record before it is synced.
+    segment.offsets.push(...offsets)
+    segment.end = at`,
+    replace: `    segment.offsets.push(...offsets)
+    segment.end = at
+    await segment.file.sync()`,
+    caughtBy: ['P5', 'bug', 'live'],
     scenario: 'disk',
   },
   {

@@ -15,6 +15,8 @@ export interface FeedWatch {
   records(): readonly LogRecord[]
   /** One past the highest position that was promised. */
   promisedNext(): number
+  /** The auditor has read all that was promised. */
+  hasHeardAll(): boolean
   /** The host has synced everything below `next`. */
   synced(next: number): void
   /** When the record at this position became readable. */
@@ -54,6 +56,7 @@ export function createFeedWatch(world: World): FeedWatch {
     },
     records: () => records,
     promisedNext: () => promisedNext,
+    hasHeardAll: () => records.length >= promisedNext,
     synced(next) {
       while (syncedMs.length < next) syncedMs.push(world.scheduler.nowMs())
     },
