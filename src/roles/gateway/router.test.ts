@@ -231,6 +231,15 @@ test('a request that nobody waits for any more is cancelled at its replica', asy
   await scope.close()
 })
 
+test('a request whose time was over before its turn came is late, and asks nobody', async () => {
+  const { router, replicas, clock, scope } = await rig([5])
+  const { signal } = new AbortController()
+  const outcome = await router.ask(CALL, { minBlock: 0, untilMs: clock.nowMs() - 1, signal })
+  assert.equal(outcome.kind, 'late')
+  assert.equal(replicas[0]?.asked.length, 0)
+  await scope.close()
+})
+
 test('a big answer does not make light ones wait for its end', async () => {
   const { ask, replicas, scope } = await rig([5])
   const [replica] = replicas

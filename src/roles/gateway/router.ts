@@ -89,7 +89,10 @@ export function createRouter(parts: Parts): Router {
         if (chosen === undefined) return { kind: failure }
         const { at, link } = chosen
         tried.add(link)
-        const outcome = await link.ask({ head: at, body, deadlineMs: untilMs - clock.nowMs() }, signal)
+        // A process that was stopped for a while finds requests whose time is long over.
+        const deadlineMs = untilMs - clock.nowMs()
+        if (deadlineMs <= 0) return { kind: 'late' }
+        const outcome = await link.ask({ head: at, body, deadlineMs }, signal)
         if (outcome.kind === 'late' || signal.aborted) return { kind: 'late' }
         if (outcome.kind !== 'answer') {
           parts.metrics.attemptsFailed.add(1, { reason: outcome.kind })
