@@ -60,7 +60,7 @@ export function createHttpClient(life: Life, network: Network): HttpClient {
   return {
     async request(url, options) {
       const { host, target } = partsOf(url)
-      const startMs = life.clock.nowMs()
+      let isOver = false
       const outcome = Promise.withResolvers<HttpResponse>()
       outcome.promise.catch(() => {}) // awaited below, or given up together with the connection
       let end: End<Message> | undefined
@@ -83,7 +83,7 @@ export function createHttpClient(life: Life, network: Network): HttpClient {
         })
         const body =
           typeof options.body === 'string' ? utf8(options.body) : (options.body ?? new Uint8Array())
-        if (life.clock.nowMs() - startMs >= options.timeoutMs) opened.close()
+        if (isOver) opened.close()
         else {
           const { method, headers = {} } = options
           opened.send({ kind: 'request', method, target, headers, body }, HEAD_BYTES + body.length)
@@ -96,6 +96,7 @@ export function createHttpClient(life: Life, network: Network): HttpClient {
           throw new Fault('net/response-too-large', `${url} answered with more than was asked for`, { url })
         return { status, headers, body: bytes }
       } finally {
+        isOver = true
         late.cancel()
         options.signal?.removeEventListener('abort', aborted)
         end?.close()
