@@ -37,7 +37,7 @@ const HEALED_BLOCKS = 4
 const LIVE_WITHIN_MS = 20_000
 /** What is left is given time to end: deadlines of requests, histories to be tidied. */
 const REST_MS = 1_500
-const SAMPLE_MS = 100
+const SAMPLE_MS = 200
 const HEARD_TRIES = 50
 const HEARD_MS = 10
 /** In which users must be answered, whatever they ask. */
