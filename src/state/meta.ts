@@ -28,7 +28,7 @@ export interface Status {
   chainFrom: number
   /** The index of logs is whole from chainFrom up to this block. */
   indexed: number
-  /** The state is on its way to this block, or further, and is that of no block meanwhile. */
+  /** State or head are on their way to this block, or further; what is here meanwhile is for nobody to see. */
   catchingUpTo: number | undefined
   heads: Heads
 }

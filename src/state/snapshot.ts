@@ -19,7 +19,7 @@ export interface Snapshot {
   readonly historyFrom: number
   /** The oldest block whose header, body and receipts are here (the base). */
   readonly chainFrom: number
-  /** Where the state is on its way to this block, and is that of no block meanwhile: nothing may be served. */
+  /** Where the state or the head is on its way to this block, in several transactions: nothing may be served. */
   readonly catchingUpTo: number | undefined
   /** State after block `number`, which is within historyFrom..head. Valid until release. */
   stateAt(number: number): StateView

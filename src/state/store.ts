@@ -45,6 +45,8 @@ export interface StoreWriter {
   setMarks(marks: Omit<Heads, 'head'>): void
   /** The feed machine's state and the position it has consumed, of any size (split into rows). */
   setMachine(position: number, state: Uint8Array): void
+  /** Until it is unset, the head is on its way to this block, in several transactions, and nothing may be served. */
+  setCatchingUpTo(number: number | undefined): void
   /** Encoded frames off the canonical chain, and parts of unfinished ones, by a key of the caller's (≤ 64 bytes). */
   putSide(key: Uint8Array, bytes: Uint8Array): void
   removeSide(key: Uint8Array): void

@@ -59,6 +59,9 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
       status.position = position
       putMachine(tx, state)
     },
+    setCatchingUpTo(number) {
+      status.catchingUpTo = number
+    },
     putSide: (key, bytes) => replaceParts(tx, 'side', sidePrefix(key), bytes),
     removeSide: (key) => removeParts(tx, 'side', sidePrefix(key)),
     side: (key) => getParts(tx, 'side', sidePrefix(key)),

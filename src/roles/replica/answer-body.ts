@@ -78,6 +78,8 @@ export type InView =
   | { readonly kind: 'tooLow'; readonly number: number }
   /** The head is not on this store's chain, or not any more. */
   | { readonly kind: 'notHeld' }
+  /** The store is in the middle of a switch that is larger than one transaction. */
+  | { readonly kind: 'switching' }
   /** It takes more than one turn, and too many others do, or memory is short. */
   | { readonly kind: 'busy' }
 
@@ -192,6 +194,7 @@ class Run implements AnswerContext {
   begin(body: Calls): InView | Promise<InView> {
     const { head, minBlock = 0 } = this.#request
     if (head !== undefined && !holds(this.snapshot, head.head)) return NOT_HELD
+    if (this.snapshot.catchingUpTo !== undefined) return SWITCHING
     if (this.head.head.number < minBlock) return { kind: 'tooLow', number: minBlock }
     // A burst of them, each with a first turn, would keep this thread from saying that it lives.
     const waits = body.items.length > CROWDED_CALLS_MAX && this.#parts.lane.isBusy()
@@ -312,6 +315,7 @@ class Run implements AnswerContext {
 
 const NOT_HELD: InView = { kind: 'notHeld' }
 const BUSY: InView = { kind: 'busy' }
+const SWITCHING: InView = { kind: 'switching' }
 
 export function notServedYet(number: number): string {
   return `block ${number} is not served here yet, try again`

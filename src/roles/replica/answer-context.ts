@@ -162,6 +162,7 @@ function stateNumber(context: AnswerContext, place: BlockPlace): number {
 
 /** The head is on this snapshot's chain, so that the snapshot can answer at it. */
 export function holds(snapshot: Snapshot, head: BlockRef): boolean {
+  if (snapshot.catchingUpTo !== undefined) return false // in the middle of a switch nothing can
   if (sameBlock(snapshot.heads.head, head)) return true
   return head.number < snapshot.heads.head.number && hashIs(snapshot.hashAt(head.number), head.hash)
 }

@@ -1,8 +1,10 @@
-/** The heads that a snapshot may be served at: those of its commit, or, with `verified`, nothing above the verified block. */
+/** The heads that a snapshot may be served at: those of its commit, or, with `verified`, nothing above the verified block.
+ * In the middle of a switch they are those before it: nothing is served then, but what is told of a position does not change. */
 import type { BlockRef } from '#chain/block-ref.ts'
 import type { HeadContext } from '#rpc/answer.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import { decodeFeedState } from './feed-state.ts'
+import { planIn } from './switch-plan.ts'
 
 export function createServedHeads(serve: 'eager' | 'verified'): (snapshot: Snapshot) => HeadContext {
   // The position lies before the machine's whole state: read once for each commit, not for each request.
@@ -15,9 +17,10 @@ export function createServedHeads(serve: 'eager' | 'verified'): (snapshot: Snaps
 }
 
 function servedHeads(snapshot: Snapshot, serve: 'eager' | 'verified'): HeadContext {
-  const { head, safe, finalized, verified } = snapshot.heads
+  const plan = planIn(snapshot)
+  const { head, safe, finalized, verified } = plan?.from ?? snapshot.heads
   const state = snapshot.machine()
-  const position = state === undefined ? 0 : decodeFeedState(state).decidedAt
+  const position = plan?.decidedAt ?? (state === undefined ? 0 : decodeFeedState(state).decidedAt)
   const top = serve === 'verified' && verified.number < head.number ? verified : head
   const below = (mark: BlockRef): BlockRef => (mark.number > top.number ? top : mark)
   return { position, head: top, safe: below(safe), finalized: below(finalized) }

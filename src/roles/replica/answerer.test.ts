@@ -196,6 +196,23 @@ test('a long batch whose head is reorganised away begins anew, and is read at on
   assert.deepEqual(new Set(answers.map(result)), new Set(['0x2']))
 })
 
+test('in the middle of a large switch nothing is answered: a gateway asks another, and who has no other waits', async () => {
+  const clock = createVirtualClock()
+  const { add, ask, commit, grow, items, write } = replica({ clock })
+  const first = add()
+  write((writer) => writer.setCatchingUpTo(2))
+  assert.deepEqual(await ask(call('eth_blockNumber'), { head: at(first) }), { kind: 'notHeld' })
+  const late = items(call('eth_blockNumber'))
+  await clock.advance(replicaLimits.waitTimeMaxMs.value)
+  const { code, message } = error((await late)[0])
+  assert.equal(code, -32005)
+  assert.match(message, /large reorganisation/)
+  const waiting = items(call('eth_blockNumber'))
+  write((writer) => writer.setCatchingUpTo(undefined))
+  commit(grow())
+  assert.equal(result((await waiting)[0]), '0x2')
+})
+
 test("a gateway's body is answered at the head that it names, with the tags that it names", async () => {
   const { add, items } = replica()
   const [first, second] = [add(), add()]

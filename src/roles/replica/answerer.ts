@@ -92,7 +92,7 @@ async function answerLater(
     if (outcome.kind === 'notHeld') {
       if (request.head !== undefined) return outcome
       if (beginnings++ === BEGINNINGS_MAX) return allLater(body, 'the chain is being reorganised, try again')
-    } else if (!mayWait) return allLater(body, notServedYet(outcome.number))
+    } else if (!mayWait) return allLater(body, whyNotYet(outcome))
     else if (moved === undefined)
       moved = nextMove(parts, leftMs) // and look again: it may have moved before we asked
     else {
@@ -111,6 +111,12 @@ function allLater({ batch, items }: Calls, message: string): Answer {
       item.kind === 'call' ? retryLater(item.call, message).item : { kind: 'answered', json: item.json },
     ),
   }
+}
+
+function whyNotYet(outcome: Extract<InView, { kind: 'tooLow' | 'switching' }>): string {
+  return outcome.kind === 'tooLow'
+    ? notServedYet(outcome.number)
+    : 'not ready: a large reorganisation is being applied, try again'
 }
 
 function catchingUp(board: Board): string {

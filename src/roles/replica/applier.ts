@@ -1,15 +1,15 @@
 /**
  * Applies the feed to the store: stands between the ordered log and the snapshots that answers are read from, and is the store's only
  * writer. Each record goes through the feed machine; what it decides is gathered and written in one transaction together with the machine's
- * state and the position, so that a kill at any point loses nothing and applies nothing twice, and a reorganisation is one switch. What
+ * state and the position, so that a kill at any point loses nothing and applies nothing twice, and a reorganisation is one switch. A switch
+ * that is too large for one transaction is written as a plan first, and made in several, while nothing is served (switch-plan.ts). What
  * decides nothing is not written at all: after a restart those records are read again and say the same. A transaction that fails changes
  * nothing here either, and can be tried again. It never decides anything itself: a decision with a frame that fails its checks stops it.
  */
-import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
-import { type Frame, type Level, LEVELS } from '#chain/frame.ts'
+import { type BlockHash, type BlockRef, describeBlock } from '#chain/block-ref.ts'
+import type { Frame, Level } from '#chain/frame.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
-import { fromHex } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -19,7 +19,7 @@ import type { FeedMachine } from '#protocol/feed/machine.ts'
 import type { RecordBody } from '#protocol/feed/records.ts'
 import type { Heads } from '#state/identity.ts'
 import type { Store, StoreWriter } from '#state/store.ts'
-import { decodeFrame, encodeFrame } from '#wire/frame.ts'
+import { decodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { createAlarmLog } from './alarm-log.ts'
 import type { ApplierMetrics } from './applier-metrics.ts'
@@ -27,12 +27,16 @@ import type { Board } from './board.ts'
 import { encodeFeedState } from './feed-state.ts'
 import { checkFrame, type Verify } from './frame-check.ts'
 import { PendingSwitch } from './pending-switch.ts'
-import { rowsOf } from './commit-size.ts'
+import { areMore, rowsOf } from './commit-size.ts'
 import { ReorgHold } from './reorg-hold.ts'
-import type { SideShelf } from './side-shelf.ts'
 import { replicaLimits } from './limits.ts'
+import type { SideShelf } from './side-shelf.ts'
+import type { Standing } from './standing.ts'
+import { tellSwitch } from './switch-log.ts'
+import { type Switched, switchBlocks } from './store-switch.ts'
+import { putPlan, removePlan } from './switch-plan.ts'
 
-/** Of one transaction while catching up; LMDB's list of dirty pages is bounded. */
+/** Of one transaction. */
 const BLOCKS_PER_COMMIT_MAX = replicaLimits.commitBlocksMax.value
 const ROWS_PER_COMMIT_MAX = replicaLimits.commitRowsMax.value
 /** Of what is read and not written, though nothing may be decided yet. */
@@ -46,6 +50,8 @@ export interface ApplierOptions {
   readonly horizonBlocks: number
   readonly verify: Verify
   readonly prove: Level
+  /** Of one transaction, where another limit is wanted (of tests, and of the simulation). */
+  readonly commitRowsMax?: number
 }
 
 export interface ApplierParts {
@@ -59,19 +65,8 @@ export interface ApplierParts {
   readonly moved: () => void
 }
 
-/** Where the store stands when applying begins. */
-export interface Standing {
-  readonly machine: FeedMachine
-  readonly shelf: SideShelf
-  /** Next to read. */
-  readonly position: number
-  readonly decidedAt: number
-  readonly sequence: number
-  readonly heads: Heads
-  readonly historyFrom: number
-  /** The last block whose logs are in the index. */
-  readonly indexed: number
-}
+/** Takes a transaction back that would grow too large. */
+class TooLarge extends Error {}
 
 export class Applier {
   readonly #options: ApplierOptions
@@ -86,12 +81,16 @@ export class Applier {
   #writtenPosition: number
   #lastRecord: Uint8Array | undefined
   #decidedAt: number
+  /** The same of the heads in the store. */
+  #servedAt: number
   #sequence: number
   #heads: Heads
   #historyFrom: number
   #indexed: number
   #pending = new PendingSwitch()
   #pendingRows = 0
+  /** `pending` is written as a plan, and made in part. */
+  #isPlanned = false
   #marksMoved = false
   #halted: string | undefined
 
@@ -103,10 +102,13 @@ export class Applier {
     this.#position = standing.position
     this.#writtenPosition = standing.position
     this.#decidedAt = standing.decidedAt
+    this.#servedAt = standing.decidedAt
     this.#sequence = standing.sequence
     this.#heads = standing.heads
     this.#historyFrom = standing.historyFrom
     this.#indexed = standing.indexed
+    if (standing.plan !== undefined) this.#pending = PendingSwitch.of(standing.plan)
+    this.#isPlanned = standing.plan !== undefined
     this.#hold = new ReorgHold(parts.clock)
     this.#tellAlarm = createAlarmLog(parts)
   }
@@ -132,6 +134,7 @@ export class Applier {
 
   /** Takes records and commits only when there is much: for who knows that more records wait. */
   gather(records: readonly LogRecord[]): void {
+    this.#finishSwitch()
     for (const { position, bytes } of records) {
       if (position < this.#position) continue
       // With a bad frame about, each decision is written by itself: the store stops at the last one before it.
@@ -144,6 +147,7 @@ export class Applier {
 
   /** Writes everything that is decided, unless the head must still be held back. */
   flush(): void {
+    this.#finishSwitch()
     if (this.#halted !== undefined || this.#isHeld()) return
     const bad = this.#pending.apply.find(({ hash }) => this.#shelf.whyRefused(hash) !== undefined)
     if (bad !== undefined) {
@@ -160,18 +164,16 @@ export class Applier {
 
   /** One small step of what can wait: the index of logs, and dropping old history. To be called when no record waits. True while there is more to do. */
   tidy(): boolean {
+    assert(!this.#isPlanned, 'nothing is tidied in the middle of a switch')
     const { head, finalized } = this.#heads
     const from = Math.min(head.number - this.#options.horizonBlocks, finalized.number)
     if (from <= this.#historyFrom && this.#indexed === head.number) return false
     let isIndexed = true
     let isPruned = true
-    let indexed = this.#indexed
     this.#commit((writer) => {
       isIndexed = writer.index(INDEXED_ROWS_MAX)
       isPruned = from <= this.#historyFrom || writer.pruneHistory(from, PRUNED_ROWS_MAX)
-      indexed = writer.indexed()
     })
-    this.#indexed = indexed
     if (isPruned) this.#historyFrom = Math.max(from, this.#historyFrom)
     return !isIndexed || !isPruned
   }
@@ -251,7 +253,7 @@ export class Applier {
   #isFull(): boolean {
     return (
       this.#pending.apply.length >= BLOCKS_PER_COMMIT_MAX ||
-      this.#pendingRows >= ROWS_PER_COMMIT_MAX ||
+      this.#pendingRows >= this.#rowsMax() ||
       this.#isMuchUnwritten()
     )
   }
@@ -273,81 +275,108 @@ export class Applier {
     })
   }
 
+  /** In one transaction; or, where that would be too large, in several. */
   #write(): void {
-    const pending = this.#pending
-    const machine = this.#machine.encode()
+    try {
+      this.#writeAtOnce()
+    } catch (thrown) {
+      if (!(thrown instanceof TooLarge)) throw thrown
+      this.#writePlan()
+      this.#finishSwitch()
+    }
+  }
+
+  #writeAtOnce(): void {
+    const known = this.#pending.apply.map(({ hash }) => this.#fresh.get(hash))
+    if (areMore(known, this.#rowsMax())) throw new TooLarge() // without trying
     const { head, safe, finalized } = this.#decidedHeads()
     let { verified } = this.#heads
-    let indexed = this.#indexed
     this.#commit((writer) => {
-      verified = this.#switch(writer, pending)
-      indexed = writer.indexed()
-      assert(writer.head().hash === head.hash, 'the store follows the machine')
-      this.#shelf.write(writer, pending.gone())
+      const switched = this.#switch(writer)
+      if (!switched.isDone) throw new TooLarge()
+      verified = switched.verified
+      this.#shelf.write(writer, this.#pending.gone())
       writer.setMarks({ safe, finalized, verified })
-      // Where records were taken, there is a last one.
-      if (this.#lastRecord !== undefined) {
-        const lastDigest = keccak256(this.#lastRecord)
-        writer.setMachine(
-          this.#position,
-          encodeFeedState({ decidedAt: this.#decidedAt, lastDigest, machine }),
-        )
-      }
+      this.#writeFeedState(writer)
     })
-    this.#indexed = indexed
     this.#written({ head, safe, finalized, verified })
   }
 
-  /** Undoes and applies; returns the verified block after it. */
-  #switch(writer: StoreWriter, { undo, apply, dropped }: PendingSwitch): BlockRef {
-    let { verified } = this.#heads
-    for (const block of undo) {
-      assert(writer.head().hash === block.hash, 'what is undone is the head')
-      const frame = writer.undo()
-      if (!dropped.has(block.hash))
-        writer.putSide(fromHex(block.hash), encodeFrame(frame, this.#parts.compress))
-      if (verified.hash === block.hash) verified = writer.head()
-    }
-    const enough = LEVELS.indexOf(this.#options.prove)
-    for (const block of apply) {
-      const frame = this.#fresh.get(block.hash) ?? this.#stored(block, writer)
-      const isNext = verified.hash === writer.head().hash
-      writer.apply(frame)
-      if (isNext && LEVELS.indexOf(frame.level) >= enough) verified = block
-    }
-    return verified
+  /** First of several transactions: everything but the switch, and from here on it is made, whatever happens. */
+  #writePlan(): void {
+    const { log, moved } = this.#parts
+    const { safe, finalized } = this.#decidedHeads()
+    const blocks = this.#pending.blocks()
+    const gone = this.#pending.goneBefore()
+    log.info('a switch is too large for one transaction: nothing is served until it is made', {
+      undo: blocks.undo.length,
+      apply: blocks.apply.length,
+    })
+    this.#commit((writer) => {
+      this.#shelf.write(writer, gone)
+      putPlan(writer, { ...blocks, from: this.#heads, decidedAt: this.#servedAt })
+      writer.setMarks({ safe, finalized, verified: this.#heads.verified })
+      this.#writeFeedState(writer)
+    })
+    this.#shelf.written(gone)
+    this.#isPlanned = true
+    moved()
   }
-  #stored({ hash }: BlockRef, writer: StoreWriter): Frame {
+
+  /** Makes the planned switch, if there is one, to its end. */
+  #finishSwitch(): void {
+    while (this.#isPlanned) {
+      const { head, safe, finalized } = this.#decidedHeads()
+      let { verified } = this.#heads
+      let isDone = false
+      this.#commit((writer) => {
+        ;({ verified, isDone } = this.#switch(writer))
+        writer.setMarks({ safe, finalized, verified })
+        if (isDone) removePlan(writer)
+      })
+      this.#heads = { ...this.#heads, verified }
+      if (!isDone) continue
+      this.#isPlanned = false
+      this.#written({ head, safe, finalized, verified })
+    }
+  }
+
+  #writeFeedState(writer: StoreWriter): void {
+    if (this.#lastRecord === undefined) return // where records were taken, there is a last one
+    const state = {
+      decidedAt: this.#decidedAt,
+      lastDigest: keccak256(this.#lastRecord),
+      machine: this.#machine.encode(),
+    }
+    writer.setMachine(this.#position, encodeFeedState(state))
+  }
+  #rowsMax(): number {
+    return this.#options.commitRowsMax ?? ROWS_PER_COMMIT_MAX
+  }
+
+  #switch(writer: StoreWriter): Switched {
+    const frameOf = ({ hash }: BlockRef): Frame => this.#fresh.get(hash) ?? this.#stored(hash, writer)
+    const parts = { compress: this.#parts.compress, prove: this.#options.prove, frameOf }
+    const made = switchBlocks(writer, this.#pending.blocks(), this.#heads.verified, this.#rowsMax(), parts)
+    const { head } = this.#decidedHeads()
+    assert(!made.isDone || writer.head().hash === head.hash, 'the store follows the machine')
+    return made
+  }
+  #stored(hash: BlockHash, writer: StoreWriter): Frame {
     const bytes = this.#shelf.frame(hash, writer)
     assert(bytes !== undefined, 'every whole frame is kept until it is applied or dropped')
     return decodeFrame(bytes, this.#parts.compress)
   }
 
   #written(heads: Heads): void {
-    const { board, log, metrics } = this.#parts
     const { undo, apply } = this.#pending
-    metrics.applied.add(apply.length)
-    metrics.undone.add(undo.length)
-    metrics.head.set(heads.head.number)
-    metrics.finalized.set(heads.finalized.number)
-    metrics.verified.set(heads.verified.number)
-    if (undo.length > 0)
-      log.info('reorganisation', {
-        from: describeBlock(this.#heads.head),
-        to: describeBlock(heads.head),
-        undone: undo.length,
-        applied: apply.length,
-      })
-    if (this.#hold.isHolding()) {
-      metrics.steppedDown.add(1)
-      log.warn('the head was held back, and no branch grew as high within two block times: it steps down', {
-        from: describeBlock(this.#heads.head),
-        to: describeBlock(heads.head),
-      })
-      this.#hold.released()
-    }
-    if (board.isReady() && apply.length > 0) this.#hold.applied(heads.head.number)
+    const from = this.#heads.head
+    const wasHeld = this.#hold.isHolding()
+    tellSwitch(this.#parts, { from, heads, undone: undo.length, applied: apply.length, wasHeld })
+    if (wasHeld) this.#hold.released()
+    if (this.#parts.board.isReady() && apply.length > 0) this.#hold.applied(heads.head.number)
     this.#heads = heads
+    this.#servedAt = this.#decidedAt
     this.#writtenPosition = this.#position
     this.#shelf.written(this.#pending.gone())
     this.#pending = new PendingSwitch()
@@ -360,7 +389,12 @@ export class Applier {
     const startedMs = this.#parts.clock.nowMs()
     // Before the commit: a reader that sees an older sequence in its snapshot knows that a newer one may be there (architecture §3).
     this.#parts.board.setSequence(this.#sequence + 1)
-    this.#sequence = this.#parts.store.commit(change)
+    let indexed = this.#indexed
+    this.#sequence = this.#parts.store.commit((writer) => {
+      change(writer)
+      indexed = writer.indexed()
+    })
+    this.#indexed = indexed
     this.#parts.metrics.commitSeconds.observe((this.#parts.clock.nowMs() - startedMs) / 1_000)
   }
 }

@@ -16,12 +16,12 @@ import type { BulkApply } from '#state/store.ts'
 import { decodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { createAlarmLog } from './alarm-log.ts'
-import { Applier, type ApplierOptions, type ApplierParts, type Standing } from './applier.ts'
+import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import { encodeFeedState } from './feed-state.ts'
 import { checkFrame } from './frame-check.ts'
 import { replicaLimits } from './limits.ts'
 import { PendingSwitch } from './pending-switch.ts'
-import { standingIn } from './standing.ts'
+import { type Standing, standingIn } from './standing.ts'
 import { type Checkpoint, readTo, type Survey, surveyFeed } from './survey.ts'
 
 /** Blocks of one batch, and how far behind a store must be for this to begin. */
@@ -46,6 +46,7 @@ export async function catchUp(
   { blocksAtOnce, blocksMin } = LIMITS,
 ): Promise<Standing> {
   const { feed, store, log } = parts
+  finishSwitch(options, parts)
   const begun = mark(parts)
   const { next } = await feed.bounds()
   let standing = standingIn(store)
@@ -72,6 +73,12 @@ export async function catchUp(
     log.info('catching up', { block: standing.heads.head.number, of: to })
   }
   return standingIn(store)
+}
+
+/** A switch that was begun comes before anything else. */
+function finishSwitch(options: ApplierOptions, parts: CatchUpParts): void {
+  const standing = standingIn(parts.store)
+  if (standing.plan !== undefined) new Applier(options, { ...parts, moved: () => {} }, standing).flush()
 }
 
 /** Where the cluster has undone what the store stands on, the applier goes first: up to a checkpoint that is not lower. Returns those left. */

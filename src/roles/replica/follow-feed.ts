@@ -7,10 +7,10 @@ import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { RecordLog } from '#ports/record-log.ts'
-import { Applier, type ApplierOptions, type ApplierParts, type Standing } from './applier.ts'
+import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import type { AnswererAsks, ApplierNews } from './board.ts'
 import { catchUp } from './catch-up.ts'
-import { matchFeed, standingOf } from './standing.ts'
+import { matchFeed, type Standing, standingOf } from './standing.ts'
 
 const RECONNECT_MS_MIN = 100
 const RECONNECT_MS_MAX = 5_000

@@ -4,6 +4,9 @@
  */
 import { type BlockHash, type BlockRef, sameBlock } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
+import type { SwitchPlan } from './switch-plan.ts'
+
+type Blocks = Pick<SwitchPlan, 'undo' | 'apply' | 'dropped'>
 
 export class PendingSwitch {
   /** Newest first. */
@@ -12,6 +15,15 @@ export class PendingSwitch {
   readonly apply: BlockRef[] = []
   /** Frames beside the chain that can go once the switch is made. */
   readonly dropped = new Set<BlockHash>()
+
+  /** What was left when its replica was stopped. */
+  static of(plan: Blocks): PendingSwitch {
+    const pending = new PendingSwitch()
+    pending.undo.push(...plan.undo)
+    pending.apply.push(...plan.apply)
+    for (const hash of plan.dropped) pending.dropped.add(hash)
+    return pending
+  }
 
   move(undo: readonly BlockRef[], apply: readonly BlockRef[]): void {
     for (const block of undo) {
@@ -34,6 +46,16 @@ export class PendingSwitch {
 
   isEmpty(): boolean {
     return this.undo.length === 0 && this.apply.length === 0
+  }
+  /** As it is now. */
+  blocks(): Blocks {
+    return { undo: this.undo, apply: this.apply, dropped: [...this.dropped] }
+  }
+  /** Blocks whose frames the switch itself does not need. */
+  goneBefore(): Set<BlockHash> {
+    const gone = new Set(this.dropped)
+    for (const { hash } of this.apply) gone.delete(hash)
+    return gone
   }
   /** Blocks whose frames have no place beside the chain after the switch. */
   gone(): Set<BlockHash> {

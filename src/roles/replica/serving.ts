@@ -190,7 +190,7 @@ async function openLink(
     const snapshot = store.snapshot()
     try {
       return {
-        phase: board.isReady() ? 'ready' : 'catchingUp',
+        phase: board.isReady() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
         applied,
         head: answerer.served(snapshot),
         announcedNumber: board.announcedNumber(),

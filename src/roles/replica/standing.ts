@@ -10,15 +10,32 @@ import { assert } from '#kernel/assert.ts'
 import { equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { RecordLog } from '#ports/record-log.ts'
-import { createFeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
+import { createFeedMachine, type FeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
 import type { Generation } from '#protocol/feed/records.ts'
 import { rememberedFrom } from '#protocol/feed/tree.ts'
+import type { Heads } from '#state/identity.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
 import { decodeRecord } from '#wire/record.ts'
-import type { Standing } from './applier.ts'
 import { decodeFeedState, encodeFeedState } from './feed-state.ts'
 import { SideShelf } from './side-shelf.ts'
+import { branchesAt, planIn, type SwitchPlan } from './switch-plan.ts'
+
+/** Where the store stands when applying begins. */
+export interface Standing {
+  readonly machine: FeedMachine
+  readonly shelf: SideShelf
+  /** Next to read. */
+  readonly position: number
+  readonly decidedAt: number
+  readonly sequence: number
+  readonly heads: Heads
+  readonly historyFrom: number
+  /** The last block whose logs are in the index. */
+  readonly indexed: number
+  /** Of a switch that is not made to its end. */
+  readonly plan?: SwitchPlan | undefined
+}
 
 /** Waits for the first record of a feed that is still empty.
  *  @throws Fault replica/foreign-genesis, feed/replaced, feed/too-old, feed/foreign, feed/unsupported-setting, store/foreign */
@@ -140,19 +157,24 @@ function restore(snapshot: Snapshot): Standing {
   const stored = snapshot.machine()
   assert(stored !== undefined, 'a store is filled from its feed')
   const { decidedAt, machine: bytes } = decodeFeedState(stored)
-  const machine = restoreFeedMachine(bytes, canonicalOf(snapshot))
+  const plan = planIn(snapshot)
+  const machine = restoreFeedMachine(bytes, canonicalOf(snapshot, plan))
   const { position, sequence, heads, historyFrom, indexed } = snapshot
   const beside = machine.side().map(({ block }) => block.hash)
   const shelf = new SideShelf(snapshot, beside, machine.unfinished())
-  return { machine, shelf, position, decidedAt, sequence, heads, historyFrom, indexed }
+  return { machine, shelf, position, decidedAt, sequence, heads, historyFrom, indexed, plan }
 }
 
-function canonicalOf(snapshot: Snapshot): BlockRef[] {
+/** The chain that the machine stands on: in the middle of a switch, that of its end. */
+function canonicalOf(snapshot: Snapshot, plan: SwitchPlan | undefined): BlockRef[] {
   const { head, finalized } = snapshot.heads
-  const from = Math.max(snapshot.chainFrom, rememberedFrom(finalized.number, head.number))
-  return Array.from({ length: head.number - from + 1 }, (_, i) => {
+  const kept = plan === undefined ? head.number : branchesAt(plan)
+  const added = plan?.apply ?? []
+  const from = Math.max(snapshot.chainFrom, rememberedFrom(finalized.number, kept + added.length))
+  const canonical = Array.from({ length: Math.max(0, kept - from + 1) }, (_, i) => {
     const hash = snapshot.hashAt(from + i)
     assert(hash !== undefined, 'every canonical block has its hash')
     return { number: from + i, hash }
   })
+  return [...canonical, ...added]
 }

@@ -6,7 +6,7 @@ import type { BlockRef } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log.ts'
 import { decodeRecord } from '#wire/record.ts'
-import type { Standing } from './applier.ts'
+import type { Standing } from './standing.ts'
 import { replicaLimits } from './limits.ts'
 
 const READ_BYTES = replicaLimits.catchUpReadBytesMax.value

@@ -27,6 +27,8 @@ export interface ReplicaParts {
 }
 
 export const HORIZON_BLOCKS = 24
+/** Few enough that some switches take several transactions. */
+const COMMIT_ROWS_MAX = 150
 const CALL_GAS_MAX = 1_000_000
 const CALL_TIME_MAX_MS = 1_000
 /** Few enough that entries are dropped. */
@@ -46,7 +48,12 @@ export function replicaProgram(parts: ReplicaParts): Program {
     const [applierEnd, answererEnd] = mailboxPair<ApplierNews, AnswererAsks>(life)
     scope.spawn('follow the feed', (signal) =>
       followFeed(
-        { horizonBlocks: HORIZON_BLOCKS, verify: 'strict', prove: 'receipts' },
+        {
+          horizonBlocks: HORIZON_BLOCKS,
+          verify: 'strict',
+          prove: 'receipts',
+          commitRowsMax: COMMIT_ROWS_MAX,
+        },
         {
           store: openStore(kv, { compress: stored }),
           board,

@@ -37,7 +37,9 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
     disk.onCommit(() => {
       if (store.identity() === undefined) return
       const snapshot = store.snapshot()
-      if (snapshot.position > 0) for (const checker of checkers) checker.committed?.(process.name, snapshot)
+      // What nobody may be served is nobody's to judge.
+      const isServed = snapshot.position > 0 && snapshot.catchingUpTo === undefined
+      if (isServed) for (const checker of checkers) checker.committed?.(process.name, snapshot)
       snapshot.release()
     })
   }
