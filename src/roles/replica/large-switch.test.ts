@@ -15,6 +15,7 @@ import { Applier, type ApplierOptions } from './applier.ts'
 import { createApplierMetrics } from './applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from './board.ts'
 import { catchUp } from './catch-up.ts'
+import { linkStatus } from './link-status.ts'
 import { standingOf } from './standing.ts'
 import { Feed, headAt, partsOf, stored } from './testing/feed.ts'
 import { allRows, plansOf, tell } from './testing/history.ts'
@@ -156,6 +157,29 @@ test('whoever reads between two transactions sees what a store without limit sho
     { numRuns: 25, examples: [[deep, 40]] },
   )
   assert.ok(halves > 0, `${halves} looks at half a switch`)
+})
+
+test('gateways are told not to ask from the first transaction of a switch to before its last, and the head as it was', async () => {
+  const feed = new Feed()
+  await feed.begin()
+  const old = feed.branch(undefined, 'old', 6)
+  const other = feed.branch(undefined, 'other', 8)
+  for (const frames of [old, other])
+    await feed.say('m1', ...frames.flatMap((frame) => partsOf(frame)), headAt(frames.at(-1) as Frame))
+  const board = createBoard(new SharedArrayBuffer(BOARD_BYTES))
+  board.setReady()
+  const served = createServedHeads('eager')
+  const told: string[] = []
+  await live(feed, memoryKeyValue(), {
+    rowsMax: 60,
+    look(snapshot) {
+      const store = { snapshot: () => ({ ...snapshot, release: () => {} }) }
+      const { phase, head } = linkStatus({ store, board, served })
+      const now = `${phase} ${head.head.number}`
+      if (now !== told.at(-1)) told.push(now)
+    },
+  })
+  assert.deepEqual(told, ['ready 0', 'catchingUp 0', 'ready 6', 'catchingUp 6', 'ready 8'])
 })
 
 test('a long branch that one record names is applied in transactions of the limit, and one that fits in one', async () => {

@@ -20,6 +20,7 @@ import { type Answerer, type AnswererOptions, createAnswerer } from './answerer.
 import type { AnswererAsks, ApplierNews, Board } from './board.ts'
 import type { ComputeAsk, ComputeReply } from './compute-messages.ts'
 import { type Draining, type LinkPort, type LinkPortParts, openLinkPort } from './link-port.ts'
+import { linkStatus } from './link-status.ts'
 
 export interface ServingOptions extends AnswererOptions {
   readonly id: string
@@ -184,24 +185,8 @@ async function openLink(
     ...{ cluster, chainId: Number(chainId), genesisHash, generation },
     ...{ replica: options.id, streams: options.streams ?? 1 },
   }
-  const status: LinkPortParts['status'] = () => {
-    // Before the snapshot: it may then show more than is claimed, never less.
-    const applied = board.applied()
-    const snapshot = store.snapshot()
-    try {
-      return {
-        phase: board.isReady() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
-        applied,
-        head: answerer.served(snapshot),
-        announcedNumber: board.announcedNumber(),
-        verifiedNumber: snapshot.heads.verified.number,
-        historyFrom: snapshot.historyFrom,
-        chainFrom: snapshot.chainFrom,
-      }
-    } finally {
-      snapshot.release()
-    }
-  }
+  const { served } = answerer
+  const status: LinkPortParts['status'] = () => linkStatus({ store, board, served })
   const answer: LinkPortParts['answer'] = (body, context) => answerer.answer(body, context)
   return openLinkPort(
     { address: options.link, hello },

@@ -28,7 +28,7 @@ export interface ReplicaParts {
 
 export const HORIZON_BLOCKS = 24
 /** Few enough that some switches take several transactions. */
-const COMMIT_ROWS_MAX = 150
+const COMMIT_ROWS_MAX = 60
 const CALL_GAS_MAX = 1_000_000
 const CALL_TIME_MAX_MS = 1_000
 /** Few enough that entries are dropped. */

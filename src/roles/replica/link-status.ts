@@ -1,0 +1,35 @@
+/** What a replica tells its gateways of itself, as often as something changes: above all whether it may be asked. */
+import type { HeadContext } from '#rpc/answer.ts'
+import type { Snapshot } from '#state/snapshot.ts'
+import type { Store } from '#state/store.ts'
+import type { Board } from './board.ts'
+import type { LinkPortParts } from './link-port.ts'
+
+export interface LinkStatusParts {
+  readonly store: Pick<Store, 'snapshot'>
+  readonly board: Board
+  readonly served: (snapshot: Snapshot) => HeadContext
+}
+
+export function linkStatus({
+  store,
+  board,
+  served,
+}: LinkStatusParts): NonNullable<ReturnType<LinkPortParts['status']>> {
+  // Before the snapshot: it may then show more than is claimed, never less.
+  const applied = board.applied()
+  const snapshot = store.snapshot()
+  try {
+    return {
+      phase: board.isReady() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
+      applied,
+      head: served(snapshot),
+      announcedNumber: board.announcedNumber(),
+      verifiedNumber: snapshot.heads.verified.number,
+      historyFrom: snapshot.historyFrom,
+      chainFrom: snapshot.chainFrom,
+    }
+  } finally {
+    snapshot.release()
+  }
+}
