@@ -23,9 +23,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a reorganisation does not undo the old branch',
-    file: 'src/roles/replica/applier.ts',
-    find: 'for (const block of undo) {',
-    replace: 'for (const block of [] as typeof undo) {',
+    file: 'src/roles/replica/switch-plan.ts',
+    find: 'plan.undo.find((block) => sameBlock(block, head))',
+    replace: 'plan.undo.find(() => false)',
     caughtBy: ['bug', 'P1', 'P3'],
     scenario: 'reorgs',
   },
@@ -64,7 +64,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an undone block is not kept beside the chain',
-    file: 'src/roles/replica/applier.ts',
+    file: 'src/roles/replica/store-switch.ts',
     find: 'if (!dropped.has(block.hash))',
     replace: 'if (dropped.has(block.hash))',
     caughtBy: ['bug', 'live'],
@@ -73,18 +73,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the position is written one record short',
     file: 'src/roles/replica/applier.ts',
-    find: `writer.setMachine(
-          this.#position,`,
-    replace: `writer.setMachine(
-          this.#position - 1,`,
+    find: 'writer.setMachine(this.#position, ',
+    replace: 'writer.setMachine(this.#position - 1, ',
     caughtBy: ['bug', 'P3'],
     scenario: 'crashes',
   },
   {
     name: 'the position is written apart from the block',
     file: 'src/roles/replica/applier.ts',
-    find: 'this.#shelf.write(writer, pending.gone())',
-    replace: 'this.#shelf.write(writer, pending.gone())\n      if (this.#sequence % 3 === 0) return',
+    find: 'this.#shelf.write(writer, this.#pending.gone())',
+    replace: 'this.#shelf.write(writer, this.#pending.gone())\n      if (this.#sequence % 3 === 0) return',
     caughtBy: ['bug', 'P3', 'P1', 'live'],
     scenario: 'crashes',
   },
