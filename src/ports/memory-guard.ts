@@ -8,7 +8,18 @@ import type { LimitTable } from '#kernel/limit.ts'
 import type { Logger } from './logger.ts'
 import type { Memory, MemoryUse } from './memory.ts'
 import type { Meter } from './meter.ts'
+import type { OptionTable } from './options.ts'
 import type { Scope } from './scope.ts'
+
+/** Of every role that has a guard. */
+export const memoryOptions = {
+  memoryMaxBytes: {
+    flag: 'memory-max',
+    type: 'bytes',
+    min: 134_217_728,
+    help: 'memory that this process may use, beside what its control group or the system allows; near it new requests are refused',
+  },
+} as const satisfies OptionTable
 
 export const memoryLimits = {
   memoryReservePercent: {

@@ -8,6 +8,19 @@ import { rpcLimits } from './limits.ts'
 
 type Head = Pick<RpcHttpRequest, 'method' | 'headers'> & { readonly remote: string }
 
+/** Of every role that has a gate, for its table of options. */
+export const gateOptions = {
+  clientRequestsMax: {
+    flag: 'client-in-flight-max',
+    type: 'integer',
+    default: '512',
+    min: 1,
+    max: 100_000,
+    help: 'requests of one client (an IPv4 address, or an IPv6 network of 64 bits) at once; behind a proxy all are one client',
+    over: 'refused with -32005 and 503',
+  },
+} as const
+
 export interface RpcGate {
   enter(head: Head): RpcHttpResponse | undefined
   left(head: Head): void

@@ -10,6 +10,15 @@ const LOOPED_BYTES_MAX = 32
 const ZERO = 48
 const X = 120
 const QUOTE = 34
+/** What stands between values. */
+export const JSON_TEXT = {
+  null: utf8('null'),
+  comma: utf8(','),
+  openList: utf8('['),
+  closeList: utf8(']'),
+  close: utf8('}'),
+  address: utf8('{"address":'),
+}
 const DIGITS = utf8('0123456789abcdef')
 /** The two digits of each byte, side by side. */
 const HIGH = new Uint8Array(256)

@@ -5,7 +5,7 @@ import type { Log } from '#chain/receipt.ts'
 import { GAS_PER_BLOB } from '#chain/verify-block.ts'
 import { utf8 } from '#kernel/bytes.ts'
 import type { ReceiptParts } from './encode.ts'
-import { type JsonBytes, memberNames } from './json-bytes.ts'
+import { type JsonBytes, memberNames, JSON_TEXT } from './json-bytes.ts'
 import { blobCount, writePriceOf, writeRecipientOf } from './transaction-bytes.ts'
 
 const N = memberNames(
@@ -26,12 +26,6 @@ const N = memberNames(
   'blobGasUsed',
   'blobGasPrice',
 )
-const NULL = utf8('null')
-const COMMA = utf8(',')
-const OPEN_LIST = utf8('[')
-const CLOSE_LIST = utf8(']')
-const CLOSE = utf8('}')
-const ADDRESS = utf8('{"address":')
 const REMOVED = utf8(',"removed":false}')
 
 /** What all logs and receipts of one block have in common. */
@@ -62,12 +56,12 @@ export function writeLog(
   { address, topics, data }: Log,
   at: { readonly transactionHash: Uint8Array; readonly transactionIndex: number; readonly logIndex: number },
 ): void {
-  out.raw(ADDRESS).hex(address).raw(N.topics).raw(OPEN_LIST)
+  out.raw(JSON_TEXT.address).hex(address).raw(N.topics).raw(JSON_TEXT.openList)
   for (let i = 0; i < topics.length; i++) {
-    if (i > 0) out.raw(COMMA)
+    if (i > 0) out.raw(JSON_TEXT.comma)
     out.hex(topics[i] as Uint8Array)
   }
-  out.raw(CLOSE_LIST).raw(N.data).hex(data).raw(place.block).hex(at.transactionHash)
+  out.raw(JSON_TEXT.closeList).raw(N.data).hex(data).raw(place.block).hex(at.transactionHash)
   out.raw(N.transactionIndex).integer(at.transactionIndex).raw(place.time).integer(at.logIndex).raw(REMOVED)
 }
 
@@ -84,7 +78,7 @@ export function writeReceipt(out: JsonBytes, place: LogPlace, source: ReceiptSou
   writeRecipientOf(out, raw)
   out.raw(N.gasUsed).integer(receipt.gasUsed).raw(N.cumulativeGasUsed).integer(receipt.cumulativeGasUsed)
   out.raw(N.contractAddress)
-  if (receipt.contractAddress === undefined) out.raw(NULL)
+  if (receipt.contractAddress === undefined) out.raw(JSON_TEXT.null)
   else out.hex(receipt.contractAddress)
   writeLogs(out, place, source)
   out.raw(N.logsBloom).hex(place.bloom(receipt.logs)).raw(N.type).integer(receipt.type)
@@ -97,16 +91,16 @@ export function writeReceipt(out: JsonBytes, place: LogPlace, source: ReceiptSou
     out.raw(N.blobGasUsed).integer(BigInt(blobs) * GAS_PER_BLOB)
     out.raw(N.blobGasPrice).integer(blobGasPrice)
   }
-  out.raw(CLOSE)
+  out.raw(JSON_TEXT.close)
 }
 
 function writeLogs(out: JsonBytes, place: LogPlace, { hash, index, receipt }: ReceiptSource): void {
   const { logs, firstLogIndex } = receipt
-  out.raw(N.logs).raw(OPEN_LIST)
+  out.raw(N.logs).raw(JSON_TEXT.openList)
   for (let i = 0; i < logs.length; i++) {
-    if (i > 0) out.raw(COMMA)
+    if (i > 0) out.raw(JSON_TEXT.comma)
     const at = { transactionHash: hash, transactionIndex: index, logIndex: firstLogIndex + i }
     writeLog(out, place, logs[i] as Log, at)
   }
-  out.raw(CLOSE_LIST)
+  out.raw(JSON_TEXT.closeList)
 }

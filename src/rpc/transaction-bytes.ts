@@ -5,7 +5,7 @@
 import type { Header } from '#chain/header.ts'
 import { assert } from '#kernel/assert.ts'
 import { bigintFrom, utf8 } from '#kernel/bytes.ts'
-import { type JsonBytes, memberNames } from './json-bytes.ts'
+import { type JsonBytes, memberNames, JSON_TEXT } from './json-bytes.ts'
 import { RlpPlaces } from './rlp-places.ts'
 
 /** What everything in one block begins with. */
@@ -48,12 +48,6 @@ const N = memberNames(
   'storageKeys',
   'address',
 )
-const NULL = utf8('null')
-const COMMA = utf8(',')
-const OPEN_LIST = utf8('[')
-const CLOSE_LIST = utf8(']')
-const CLOSE = utf8('}')
-const ADDRESS = utf8('{"address":')
 const CHAIN_ID = utf8('{"chainId":')
 
 /** Where the fields of each type stand in its list. */
@@ -137,7 +131,7 @@ export function writeTransaction(
     out.raw(N.yParity)
     quantity(v)
   }
-  out.raw(CLOSE)
+  out.raw(JSON_TEXT.close)
 }
 
 function scanTransaction(raw: Uint8Array): { type: number; layout: Layout } {
@@ -175,7 +169,7 @@ function writeTypedFields(out: JsonBytes, raw: Uint8Array, layout: Layout): void
 
 function writeRecipient(out: JsonBytes, raw: Uint8Array, { to }: Layout): void {
   const [from, end] = [fields.from[to] as number, fields.to[to] as number]
-  if (from === end) out.raw(NULL)
+  if (from === end) out.raw(JSON_TEXT.null)
   else out.hex(raw, from, end)
 }
 
@@ -195,37 +189,37 @@ function writeLegacyChainId(out: JsonBytes, raw: Uint8Array, v: number): void {
 }
 
 function writeHashes(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(OPEN_LIST)
+  out.raw(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(COMMA)
+    if (!isFirst) out.raw(JSON_TEXT.comma)
     isFirst = false
     out.hex(raw, start, end)
   })
-  out.raw(CLOSE_LIST)
+  out.raw(JSON_TEXT.closeList)
 }
 
 function writeAccessList(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(OPEN_LIST)
+  out.raw(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(COMMA)
+    if (!isFirst) out.raw(JSON_TEXT.comma)
     isFirst = false
     const parts: number[] = []
     fields.each(start, end, (a, b) => void parts.push(a, b))
     const [addressFrom, addressTo, keysFrom, keysTo] = parts as [number, number, number, number]
-    out.raw(ADDRESS).hex(raw, addressFrom, addressTo).raw(N.storageKeys)
+    out.raw(JSON_TEXT.address).hex(raw, addressFrom, addressTo).raw(N.storageKeys)
     writeHashes(out, raw, keysFrom, keysTo)
-    out.raw(CLOSE)
+    out.raw(JSON_TEXT.close)
   })
-  out.raw(CLOSE_LIST)
+  out.raw(JSON_TEXT.closeList)
 }
 
 function writeAuthorizations(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(OPEN_LIST)
+  out.raw(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(COMMA)
+    if (!isFirst) out.raw(JSON_TEXT.comma)
     isFirst = false
     const parts: (readonly [number, number])[] = []
     fields.each(start, end, (a, b) => void parts.push([a, b]))
@@ -245,9 +239,9 @@ function writeAuthorizations(out: JsonBytes, raw: Uint8Array, from: number, to: 
       .quantity(raw, ...r)
       .raw(N.s)
       .quantity(raw, ...s)
-      .raw(CLOSE)
+      .raw(JSON_TEXT.close)
   })
-  out.raw(CLOSE_LIST)
+  out.raw(JSON_TEXT.closeList)
 }
 type Part = readonly [number, number]
 

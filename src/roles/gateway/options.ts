@@ -1,5 +1,7 @@
 /** Options of `drover gateway`. */
+import { memoryOptions } from '#ports/memory-guard.ts'
 import type { OptionTable, OptionValues } from '#ports/options.ts'
+import { gateOptions } from '#rpc/gate.ts'
 
 export const gatewayOptions = {
   id: {
@@ -75,21 +77,8 @@ export const gatewayOptions = {
     help: 'requests that wait for their turn; more are refused with -32005',
     over: 'refused with -32005 and 503',
   },
-  clientRequestsMax: {
-    flag: 'client-in-flight-max',
-    type: 'integer',
-    default: '512',
-    min: 1,
-    max: 100_000,
-    help: 'requests of one client (an IPv4 address, or an IPv6 network of 64 bits) at once; behind a proxy all are one client',
-    over: 'refused with -32005 and 503',
-  },
-  memoryMaxBytes: {
-    flag: 'memory-max',
-    type: 'bytes',
-    min: 134_217_728,
-    help: 'memory that this process may use, beside what its control group or the system allows; near it new requests are refused',
-  },
+  ...gateOptions,
+  ...memoryOptions,
 } as const satisfies OptionTable
 
 export type GatewayOptions = OptionValues<typeof gatewayOptions>
