@@ -15,6 +15,8 @@ export interface NodeSettings {
   readonly jwtSecret: string
   readonly jwtFile: string
   readonly gasLimit: number
+  /** Default: 1337. */
+  readonly networkId?: bigint
   readonly args: readonly string[]
 }
 
@@ -43,20 +45,22 @@ export class GethNode {
 
   async init(): Promise<void> {
     mkdirSync(this.settings.dir, { recursive: true })
-    const log = openSync(join(this.settings.dir, 'geth.log'), 'a')
-    const args = [
-      'init',
-      '--state.scheme',
-      'hash',
-      '--cache.preimages',
-      '--datadir',
-      this.settings.dir,
-      this.settings.genesisFile,
-    ]
-    const child = spawn(this.settings.geth, args, { stdio: ['ignore', log, log] })
+    await this.#run('init', '--cache.preimages', this.settings.genesisFile)
+  }
+
+  /** Blocks of a file (RLP, one after another), before the node is started. */
+  async importChain(file: string): Promise<void> {
+    await this.#run('import', '--gcmode', 'archive', file)
+  }
+
+  async #run(command: string, ...rest: readonly string[]): Promise<void> {
+    const { geth, dir } = this.settings
+    const log = openSync(join(dir, 'geth.log'), 'a')
+    const args = [command, '--state.scheme', 'hash', '--datadir', dir, ...rest]
+    const child = spawn(geth, args, { stdio: ['ignore', log, log] })
     const code = await new Promise((resolve) => child.once('exit', resolve))
     closeSync(log)
-    if (code !== 0) throw new Error(`geth init failed: ${this.logTail()}`)
+    if (code !== 0) throw new Error(`geth ${command} failed: ${this.logTail()}`)
   }
 
   /** Ports are kept over restarts. */
@@ -69,7 +73,7 @@ export class GethNode {
         '--datadir',
         settings.dir,
         '--networkid',
-        '1337',
+        String(settings.networkId ?? 1_337),
         '--syncmode',
         'full',
         '--gcmode',

@@ -1,0 +1,56 @@
+/**
+ * `npm run conformance -- --suite DIR [--url URL]`: runs recorded JSON-RPC exchanges against a node and prints a line for each file that it
+ * does not answer as recorded (docs/conformance.md). Without --url it starts a cluster that follows the suite's chain.
+ *   --schema DIR   the OpenRPC description for files of which only the shape counts (default: execution-apis-schema beside the suite)
+ *   --only TEXT    only files whose path contains it
+ */
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SHARED } from '#test/support/needs.ts'
+import { httpEndpoint } from './conformance/http-endpoint.ts'
+import { readResultSchemas } from './conformance/result-schemas.ts'
+import { runSuite } from './conformance/run.ts'
+import { suiteFiles } from './conformance/suite.ts'
+
+const SCHEMA = 'execution-apis-schema'
+
+const { values } = parseArgs({
+  options: {
+    suite: { type: 'string' },
+    url: { type: 'string' },
+    schema: { type: 'string' },
+    only: { type: 'string', default: '' },
+    traces: { type: 'string' },
+  },
+})
+
+if (values.traces !== undefined) stop('--traces: there is no tracer to judge yet')
+const suite = values.suite === undefined ? stop('--suite DIR is needed') : resolve(values.suite)
+if (!existsSync(suite)) stop(`--suite: there is no folder ${suite}`)
+const files = suiteFiles(suite).filter((file) => file.includes(values.only))
+if (files.length === 0) stop(`--suite: no .io file in ${suite}`)
+
+const url = values.url ?? stop('--url URL is needed')
+const schemas = readResultSchemas(schemaFolder())
+const { passed, failed, skipped } = await runSuite(
+  { dir: suite, files },
+  { endpoint: httpEndpoint(url), schemas },
+  (file, verdict) => {
+    if (verdict.kind !== 'passed') console.log(`${verdict.kind} ${file}: ${verdict.why}`)
+  },
+)
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+/** Beside the suite, else beside the project. */
+function schemaFolder(): string {
+  if (values.schema !== undefined) return values.schema
+  const beside = join(dirname(suite), SCHEMA)
+  return existsSync(beside) ? beside : join(SHARED, 'conformance', SCHEMA)
+}
+
+function stop(why: string): never {
+  console.error(`conformance: ${why}`)
+  process.exit(2)
+}

@@ -1,0 +1,2 @@
+/** The door to yaml. */
+export { parse as parseYaml } from 'yaml'
