@@ -36,7 +36,7 @@ export interface HeadParts {
   readonly log: Logger
   readonly metrics: GatewayMetrics
   readonly askFeedEnd: (address: string, nonce: number) => void
-  /** The replica is silent: what it was asked is asked elsewhere. */
+  /** What this replica was asked is asked elsewhere: it is silent and somebody else is there, or it is not trusted. */
   readonly giveUp: (address: string) => void
   readonly moved: (head: DecidedHead) => void
 }
@@ -45,6 +45,8 @@ export function createHead(nonce: number, parts: HeadParts): Head {
   const { clock, log, metrics } = parts
   const view = createServedHead(nonce)
   const waiting = new Set<() => void>()
+  /** Silent, and perhaps only slow: what they were asked waits for them until somebody else can be asked. */
+  const silent = new Set<string>()
   let timer: Timer | undefined
   let shown: BlockRef | undefined
 
@@ -59,7 +61,8 @@ export function createHead(nonce: number, parts: HeadParts): Head {
       case 'evict':
         log.warn('a replica is silent and is not asked any more', { address: effect.replica })
         metrics.evicted.add(1)
-        return parts.giveUp(effect.replica)
+        silent.add(effect.replica)
+        return
       case 'distrust':
         log.error('a replica contradicts the others and is not asked any more', {
           address: effect.replica,
@@ -81,9 +84,15 @@ export function createHead(nonce: number, parts: HeadParts): Head {
       else take({ kind: 'tick' })
     })
   }
+  const leaveSilent = (able: readonly string[]): void => {
+    for (const replica of silent) if (!able.includes(replica)) parts.giveUp(replica)
+    silent.clear()
+  }
   const take: Head['take'] = (input) => {
     for (const effect of step(view, { ...input, nowMs: clock.nowMs() })) perform(effect)
-    metrics.routable.set(holders(view).length)
+    const able = holders(view)
+    metrics.routable.set(able.length)
+    if (able.length > 0 && silent.size > 0) leaveSilent(able)
     for (const again of [...waiting]) again()
   }
 

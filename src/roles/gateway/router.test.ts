@@ -115,6 +115,33 @@ test('a replica that stops without closing is given up after 300 ms and its requ
   await scope.close()
 })
 
+test('what the only replica was asked is not thrown away while it is silent: it may be slow, and nobody else can answer', async () => {
+  const { ask, replicas, transport, addresses, clock, scope } = await rig([5])
+  const [replica] = replicas
+  assert(replica !== undefined)
+  replica.answer = () => clock.sleep(200).then(() => echoHead(CALL, headAt(5)))
+  const slow = ask({ ms: 0 })
+  await clock.advance(10)
+  transport.stall(addresses[0] as string)
+  await clock.advance(1_000)
+  transport.heal(addresses[0] as string)
+  await clock.advance(100)
+  assert.equal(answeredAt(await slow), 105)
+  assert.equal(replica.asked.length, 1)
+  await scope.close()
+})
+
+test('where all replicas have too much to do, who asks is told so at once', async () => {
+  const { ask, replicas, scope } = await rig([5, 5])
+  for (const replica of replicas) replica.answer = () => ({ kind: 'overloaded' })
+  assert.equal((await ask({ ms: 5 })).kind, 'overloaded')
+  assert.deepEqual(
+    replicas.map((replica) => replica.asked.length),
+    [1, 1],
+  )
+  await scope.close()
+})
+
 test('with all replicas lost a request waits half a second and is refused; the head is served on when they are back at it', async () => {
   const { ask, transport, addresses, replicas, clock, head, scope } = await rig([5, 5])
   for (const address of addresses) transport.cut(address)

@@ -35,6 +35,11 @@ export interface Router {
   head(minBlock: number, signal: AbortSignal): Promise<HeadContext | undefined>
 }
 
+interface Chosen {
+  readonly at: HeadContext
+  readonly link: ReplicaLink
+}
+
 interface Parts {
   readonly head: Head
   readonly links: Links
@@ -72,7 +77,7 @@ export function createRouter(parts: Parts): Router {
       let bound: HeadContext | undefined
       let failure: Routed['kind'] & ('unavailable' | 'overloaded') = 'unavailable'
 
-      const choose = (): { at: HeadContext; link: ReplicaLink } | undefined => {
+      const choose = (): Chosen | undefined => {
         const at = servedFrom(minBlock)
         if (at === undefined) return undefined
         if (at.position !== bound?.position) {
@@ -85,14 +90,16 @@ export function createRouter(parts: Parts): Router {
       }
 
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        const chosen = await head.wait(choose, waitUntilMs, signal)
+        // A later head does not help those who have too much to do: whoever asks is told so at once, and comes back.
+        const chosen: Chosen | undefined =
+          failure === 'overloaded' ? choose() : await head.wait(choose, waitUntilMs, signal)
         if (chosen === undefined) return { kind: failure }
-        const { at, link } = chosen
+        const { at, link }: Chosen = chosen
         tried.add(link)
         // A process that was stopped for a while finds requests whose time is long over.
         const deadlineMs = untilMs - clock.nowMs()
         if (deadlineMs <= 0) return { kind: 'late' }
-        const outcome = await link.ask({ head: at, body, deadlineMs }, signal)
+        const outcome: Outcome = await link.ask({ head: at, body, deadlineMs }, signal)
         if (outcome.kind === 'late' || signal.aborted) return { kind: 'late' }
         if (outcome.kind !== 'answer') {
           parts.metrics.attemptsFailed.add(1, { reason: outcome.kind })

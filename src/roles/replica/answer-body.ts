@@ -70,6 +70,11 @@ export interface RequestContext {
   /** X-Min-Block: at this number or above. */
   readonly minBlock?: number
   readonly signal: AbortSignal
+  /**
+   * Takes over the place of a long body that was answered, and leaves it when the answer is gone: what is made faster than it is taken
+   * would pile up. Without it the place is left with the answer.
+   */
+  readonly keepPlace?: (leave: () => void) => void
 }
 
 export type InView =
@@ -121,8 +126,18 @@ export function createBodyRunner(options: BodyOptions, parts: BodyParts): BodyRu
       } finally {
         if (!(ran instanceof Promise)) (run ?? snapshot).release()
       }
-      return ran instanceof Promise ? ran.finally(() => run?.release()) : ran
+      return ran instanceof Promise ? releasing(ran, run as Run) : ran
     },
+  }
+}
+
+async function releasing(ran: Promise<InView>, run: Run): Promise<InView> {
+  try {
+    const view = await ran
+    if (view.kind === 'answered') run.handOver()
+    return view
+  } finally {
+    run.release()
   }
 }
 
@@ -206,6 +221,13 @@ class Run implements AnswerContext {
     if (this.#isInLane) this.#parts.lane.leave()
     this.#isBound = false
     this.#isInLane = false
+  }
+
+  handOver(): void {
+    const { keepPlace } = this.#request
+    if (!this.#isInLane || keepPlace === undefined) return
+    this.#isInLane = false
+    keepPlace.call(this.#request, () => this.#parts.lane.leave())
   }
 
   #from(first: number, body: Calls): InView | Promise<InView> {

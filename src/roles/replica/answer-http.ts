@@ -68,7 +68,7 @@ function textOf(item: Exclude<AnswerItem, { kind: 'silent' }>): ResponseText {
 }
 
 function render(answer: Answered): RpcHttpResponse {
-  assert(!('kind' in answer), 'only a gateway, which names a head, is told that it is not held')
+  assert(!('kind' in answer), 'only a gateway, which names a head, is told to ask elsewhere')
   const said = answer.items.filter((item) => item.kind !== 'silent')
   return renderAnswer({
     ...answer,

@@ -16,7 +16,7 @@ import { createChainBuilder, makeAddress, type NextBlock } from '#state/testing/
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
 import type { RequestContext } from './answer-body.ts'
-import { type AnswererOptions, createAnswerer } from './answerer.ts'
+import { type Answered, type AnswererOptions, createAnswerer } from './answerer.ts'
 import { replicaLimits } from './limits.ts'
 import { BOARD_BYTES, createBoard } from './board.ts'
 
@@ -85,10 +85,7 @@ function replica({
     commit(frame)
     return frame
   }
-  const ask = async (
-    body: unknown,
-    request: Partial<RequestContext> = {},
-  ): Promise<Answer | { kind: 'notHeld' }> =>
+  const ask = async (body: unknown, request: Partial<RequestContext> = {}): Promise<Answered> =>
     answerer.answer(utf8(JSON.stringify(body)), { signal: new AbortController().signal, ...request })
   const items = async (body: unknown, request: Partial<RequestContext> = {}): Promise<readonly Item[]> => {
     const answer = await ask(body, request)
@@ -504,3 +501,25 @@ test('of bodies with more than one turn a few go on, some wait, and the rest is 
 async function settled(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve()
 }
+
+test('a long body answered for a gateway keeps its place until its answer has left: what is not taken is not made', async () => {
+  const clock = createVirtualClock()
+  const { add, items } = replica({ clock })
+  const frame = add({ logs: [[{ address: ALICE, topics: [], data: new Uint8Array(200_000) }]] })
+  const body = Array.from({ length: 3 }, () => call('eth_getLogs', { fromBlock: '0x1' }))
+  const head = at(frame)
+  const places: (() => void)[] = []
+  const answered: number[] = []
+  const { longBodiesMax } = replicaLimits
+  const crowd = Array.from({ length: longBodiesMax.value + 1 }, async (_, i) => {
+    const answers = await items(body, { head, keepPlace: (leave) => void places.push(leave) })
+    assert.ok(answers.every(({ kind }) => kind === 'encoded'))
+    answered.push(i)
+  })
+  await clock.advance(1_000)
+  assert.equal(answered.length, longBodiesMax.value)
+  places.shift()?.()
+  await clock.advance(1_000)
+  await Promise.all(crowd)
+  for (const leave of places) leave()
+})

@@ -45,7 +45,10 @@ export interface Answerer {
   rest(): void
 }
 
-export type Answered = Answer | { readonly kind: 'notHeld' }
+/** `notHeld` and `overloaded` are for gateways, which name a head and ask another replica. */
+export type Answered = Answer | { readonly kind: 'notHeld' | 'overloaded' }
+
+const OVERLOADED: Answered = { kind: 'overloaded' }
 
 export function createAnswerer(options: AnswererOptions, parts: AnswererParts): Answerer {
   const served = createServedHeads(options.serve)
@@ -87,7 +90,9 @@ async function answerLater(
   let moved: Promise<void> | undefined
   for (let beginnings = 1; ; ) {
     if (outcome.kind === 'answered') return outcome.answer
-    if (outcome.kind === 'busy') return allLater(body, 'too many long requests, try again')
+    if (outcome.kind === 'busy')
+      // A gateway has others to ask; items to try again would make it ask here once more at the next head.
+      return request.head === undefined ? allLater(body, 'too many long requests, try again') : OVERLOADED
     const leftMs = untilMs - clock.nowMs()
     if (outcome.kind === 'notHeld') {
       if (request.head !== undefined) return outcome

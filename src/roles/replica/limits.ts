@@ -69,7 +69,7 @@ export const replicaLimits = {
   longBodiesMax: {
     value: 2, // a light request waits for a turn of each
     unit: 'requests',
-    what: 'bodies of more than one turn that go on side by side',
+    what: 'bodies of more than one turn that go on side by side, those of gateways until their answers have left',
     over: 'further ones wait',
   },
   longBodiesWaitingMax: {

@@ -10,22 +10,32 @@ const SOCKET_BYTES_MAX = replicaLimits.linkSocketBytesMax.value
 /** How soon a full socket is tried again. */
 const FULL_SOCKET_MS = 1
 
+interface Waiting {
+  readonly pieces: Generator<Piece>
+  readonly bytes: number
+  readonly gone: (() => void) | undefined
+}
+
 export interface Outbox {
   answers(): number
   bytes(): number
-  add(id: number, answer: Uint8Array): void
+  /** @param gone called once, when the last piece has left or the answer is dropped */
+  add(id: number, answer: Uint8Array, gone?: () => void): void
   drop(id: number): void
   clear(): void
 }
 
 export function createOutbox(connection: Connection, clock: Clock): Outbox {
-  const waiting = new Map<number, { readonly pieces: Generator<Piece>; readonly bytes: number }>()
+  const waiting = new Map<number, Waiting>()
   let bytesWaiting = 0
   let retry: Timer | undefined
 
   const drop = (id: number): void => {
-    bytesWaiting -= waiting.get(id)?.bytes ?? 0
+    const answer = waiting.get(id)
+    if (answer === undefined) return
+    bytesWaiting -= answer.bytes
     waiting.delete(id)
+    answer.gone?.()
   }
   const pump = (): void => {
     for (const [id, answer] of waiting) {
@@ -49,15 +59,14 @@ export function createOutbox(connection: Connection, clock: Clock): Outbox {
     answers: () => waiting.size,
     bytes: () => bytesWaiting,
     drop,
-    add(id, bytes) {
-      waiting.set(id, { pieces: piecesOf(id, bytes), bytes: bytes.length })
+    add(id, bytes, gone) {
+      waiting.set(id, { pieces: piecesOf(id, bytes), bytes: bytes.length, gone })
       bytesWaiting += bytes.length
       pump()
     },
     clear() {
       retry?.cancel()
-      waiting.clear()
-      bytesWaiting = 0
+      for (const id of [...waiting.keys()]) drop(id)
     },
   }
 }

@@ -36,7 +36,7 @@ export interface LinkPortOptions {
   readonly hello: Omit<ReplicaHello, 'kind' | 'version'>
 }
 
-type Answered = Answer | { readonly kind: 'notHeld' }
+type Answered = Answer | { readonly kind: 'notHeld' | 'overloaded' }
 
 export interface LinkPortParts {
   readonly transport: Transport
@@ -45,7 +45,11 @@ export interface LinkPortParts {
   /** Answers in the view of exactly `head`, or says that this view is not held here. */
   readonly answer: (
     body: Uint8Array,
-    context: { readonly head: HeadContext; readonly signal: AbortSignal },
+    context: {
+      readonly head: HeadContext
+      readonly signal: AbortSignal
+      keepPlace(leave: () => void): void
+    },
   ) => Answered | Promise<Answered>
   /** What is true now; undefined while there is nothing to serve. */
   readonly status: () => Omit<ReplicaStatus, 'kind' | 'inFlight'> | undefined
@@ -193,14 +197,17 @@ function createGatewayLink(
     return full || running.has(id) || parts.isShort?.() === true ? 'overloaded' : undefined
   }
 
-  const send = (id: number, answer: Answered): void => {
-    if ('kind' in answer) return tell({ kind: 'notHeld', id })
+  const send = (id: number, answer: Answered, work?: LinkWork): void => {
+    if ('kind' in answer)
+      return tell(
+        answer.kind === 'notHeld' ? { kind: 'notHeld', id } : { kind: 'refused', id, why: 'overloaded' },
+      )
     const bytes = encodeAnswer(answer)
     if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
     // Those that run when the room runs out would fill more than the gateway collects, which ends the stream and every answer on it.
     if (outbox.answers() > 0 && outbox.bytes() + bytes.length > OUTBOX_BYTES_MAX)
       return tell({ kind: 'refused', id, why: 'overloaded' })
-    outbox.add(id, bytes)
+    outbox.add(id, bytes, work?.takePlace())
   }
   const failed = (id: number, thrown: unknown): void => {
     // One request's failure must not end the others; the gateway asks another replica.
@@ -210,7 +217,7 @@ function createGatewayLink(
   const finish = async (id: number, answer: Promise<Answered>, work: LinkWork): Promise<void> => {
     try {
       const settled = await answer
-      if (!work.isOver) send(id, settled)
+      if (!work.isOver) send(id, settled, work)
     } catch (thrown) {
       if (!work.isOver) failed(id, thrown)
     } finally {
@@ -273,6 +280,7 @@ class LinkWork {
   isOver = false
   #controller: AbortController | undefined
   #deadline: Timer | undefined
+  #leave: (() => void) | undefined
 
   constructor(head: HeadContext) {
     this.head = head
@@ -281,6 +289,17 @@ class LinkWork {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     return this.#controller.signal
+  }
+
+  /** Of a long body among the others. */
+  keepPlace(leave: () => void): void {
+    this.#leave = leave
+  }
+
+  takePlace(): (() => void) | undefined {
+    const leave = this.#leave
+    this.#leave = undefined
+    return leave
   }
 
   endWithin(deadlineMs: number, clock: Clock): void {
@@ -296,6 +315,7 @@ class LinkWork {
 
   end(): void {
     this.#deadline?.cancel()
+    this.takePlace()?.()
   }
 }
 

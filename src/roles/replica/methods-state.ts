@@ -8,7 +8,9 @@ import { assert } from '#kernel/assert.ts'
 import { type Hex, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import { callObject } from '#rpc/call-object.ts'
+import { EncodedResult } from '#rpc/answer.ts'
 import { type Json, quantityOfBytes, quantityText } from '#rpc/encode.ts'
+import { JsonBytes } from '#rpc/json-bytes.ts'
 import { failed, RpcFailure } from '#rpc/errors.ts'
 import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
 import {
@@ -50,7 +52,7 @@ export function stateMethods() {
       const { record, view } = accountOf(readParams(params, ADDRESS, AT), context)
       const hash = record.subarray(40, 72)
       const isEmpty = hash.every((byte) => byte === 0) || toHex(hash) === EMPTY_CODE_HASH
-      return isEmpty ? '0x' : toHex(codeOf(view, hash))
+      return isEmpty ? '0x' : codeText(codeOf(view, hash))
     },
     eth_getStorageAt: (params, context) => {
       const [who, key, where] = readParams(params, ADDRESS, required(storageKey), AT)
@@ -138,6 +140,11 @@ function slotText(view: StateView, who: Uint8Array, key: Uint8Array): Hex {
 function known(lookup: Lookup): Lookup {
   assert(lookup !== Lookup.missing, 'a whole store misses no state')
   return lookup
+}
+
+/** Bytes from the start: as text a large code is copied and collected several times over. */
+function codeText(code: Uint8Array): EncodedResult {
+  return new EncodedResult(new JsonBytes(2 * code.length + 4).hex(code).copy())
 }
 
 function codeOf(view: StateView, hash: Uint8Array): Uint8Array {
