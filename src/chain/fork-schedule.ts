@@ -55,6 +55,7 @@ export function parseChainConfig(value: unknown): ChainConfig {
   const blockForks = scheduled(config, BLOCK_FORKS)
   const timeForks = scheduled(config, TIME_FORKS)
   const blobs = parseBlobSchedule(config)
+  const daoBlock = blockForks.find(({ fork }) => fork === 'dao')?.at
   const mergeBlock = mergeNumber(config, chainId)
   const amsterdam = whenOf(config, 'amsterdamTime')
   const deposits = config['depositContractAddress'] ?? undefined
@@ -77,7 +78,7 @@ export function parseChainConfig(value: unknown): ChainConfig {
       const blob = merged ? blobs.findLast((entry) => timestamp >= entry.at)?.parameters : undefined
       if (last?.fork !== fork || last.blob !== blob)
         last = { chainId, fork, ...(blob && { blob }), ...depositContract }
-      return last
+      return number === daoBlock ? { ...last, isDaoFork: true } : last
     },
   }
 }

@@ -20,6 +20,8 @@ export interface Rules {
   readonly fork: Fork
   /** From Cancun on. */
   readonly blob?: BlobParameters
+  /** Of the one block at which the DAO fork moves balances (EIP-779). */
+  readonly isDaoFork?: boolean
   /** EIP-6110. */
   readonly depositContract?: Uint8Array
 }

@@ -7,6 +7,7 @@ import { assert } from '#kernel/assert.ts'
 import { compareBytes, fromHex } from '#kernel/bytes.ts'
 import { encodeRlp, type RlpItem } from './rlp.ts'
 import { rlpOf } from './rlp-fields.ts'
+import { hexPrefix, nibblesOf } from './trie/nibbles.ts'
 
 export interface TrieEntry {
   readonly key: Uint8Array
@@ -66,24 +67,4 @@ function branch(leaves: readonly Leaf[], from: number, to: number, depth: number
 function reference(item: RlpItem): RlpItem {
   const rlp = encodeRlp(item)
   return rlp.length < 32 ? item : keccak256(rlp)
-}
-
-/** Hex-prefix encoding (Yellow Paper appendix C). */
-function hexPrefix(nibbles: Uint8Array, isLeaf: boolean): Uint8Array {
-  const odd = nibbles.length % 2
-  const out = new Uint8Array(1 + (nibbles.length - odd) / 2)
-  out[0] = ((isLeaf ? 2 : 0) + odd) * 16 + (odd === 1 ? (nibbles[0] as number) : 0)
-  for (let i = odd; i < nibbles.length; i += 2) {
-    out[1 + (i - odd) / 2] = (nibbles[i] as number) * 16 + (nibbles[i + 1] as number)
-  }
-  return out
-}
-
-function nibblesOf(key: Uint8Array): Uint8Array {
-  const out = new Uint8Array(key.length * 2)
-  for (let i = 0; i < key.length; i++) {
-    out[2 * i] = (key[i] as number) >> 4
-    out[2 * i + 1] = (key[i] as number) & 15
-  }
-  return out
 }

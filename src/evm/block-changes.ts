@@ -3,7 +3,7 @@ import type { Address } from '#chain/block-ref.ts'
 import { makeDelta } from '#chain/delta-builder.ts'
 import type { AccountChange, Delta, SlotChange } from '#chain/delta.ts'
 import { isActive, type Rules } from '#chain/rules.ts'
-import type { StateView } from '#chain/state-view.ts'
+import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import type { BlockChange, BlockChanges } from '#core/evm-values.ts'
 import { bigintFrom } from '#kernel/bytes.ts'
 
@@ -14,7 +14,7 @@ export function deltaFrom(changes: BlockChanges, view: StateView, rules: Rules):
   const cleared: Address[] = []
   for (const change of changes.accounts) {
     const { address } = change
-    if (change.changed) accounts.push({ address, after: accountAfter(change) })
+    if (change.changed || removesEmpty(change, view)) accounts.push({ address, after: accountAfter(change) })
     // What is wiped without storage to clear had zeros there, so all slots that it lists differ.
     if (clears(change, view, rules)) cleared.push(address)
     for (const { key, value } of change.slots) slots.push({ address, key, value })
@@ -24,6 +24,11 @@ export function deltaFrom(changes: BlockChanges, view: StateView, rules: Rules):
 
 function accountAfter({ exists, nonce, balance, codeHash }: BlockChange): AccountChange['after'] {
   return exists ? { nonce, balance: bigintFrom(balance), codeHash } : undefined
+}
+
+/** An empty account that was there is gone once it is touched (EIP-161); to the EVM it was no more before than after. */
+function removesEmpty({ address, wiped, exists }: BlockChange, view: StateView): boolean {
+  return wiped && !exists && view.account(address, new Uint8Array(ACCOUNT_BYTES)) === Lookup.found
 }
 
 /** From Cancun on only what was created in the same transaction is deleted (EIP-6780), so nothing is cleared. */

@@ -17,7 +17,7 @@ export interface KeyValue {
 
 export const TABLES = [
   'accounts', 'storage', 'code', 'history', 'changes', 'headers', 'bodies', 'receipts', 'blockHashes', 'hashes', 'transactions',
-  'logs', 'postings', 'side', 'meta',
+  'logs', 'postings', 'side', 'meta', 'trie', 'trieHistory', 'trieChanges',
 ] as const // biome-ignore format: one table
 export type Table = (typeof TABLES)[number]
 

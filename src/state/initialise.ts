@@ -9,9 +9,10 @@ import type { Compress } from '#ports/compress.ts'
 import { type KeyValue, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
 import { putBlock } from './chain-rows.ts'
 import type { StoreIdentity } from './identity.ts'
-import { INITIALISING_KEY, putIdentity, putStatus } from './meta.ts'
+import { INITIALISING_KEY, putIdentity, putKeepsTrie, putStatus } from './meta.ts'
 import { putParts } from './parts.ts'
 import { encodeAccount, encodeSlot } from './rows.ts'
+import { buildTrie } from './trie/build.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */
 const ROWS_MAX = 30_000
@@ -20,10 +21,11 @@ export function initialiseStore(
   kv: KeyValue,
   identity: StoreIdentity,
   genesis: Genesis,
-  compress: Compress,
+  { compress, trie }: { readonly compress: Compress; readonly trie: boolean },
 ): void {
   empty(kv)
   inChunks(kv, stateRows(genesis), (tx, { table, key, value }) => tx.put(table, key, value))
+  if (trie) buildTrie(kv, genesis)
   kv.write((tx) => {
     for (const { hash, code } of genesis.codes) putParts(tx, 'code', hash, code)
     putBlock(tx, genesisBlock(genesis), compress)
@@ -38,6 +40,7 @@ export function initialiseStore(
       heads: { head, safe: head, finalized: head, verified: head },
     })
     putIdentity(tx, identity)
+    if (trie) putKeepsTrie(tx)
     tx.remove('meta', INITIALISING_KEY)
   })
 }

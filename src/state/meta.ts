@@ -19,6 +19,7 @@ export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')
 const STATUS_KEY = utf8('status')
 const MACHINE_PREFIX = utf8('machine')
+const TRIE_KEY = utf8('trie')
 
 /** Everything that changes from commit to commit and is small. */
 export interface Status {
@@ -104,6 +105,15 @@ export function readMachine(tx: Pick<ReadTx, 'get'>): Uint8Array | undefined {
 
 export function putMachine(tx: WriteTx, state: Uint8Array): void {
   replaceParts(tx, 'meta', MACHINE_PREFIX, state)
+}
+
+/** Whether the store keeps a state trie: decided when it is made. */
+export function readKeepsTrie(tx: Pick<ReadTx, 'get'>): boolean {
+  return tx.get('meta', TRIE_KEY) !== undefined
+}
+
+export function putKeepsTrie(tx: WriteTx): void {
+  tx.put('meta', TRIE_KEY, utf8('kept'))
 }
 
 function readRef(from: ByteReader): BlockRef {

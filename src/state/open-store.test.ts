@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { faultCode } from '#kernel/fault.ts'
-import type { KeyValue } from '#ports/key-value.ts'
+import { type KeyValue, TABLES } from '#ports/key-value.ts'
 import { utf8 } from '#kernel/bytes.ts'
 import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
@@ -181,7 +181,7 @@ test('a genesis of which only a part was written is written again as a whole', (
   const dying: KeyValue = {
     ...kv,
     write: (change) => {
-      if (++writes > 17) throw new Error('killed')
+      if (++writes > 2 + TABLES.length) throw new Error('killed')
       return kv.write(change)
     },
   }

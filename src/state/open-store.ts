@@ -24,24 +24,35 @@ import { flatState } from './flat-state.ts'
 
 import type { StoreIdentity } from './identity.ts'
 import { initialiseStore } from './initialise.ts'
-import { putStatus, readIdentity, readMachine, readStatus } from './meta.ts'
+import { putStatus, readIdentity, readKeepsTrie, readMachine, readStatus } from './meta.ts'
 import { getParts } from './parts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
 import { readRawBlock, readStoredBlock, readStoredReceipts } from './stored-block.ts'
+import { proofsAt } from './trie/proofs.ts'
+import { trieReader } from './trie/block-trie.ts'
 import { sidePrefix, storeWriter } from './writer.ts'
 
+export interface StoreOptions {
+  readonly compress: Compress
+  /** Keep a state trie: decided when the store is made, and then its own. */
+  readonly trie?: boolean
+}
+
 /** @throws Fault store/schema where `kv` holds a store of another version's layout */
-export function openStore(kv: KeyValue, { compress }: { readonly compress: Compress }): Store {
+export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions): Store {
   const identity = (): StoreIdentity | undefined => reading(kv, readIdentity)
   identity()
   return {
     identity,
     initialise(wanted, genesis) {
       const stored = identity()
-      if (stored === undefined) initialiseStore(kv, wanted, checked(wanted, genesis), compress)
-      else refuseForeign(stored, wanted)
+      if (stored === undefined)
+        return initialiseStore(kv, wanted, checked(wanted, genesis), { compress, trie })
+      refuseForeign(stored, wanted)
+      if (trie && !reading(kv, readKeepsTrie)) throw noTrie()
     },
+    keepsTrie: () => reading(kv, readKeepsTrie),
     snapshot: () => bindSnapshot(kv.read(), compress),
     commit: (change) =>
       kv.write((tx) => {
@@ -51,7 +62,10 @@ export function openStore(kv: KeyValue, { compress }: { readonly compress: Compr
         putStatus(tx, status)
         return status.sequence
       }),
-    bulk: () => bulkApply(kv, compress, reading(kv, readStatus).heads.head),
+    bulk() {
+      assert(!reading(kv, readKeepsTrie), 'a store with a state trie takes block after block')
+      return bulkApply(kv, compress, reading(kv, readStatus).heads.head)
+    },
   }
 }
 
@@ -80,6 +94,13 @@ function refuseForeign(stored: StoreIdentity, wanted: StoreIdentity): void {
   }
 }
 
+function noTrie(): Fault {
+  return new Fault(
+    'store/no-trie',
+    'the store was made without a state trie: go without --trie, or remove its directory to fill it again',
+  )
+}
+
 function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
   const status = readStatus(tx)
   const { head } = status.heads
@@ -95,6 +116,11 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       assert(number >= status.historyFrom && number <= head.number, 'state is read within the horizon')
       return flatState(tx, number, head.number)
     },
+    proofsAt(number) {
+      if (!readKeepsTrie(tx)) return undefined
+      return proofsAt(tx, number, head.number, this.stateAt(number))
+    },
+    trieRows: () => (readKeepsTrie(tx) ? trieReader(tx) : undefined),
     hashAt(number) {
       const hash = isHere(number) ? readBlockHash(tx, number) : undefined
       return hash && hashText(hash)

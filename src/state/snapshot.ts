@@ -5,8 +5,10 @@ import type { Header } from '#chain/header.ts'
 import type { Log, Receipt } from '#chain/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
+import type { TrieReader } from '#chain/trie/rows.ts'
 import type { Heads } from './identity.ts'
 import type { LogSearch } from './log-search.ts'
+import type { StateProofs } from './trie/proofs.ts'
 
 export interface Snapshot {
   /** Of the commit that this snapshot shows; grows by one from commit to commit, stored in the same transaction. */
@@ -23,6 +25,10 @@ export interface Snapshot {
   readonly catchingUpTo: number | undefined
   /** State after block `number`, which is within historyFrom..head. Valid until release. */
   stateAt(number: number): StateView
+  /** Merkle proofs of the same; undefined where the store keeps no state trie. */
+  proofsAt(number: number): StateProofs | undefined
+  /** The rows of the trie of the head's state. */
+  trieRows(): TrieReader | undefined
   /** Of the canonical chain; undefined above the head or below chainFrom. */
   hashAt(number: number): BlockHash | undefined
   header(number: number): Header | undefined

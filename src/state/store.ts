@@ -14,11 +14,13 @@ export interface Store {
   /** Writes the genesis state and identity in one transaction.
    *  @throws Fault store/foreign where the store belongs to another cluster, chain, generation, feed or schema */
   initialise(identity: StoreIdentity, genesis: Genesis): void
+  /** It proves the state root of each block that is applied, and has proofs. */
+  keepsTrie(): boolean
   /** The last committed snapshot. Release within a second. */
   snapshot(): Snapshot
   /** Everything that `change` does is one transaction; a throw undoes it. Returns the new commit sequence. */
   commit(change: (writer: StoreWriter) => void): number
-  /** Takes blocks above the head that will never be undone, in any number and with no history. */
+  /** Takes blocks above the head that will never be undone, in any number and with no history. Not where a trie is kept. */
   bulk(): BulkApply
 }
 
@@ -36,7 +38,8 @@ export interface BulkApply {
 export interface StoreWriter {
   /** The head within this transaction. */
   head(): BlockRef
-  /** Applies a frame whose parent is the head: state, history, chain, logs; head := the block. */
+  /** Applies a frame whose parent is the head: state, history, trie, chain, logs; head := the block.
+   *  @throws Fault store/state-root where the store keeps a trie and the header has another root */
   apply(frame: Frame): void
   /** Undoes the head block from history and returns it as the frame it was; head := its parent.
    *  @throws Fault replica/too-deep below the horizon */

@@ -4,9 +4,9 @@
  * chain's rows. So a store after undo is, row by row, the store before apply (code apart, which is kept by hash for ever).
  */
 import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
-import { refOf } from '#chain/frame.ts'
+import { type Frame, refOf } from '#chain/frame.ts'
 import { assert } from '#kernel/assert.ts'
-import { concatBytes } from '#kernel/bytes.ts'
+import { concatBytes, equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { WriteTx } from '#ports/key-value.ts'
@@ -14,11 +14,13 @@ import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
 import { applyDelta, undoDelta } from './delta-rows.ts'
 import { pruneUpTo, removeChanges } from './history.ts'
 import type { Heads } from './identity.ts'
+import { flatState } from './flat-state.ts'
 import { indexBlock, unindexBlock } from './log-postings.ts'
-import { putMachine, type Status } from './meta.ts'
+import { putMachine, readKeepsTrie, type Status } from './meta.ts'
 import { getParts, removeParts, replaceParts } from './parts.ts'
 import type { StoreWriter } from './store.ts'
 import { readFrame } from './stored-block.ts'
+import { applyToTrie, pruneTrieUpTo, undoInTrie } from './trie/block-trie.ts'
 
 export const SIDE_KEY_BYTES_MAX = 64
 
@@ -34,6 +36,7 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
       assert(header.parentHash === head.hash, 'a block extends the head it is applied to')
       assert(header.number === head.number + 1, 'a block has the number after its parent')
       applyDelta(tx, frame.delta, header.number)
+      if (readKeepsTrie(tx)) proveRoot(tx, frame)
       putBlock(tx, frame, compress)
       moveHead(refOf(header))
     },
@@ -46,6 +49,7 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
       }
       const frame = readFrame(tx, head.number, compress, () => undoDelta(tx, head.number))
       removeChanges(tx, head.number)
+      undoInTrie(tx, head.number)
       removeBlock(tx, frame.block.header, frame.receipts)
       const parent = readHeader(tx, head.number - 1)
       assert(parent?.hash === frame.block.header.parentHash, 'the parent of the head is stored')
@@ -75,8 +79,11 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     pruneHistory(number, rowsMax) {
       assert(number <= status.heads.head.number, 'the state at the head is always kept')
       if (number <= status.historyFrom) return true
-      const { done, prunedTo } = pruneUpTo(tx, number, rowsMax)
-      status.historyFrom = done ? number : Math.max(status.historyFrom, prunedTo ?? 0)
+      const state = pruneUpTo(tx, number, rowsMax)
+      const trie = pruneTrieUpTo(tx, number, rowsMax)
+      const done = state.done && trie.done
+      const prunedTo = Math.max(state.prunedTo ?? 0, trie.prunedTo ?? 0)
+      status.historyFrom = done ? number : Math.max(status.historyFrom, prunedTo)
       return done
     },
   }
@@ -86,6 +93,18 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
 export function sidePrefix(key: Uint8Array): Uint8Array {
   assert(key.length > 0 && key.length <= SIDE_KEY_BYTES_MAX, 'a side key has 1 to 64 bytes')
   return concatBytes(Uint8Array.of(key.length), key)
+}
+
+/** @throws Fault store/state-root */
+function proveRoot(tx: WriteTx, { block: { header }, delta }: Frame): void {
+  const root = applyToTrie(tx, header.number, delta, flatState(tx, header.number, header.number))
+  if (equalBytes(root, header.stateRoot)) return
+  const [expected, computed] = [toHex(header.stateRoot), toHex(root)]
+  throw new Fault(
+    'store/state-root',
+    `the state after block ${describeBlock(refOf(header))} has root ${computed}, its header says ${expected}: its delta is not what the block did`,
+    { number: header.number, hash: header.hash, expected, computed },
+  )
 }
 
 function tooDeep(head: BlockRef, historyFrom: number): Fault {

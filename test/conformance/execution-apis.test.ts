@@ -8,14 +8,6 @@ import { createMethods } from '#roles/replica/methods.ts'
 import { needs } from '#test/support/needs.ts'
 import { SUITE as dir, suiteAnswerer } from './suite-answerer.ts'
 
-/** Receipts before Byzantium hold a state root each, which this release does not compute. */
-const LATER = new Set([
-  'eth_getBlockReceipts/get-block-receipts-by-hash.io',
-  'eth_getBlockReceipts/get-block-receipts-n.io',
-  'eth_getTransactionReceipt/get-legacy-contract.io',
-  'eth_getTransactionReceipt/get-legacy-receipt.io',
-])
-
 /** Rule 1 of the suite: equal but for the text of error messages. */
 function withoutMessage(value: unknown): unknown {
   const { error, ...rest } = value as { error?: Record<string, unknown> }
@@ -33,34 +25,30 @@ test('recorded exchanges of execution-apis are answered as recorded', { ...needs
   })
   assert.ok(files.length > 50, `${files.length} files`)
   for (const file of files.sort()) {
-    await t.test(
-      file,
-      LATER.has(file) ? { skip: 'receipts before Byzantium come with the state trie' } : {},
-      async () => {
-        const lines = readFileSync(join(dir, file), 'utf8').split('\n')
-        const speconly = lines.some((line) => line.startsWith('// speconly:'))
-        let request = ''
-        for (const line of lines) {
-          if (line.startsWith('>> ')) request = line.slice(3)
-          if (!line.startsWith('<< ')) continue
-          const got = await answer(utf8(request), { signal: new AbortController().signal })
-          assert.ok('items' in got)
-          const [item] = got.items
-          // Without a master to ask, a transaction that is in no block is what its answer says otherwise.
-          const json =
-            item?.kind === 'answered'
-              ? item.json
-              : item?.kind === 'encoded'
-                ? fromUtf8(item.bytes)
-                : item?.kind === 'forward'
-                  ? item.otherwise
-                  : assert.fail(JSON.stringify(item))
-          const answered = JSON.parse(json)
-          const expected = JSON.parse(line.slice(3))
-          if (speconly && !('error' in answered)) continue
-          assert.deepEqual(withoutMessage(answered), withoutMessage(expected))
-        }
-      },
-    )
+    await t.test(file, async () => {
+      const lines = readFileSync(join(dir, file), 'utf8').split('\n')
+      const speconly = lines.some((line) => line.startsWith('// speconly:'))
+      let request = ''
+      for (const line of lines) {
+        if (line.startsWith('>> ')) request = line.slice(3)
+        if (!line.startsWith('<< ')) continue
+        const got = await answer(utf8(request), { signal: new AbortController().signal })
+        assert.ok('items' in got)
+        const [item] = got.items
+        // Without a master to ask, a transaction that is in no block is what its answer says otherwise.
+        const json =
+          item?.kind === 'answered'
+            ? item.json
+            : item?.kind === 'encoded'
+              ? fromUtf8(item.bytes)
+              : item?.kind === 'forward'
+                ? item.otherwise
+                : assert.fail(JSON.stringify(item))
+        const answered = JSON.parse(json)
+        const expected = JSON.parse(line.slice(3))
+        if (speconly && !('error' in answered)) continue
+        assert.deepEqual(withoutMessage(answered), withoutMessage(expected))
+      }
+    })
   }
 })

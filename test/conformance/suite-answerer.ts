@@ -7,7 +7,7 @@ import { type Frame, refOf } from '#chain/frame.ts'
 import { parseGenesis } from '#chain/genesis-file.ts'
 import { decodeRlpAt } from '#chain/rlp.ts'
 import { recoverSender } from '#chain/sender.ts'
-import { executeAnyBlock } from '#evm/execute-block.ts'
+import { executeBlock } from '#evm/execute-block.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { silent } from '#ports/logger.ts'
@@ -23,7 +23,7 @@ export const SUITE = join(SHARED, 'conformance', 'execution-apis')
 
 export function suiteAnswerer(): Answerer {
   const genesis = parseGenesis(readFileSync(join(SUITE, 'genesis.json'), 'utf8'))
-  const store = openStore(memoryKeyValue(), { compress: createZstd() })
+  const store = openStore(memoryKeyValue(), { compress: createZstd(), trie: true })
   const feed = 'suite'
   store.initialise(
     {
@@ -46,10 +46,11 @@ export function suiteAnswerer(): Answerer {
       senders: read.transactions.map((transaction) => recoverSender(transaction) ?? assert.fail('a sender')),
     }
     const snapshot = store.snapshot()
-    const executed = executeAnyBlock(
+    const executed = executeBlock(
       block,
       genesis.config.rulesAt(block.header.number, block.header.timestamp),
       snapshot.stateAt(head.number),
+      snapshot.trieRows(),
     )
     snapshot.release()
     if (executed.kind === 'refused') assert.fail(executed.reason)

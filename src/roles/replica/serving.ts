@@ -116,6 +116,7 @@ export async function startServing(
   const answerer = createAnswerer(options, {
     store: {
       identity: () => lateStore().identity(),
+      keepsTrie: () => lateStore().keepsTrie(),
       snapshot: () => lateStore().snapshot(),
       initialise: refuseWrites,
       commit: refuseWrites,

@@ -36,6 +36,7 @@ export interface NextBlock {
   /** Tells siblings apart. */
   readonly extra?: string
   readonly level?: Level
+  readonly stateRoot?: Uint8Array
 }
 
 export interface ChainBuilder {
@@ -48,6 +49,7 @@ export interface ChainBuilder {
 export interface FirstBlock extends Partial<Pick<Genesis, 'accounts' | 'slots' | 'codes'>> {
   /** Not 0 where a test wants to cross one of the store's borders between block numbers. */
   readonly number?: number
+  readonly stateRoot?: Uint8Array
 }
 
 export function createChainBuilder(state: FirstBlock = {}): ChainBuilder {
@@ -56,7 +58,7 @@ export function createChainBuilder(state: FirstBlock = {}): ChainBuilder {
       chainId: CHAIN_ID,
       rulesAt: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }),
     },
-    header: makeHeader(NO_PARENT, state.number ?? 0, 'genesis'),
+    header: makeHeader(NO_PARENT, state.number ?? 0, 'genesis', [], state.stateRoot),
     accounts: state.accounts ?? [],
     slots: state.slots ?? [],
     codes: state.codes ?? [],
@@ -95,7 +97,7 @@ function makeFrame(parent: Header, block: NextBlock): Frame {
   })
   return {
     block: {
-      header: makeHeader(parent.hash, number, block.extra ?? '', logs.flat()),
+      header: makeHeader(parent.hash, number, block.extra ?? '', logs.flat(), block.stateRoot),
       transactions,
       senders: transactions.map((_, index) => makeAddress(0xa000 + index)),
       ommers: block.ommers ?? [],
@@ -117,12 +119,18 @@ function makeFrame(parent: Header, block: NextBlock): Frame {
   }
 }
 
-function makeHeader(parentHash: BlockHash, number: number, extra: string, logs: readonly Log[] = []): Header {
+function makeHeader(
+  parentHash: BlockHash,
+  number: number,
+  extra: string,
+  logs: readonly Log[] = [],
+  stateRoot: Uint8Array = new Uint8Array(32),
+): Header {
   return headerFromFields({
     parentHash,
     ommersHash: new Uint8Array(32),
     beneficiary: new Uint8Array(20),
-    stateRoot: new Uint8Array(32),
+    stateRoot,
     transactionsRoot: new Uint8Array(32),
     receiptsRoot: new Uint8Array(32),
     logsBloom: logsBloom(logs),

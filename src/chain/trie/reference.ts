@@ -1,0 +1,148 @@
+/**
+ * What a branch knows of each child. A leaf's reference names the leaf's own key (an address or a slot, not its hash), so that leaves need
+ * no rows: what they hold is in the flat state. A branch below an extension is one reference too: its row stands where the branch is, and
+ * the extension's nibbles are here. As bytes: `kind and length of the embedding 1 ‖ length of the rest 1 ‖ embedding ‖ rest`.
+ */
+import { keccak256 } from '#core/keccak.ts'
+import { encodeRlp } from '#chain/rlp.ts'
+import { assert } from '#kernel/assert.ts'
+import { concatBytes } from '#kernel/bytes.ts'
+import { hexPrefix, nibblesOf } from './nibbles.ts'
+
+/** A reference as bytes; none where undefined. */
+export type Reference = Uint8Array
+
+const LEAF = 0x80
+const LENGTH = 0x7f
+const HEAD_BYTES = 2
+const HASH_BYTES = 32
+/** RLP's prefix of 32 bytes, and of none. */
+const HASH_PREFIX = 0xa0
+const EMPTY = 0x80
+
+export function isLeaf(reference: Reference): boolean {
+  return ((reference[0] as number) & LEAF) !== 0
+}
+
+/** What stands in the parent's RLP: the node's hash, or the node itself where its RLP is shorter than 32 bytes. A view. */
+export function embeddingOf(reference: Reference): Uint8Array {
+  return reference.subarray(HEAD_BYTES, HEAD_BYTES + ((reference[0] as number) & LENGTH))
+}
+
+/** A leaf's own key before hashing. A view. */
+export function leafKeyOf(reference: Reference): Uint8Array {
+  return restOf(reference)
+}
+
+/** The nibbles, one a byte, between this place and the branch. A view. */
+export function extensionOf(reference: Reference): Uint8Array {
+  return restOf(reference)
+}
+
+/** @param plain the key before hashing @param rlp the leaf's RLP */
+export function leafReference(plain: Uint8Array, rlp: Uint8Array): Reference {
+  return reference(LEAF, embed(rlp), plain)
+}
+
+/** @param branch embedding of the branch alone */
+export function branchReference(branch: Uint8Array, extension: Uint8Array): Reference {
+  const embedding = extension.length === 0 ? branch : embed(extensionRlp(extension, branch))
+  return reference(0, embedding, extension)
+}
+
+function reference(kind: number, embedding: Uint8Array, rest: Uint8Array): Reference {
+  const out = new Uint8Array(HEAD_BYTES + embedding.length + rest.length)
+  out[0] = kind | embedding.length
+  out[1] = rest.length
+  out.set(embedding, HEAD_BYTES)
+  out.set(rest, HEAD_BYTES + embedding.length)
+  return out
+}
+
+function restOf(reference: Reference): Uint8Array {
+  return reference.subarray(HEAD_BYTES + ((reference[0] as number) & LENGTH))
+}
+
+export function embed(rlp: Uint8Array): Uint8Array {
+  return rlp.length < HASH_BYTES ? rlp : keccak256(rlp)
+}
+
+/** @param key the hashed key @param depth nibbles of it above the leaf */
+export function leafRlp(key: Uint8Array, depth: number, value: Uint8Array): Uint8Array {
+  return encodeRlp([hexPrefix(nibblesOf(key, depth), true), value])
+}
+
+export function extensionRlp(nibbles: Uint8Array, branch: Uint8Array): Uint8Array {
+  if (branch.length === HASH_BYTES) return encodeRlp([hexPrefix(nibbles, false), branch])
+  const path = encodeRlp(hexPrefix(nibbles, false))
+  return concatBytes(Uint8Array.of(0xc0 + path.length + branch.length), path, branch)
+}
+
+/** Sixteen children, and no value: all keys have one length. */
+export type Branch = (Reference | undefined)[]
+
+export function emptyBranch(): Branch {
+  return new Array<Reference | undefined>(16).fill(undefined)
+}
+
+export function branchRlp(branch: Branch): Uint8Array {
+  let length = 1
+  for (const child of branch) {
+    const bytes = child === undefined ? 0 : (child[0] as number) & LENGTH
+    length += bytes === HASH_BYTES ? bytes + 1 : Math.max(bytes, 1)
+  }
+  const head = length < 56 ? 1 : length < 0x100 ? 2 : 3
+  const out = new Uint8Array(head + length)
+  if (head === 1) out[0] = 0xc0 + length
+  else {
+    out[0] = 0xf7 + head - 1
+    if (head === 3) out[1] = length >> 8
+    out[head - 1] = length
+  }
+  let at = head
+  for (const child of branch) {
+    if (child === undefined) {
+      out[at++] = EMPTY
+      continue
+    }
+    const embedding = embeddingOf(child)
+    if (embedding.length === HASH_BYTES) out[at++] = HASH_PREFIX
+    out.set(embedding, at)
+    at += embedding.length
+  }
+  out[at] = EMPTY
+  return out
+}
+
+/** `children that are there 2 ‖ their references`. */
+export function encodeBranch(branch: Branch): Uint8Array {
+  let length = 2
+  for (const child of branch) length += child?.length ?? 0
+  const out = new Uint8Array(length)
+  let at = 2
+  let there = 0
+  branch.forEach((child, nibble) => {
+    if (child === undefined) return
+    there |= 1 << nibble
+    out.set(child, at)
+    at += child.length
+  })
+  out[0] = there >> 8
+  out[1] = there
+  return out
+}
+
+/** The references are views of `row`. */
+export function decodeBranch(row: Uint8Array): Branch {
+  const branch = emptyBranch()
+  const there = ((row[0] as number) << 8) | (row[1] as number)
+  let at = 2
+  for (let nibble = 0; nibble < 16; nibble++) {
+    if ((there & (1 << nibble)) === 0) continue
+    const end = at + HEAD_BYTES + ((row[at] as number) & LENGTH) + (row[at + 1] as number)
+    branch[nibble] = row.subarray(at, end)
+    at = end
+  }
+  assert(at === row.length, 'a branch row is as long as its references')
+  return branch
+}

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import fc from 'fast-check'
+import '#test/support/core.ts'
+import type { AccountChange, SlotChange } from '#chain/delta.ts'
+import type { Frame } from '#chain/frame.ts'
+import { encodeRlp } from '#chain/rlp.ts'
+import { rlpOf } from '#chain/rlp-fields.ts'
+import { stateRoot } from '#chain/roots.ts'
+import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
+import { readLeaf } from '#chain/trie/testing/read-proof.ts'
+import { EMPTY_TRIE_ROOT, trieRoot } from '#chain/trie-root.ts'
+import { keccak256 } from '#core/keccak.ts'
+import { bigintTo, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
+import { faultCode } from '#kernel/fault.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import { openStore } from '#state/open-store.ts'
+import { dumpTables } from '#state/testing/dump.ts'
+import { createChainBuilder, makeAddress } from '#state/testing/frame-builder.ts'
+import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
+import { stored } from '#state/testing/stored.ts'
+
+const ADDRESSES = Array.from({ length: 24 }, (_, i) => makeAddress(i + 1))
+const SLOTS = Array.from({ length: 24 }, (_, i) => bigintTo(BigInt(i), 32))
+/** Before an epoch's end, so that a run crosses it. */
+const FIRST = 120
+
+/** A whole state: balances by account, and of those the slots. */
+type World = ReadonlyMap<number, { readonly balance: bigint; readonly slots: ReadonlyMap<number, bigint> }>
+
+interface Edit {
+  readonly who: number
+  /** 0 removes the account with all that it stores. */
+  readonly balance: number
+  readonly slots: readonly (readonly [slot: number, value: number])[]
+}
+type Step = { readonly kind: 'block'; readonly edits: readonly Edit[] } | { readonly kind: 'undo' | 'prune' }
+
+const edit: fc.Arbitrary<Edit> = fc.record({
+  who: fc.nat(ADDRESSES.length - 1),
+  balance: fc.nat(3),
+  slots: fc.array(fc.tuple(fc.nat(SLOTS.length - 1), fc.nat(2)), { maxLength: 12 }),
+})
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('block' as const), edits: fc.array(edit, { maxLength: 6 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('undo' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('prune' as const) }) },
+)
+
+function after(world: World, edits: readonly Edit[]): World {
+  const next = new Map(world)
+  for (const { who, balance, slots } of edits) {
+    next.delete(who)
+    if (balance === 0) continue
+    const words = new Map(world.get(who)?.slots)
+    for (const [slot, value] of slots) {
+      if (value === 0) words.delete(slot)
+      else words.set(slot, BigInt(value))
+    }
+    next.set(who, { balance: BigInt(balance), slots: words })
+  }
+  return next
+}
+
+function contents(world: World): { accounts: AccountChange[]; slots: SlotChange[] } {
+  const accounts: AccountChange[] = []
+  const slots: SlotChange[] = []
+  for (const [who, { balance, slots: words }] of world) {
+    const address = ADDRESSES[who] as Uint8Array
+    accounts.push({ address, after: { nonce: 1n, balance, codeHash: fromHex(EMPTY_CODE_HASH) } })
+    for (const [slot, value] of words)
+      slots.push({ address, key: SLOTS[slot] as Uint8Array, value: bigintTo(value, 32) })
+  }
+  return { accounts, slots }
+}
+
+const rootOf = (world: World): Uint8Array => {
+  const { accounts, slots } = contents(world)
+  return stateRoot(accounts, slots)
+}
+
+/** The canonical delta, `cleared` in it. */
+function difference(before: World, next: World) {
+  const accounts: AccountChange[] = []
+  const slots: SlotChange[] = []
+  const cleared: Uint8Array[] = []
+  ADDRESSES.forEach((address, who) => {
+    const [was, is] = [before.get(who), next.get(who)]
+    if (was?.balance !== is?.balance)
+      accounts.push({
+        address,
+        after: is && { nonce: 1n, balance: is.balance, codeHash: fromHex(EMPTY_CODE_HASH) },
+      })
+    if (is === undefined) {
+      if (was !== undefined && was.slots.size > 0) cleared.push(address)
+      return
+    }
+    SLOTS.forEach((key, slot) => {
+      const [old, value] = [was?.slots.get(slot) ?? 0n, is.slots.get(slot) ?? 0n]
+      if (old !== value) slots.push({ address, key, value: bigintTo(value, 32) })
+    })
+  })
+  return { accounts, slots, cleared }
+}
+
+const genesisWorld: World = after(
+  new Map(),
+  ADDRESSES.slice(0, 9).map((_, who) => ({
+    who,
+    balance: 5,
+    slots: SLOTS.slice(0, who).map((_slot, i) => [i, 7] as const),
+  })),
+)
+
+function begin(kv: KeyValue) {
+  const builder = createChainBuilder({
+    ...contents(genesisWorld),
+    number: FIRST,
+    stateRoot: rootOf(genesisWorld),
+  })
+  const store = openStore(kv, { compress: stored, trie: true })
+  store.initialise(builder.identity, builder.genesis)
+  return { builder, store }
+}
+
+test('each block’s root is the root of the whole state, at the head and at every block within the horizon, through undo and pruning', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 24 }), (steps) => {
+      const kv = memoryKeyValue()
+      const { builder, store } = begin(kv)
+      const chain: { world: World; made: Frame | undefined; rows: string }[] = [
+        { world: genesisWorld, made: undefined, rows: trieRows(kv) },
+      ]
+      let historyFrom = FIRST
+      let extra = 0
+      for (const each of steps) {
+        const top = chain.at(-1) as (typeof chain)[number]
+        if (each.kind === 'block') {
+          const world = after(top.world, each.edits)
+          const made = builder.next({
+            ...difference(top.world, world),
+            parent: top.made ?? builder.genesis,
+            stateRoot: rootOf(world),
+            extra: String(extra++),
+          })
+          store.commit((writer) => writer.apply(made))
+          chain.push({ world, made, rows: trieRows(kv) })
+        } else if (each.kind === 'undo' && FIRST + chain.length - 1 > historyFrom) {
+          store.commit((writer) => void writer.undo())
+          chain.pop()
+          assert.equal(
+            latest(trieRows(kv)),
+            latest(chain.at(-1)?.rows ?? ''),
+            'undoing leaves the rows of before',
+          )
+        } else if (each.kind === 'prune') {
+          historyFrom = Math.max(historyFrom, FIRST + chain.length - 4)
+          for (let done = false; !done; )
+            store.commit((writer) => void (done = writer.pruneHistory(historyFrom, 10)))
+        }
+      }
+      const snapshot = store.snapshot()
+      assert.equal(snapshot.historyFrom, historyFrom)
+      chain.forEach(({ world }, i) => {
+        if (FIRST + i < historyFrom) return
+        const proofs = snapshot.proofsAt(FIRST + i)
+        assert.ok(proofs)
+        assert.equal(toHex(proofs.stateRoot()), toHex(rootOf(world)), `block ${FIRST + i}`)
+        for (const [who, address] of ADDRESSES.entries()) proves(world, who, address, proofs)
+      })
+    }),
+    { numRuns: 30 },
+  )
+})
+
+function proves(
+  world: World,
+  who: number,
+  address: Uint8Array,
+  proofs: NonNullable<ReturnType<ReturnType<ReturnType<typeof openStore>['snapshot']>['proofsAt']>>,
+): void {
+  const account = world.get(who)
+  const storage = stateRootOfStorage(account?.slots)
+  assert.equal(toHex(proofs.storageRoot(address)), toHex(storage))
+  const leaf = account && encodeRlp([rlpOf(1n), rlpOf(account.balance), storage, fromHex(EMPTY_CODE_HASH)])
+  const root = proofs.stateRoot()
+  if (toHex(root) !== EMPTY_TRIE_ROOT)
+    assert.deepEqual(readLeaf(root, keccak256(address), proofs.account(address)), leaf)
+  if (toHex(storage) === EMPTY_TRIE_ROOT) return
+  for (const [slot, key] of SLOTS.entries()) {
+    const value = account?.slots.get(slot)
+    const expected = value === undefined ? undefined : encodeRlp(trimZeros(bigintTo(value, 32)))
+    assert.deepEqual(readLeaf(storage, keccak256(key), proofs.slot(address, key)), expected)
+  }
+}
+
+/** The storage root by way of an account that has nothing else. */
+function stateRootOfStorage(slots: ReadonlyMap<number, bigint> = new Map()): Uint8Array {
+  return trieRoot(
+    [...slots].map(([slot, value]) => ({
+      key: keccak256(SLOTS[slot] as Uint8Array),
+      value: encodeRlp(trimZeros(bigintTo(value, 32))),
+    })),
+  )
+}
+
+function trieRows(kv: KeyValue): string {
+  const { trie, trieHistory, trieChanges } = dumpTables(kv)
+  return JSON.stringify({ trie, trieHistory, trieChanges })
+}
+
+/** History may have been pruned meanwhile. */
+const latest = (rows: string): string => JSON.stringify(JSON.parse(rows).trie)
+
+test('a block whose delta is not what its header says is refused whole, and names both roots', () => {
+  const kv = memoryKeyValue()
+  const { builder, store } = begin(kv)
+  const world = after(genesisWorld, [{ who: 20, balance: 3, slots: [[1, 1]] }])
+  const wrong = after(world, [{ who: 20, balance: 3, slots: [[1, 2]] }])
+  const before = JSON.stringify(dumpTables(kv))
+  const frame = builder.next({ ...difference(genesisWorld, wrong), stateRoot: rootOf(world) })
+  assert.throws(
+    () => store.commit((writer) => writer.apply(frame)),
+    (thrown) =>
+      faultCode(thrown) === 'store/state-root' &&
+      String(thrown).includes(toHex(rootOf(world))) &&
+      String(thrown).includes(toHex(rootOf(wrong))),
+  )
+  assert.equal(JSON.stringify(dumpTables(kv)), before)
+})
+
+test('a store made without a trie is not given one by opening it', () => {
+  const kv = memoryKeyValue()
+  const builder = createChainBuilder()
+  const plain = openStore(kv, { compress: stored })
+  plain.initialise(builder.identity, builder.genesis)
+  assert.ok(!plain.keepsTrie())
+  const snapshot = plain.snapshot()
+  assert.equal(snapshot.proofsAt(0), undefined)
+  snapshot.release()
+  const wanted = openStore(kv, { compress: stored, trie: true })
+  assert.throws(
+    () => wanted.initialise(builder.identity, builder.genesis),
+    (thrown) => faultCode(thrown) === 'store/no-trie',
+  )
+})

@@ -1,0 +1,107 @@
+/**
+ * Proofs of the state after any block within the horizon. A reference at block B is what the first block above B found when it changed it,
+ * or, where none did, what the rows say.
+ */
+import type { Address, Hash32 } from '#chain/block-ref.ts'
+import type { StateView } from '#chain/state-view.ts'
+import { prove, type TrieAt } from '#chain/trie/proof.ts'
+import { type Branch, decodeBranch, emptyBranch, type Reference } from '#chain/trie/reference.ts'
+import { ACCOUNTS, childKey, type Owner, pathKey, rootKey, storageOwner } from '#chain/trie/rows.ts'
+import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
+import { rootHash } from '#chain/trie/update.ts'
+import { keccak256 } from '#core/keccak.ts'
+import { assert } from '#kernel/assert.ts'
+import type { ReadTx } from '#ports/key-value.ts'
+import { putU32 } from '#state/codec/bytes.ts'
+import { epochOf, historyKey } from '#state/rows.ts'
+
+export interface StateProofs {
+  stateRoot(): Uint8Array
+  /** RLP of the nodes from the root on: of the account, or as far as they show that there is none. */
+  account(address: Address): Uint8Array[]
+  /** Of the account's storage; of an empty trie where there is none. 32 bytes. */
+  storageRoot(address: Address): Uint8Array
+  slot(address: Address, slot: Hash32): Uint8Array[]
+}
+
+type Reads = Pick<ReadTx, 'get' | 'seek'>
+
+/** @param view the state after block `number` @param head the last block of the tables */
+export function proofsAt(tx: Reads, number: number, head: number, view: StateView): StateProofs {
+  const storageRoot = (address: Address): Uint8Array =>
+    rootHash(rootAt(tx, storageOwner(address), number, head))
+  const accounts: TrieAt = {
+    root: () => rootAt(tx, ACCOUNTS, number, head),
+    branch: (path, depth) => branchAt(tx, ACCOUNTS, path, depth, { number, head }),
+    valueOf(address) {
+      const value = accountLeaf(view, address, storageRoot)
+      assert(value !== undefined, 'a leaf of the accounts has its account')
+      return value
+    },
+  }
+  return {
+    stateRoot: () => rootHash(accounts.root()),
+    account: (address) => prove(accounts, keccak256(address)),
+    storageRoot,
+    slot(address, slot) {
+      const owner = storageOwner(address)
+      const storage: TrieAt = {
+        root: () => rootAt(tx, owner, number, head),
+        branch: (path, depth) => branchAt(tx, owner, path, depth, { number, head }),
+        valueOf(key) {
+          const word = new Uint8Array(32)
+          view.slot(address, key, word)
+          const value = slotLeaf(word)
+          assert(value !== undefined, 'a leaf of a storage has its slot')
+          return value
+        },
+      }
+      return prove(storage, keccak256(slot))
+    },
+  }
+}
+
+function rootAt(tx: Reads, owner: Owner, number: number, head: number): Reference | undefined {
+  const before = historyAt(tx, pathKey(owner, new Uint8Array(0), 0), number, head)
+  return before === undefined ? tx.get('trie', rootKey(owner))?.slice() : present(before)
+}
+
+function branchAt(
+  tx: Reads,
+  owner: Owner,
+  path: Uint8Array,
+  depth: number,
+  { number, head }: { readonly number: number; readonly head: number },
+): Branch {
+  const row = tx.get('trie', pathKey(owner, path, depth))
+  const branch = row === undefined ? emptyBranch() : decodeBranch(row.slice())
+  if (number === head) return branch
+  return branch.map((latest, nibble) => {
+    const before = historyAt(tx, childKey(owner, path, depth, nibble), number, head)
+    return before === undefined ? latest : present(before)
+  })
+}
+
+/** What the first block above `number` found there; undefined where none changed it. A copy. */
+function historyAt(tx: Reads, position: Uint8Array, number: number, head: number): Uint8Array | undefined {
+  if (number === head) return undefined
+  const probe = historyKey(position, number + 1)
+  for (let epoch = epochOf(number + 1); epoch <= epochOf(head); epoch++) {
+    putU32(probe, 0, epoch)
+    const row = tx.seek('trieHistory', probe)
+    if (row === undefined) return undefined
+    if (isOfPosition(row.key, probe)) return row.value.slice()
+  }
+  return undefined
+}
+
+function present(before: Uint8Array): Reference | undefined {
+  return before.length === 0 ? undefined : before
+}
+
+/** The same epoch and position, whatever the block. */
+function isOfPosition(found: Uint8Array, probe: Uint8Array): boolean {
+  if (found.length !== probe.length) return false
+  for (let i = 0; i < probe.length - 4; i++) if (found[i] !== probe[i]) return false
+  return true
+}
