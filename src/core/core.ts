@@ -35,12 +35,16 @@ export interface CoreImports {
   tick(): number
 }
 
+/** Places of the memory whose views are kept; a power of two. */
+const VIEWS = 64
+
 /** An instance with its memory as bytes, renewed whenever the memory has grown. */
 export class CoreInstance {
   readonly exports: CoreExports
   /** What the core said when it panicked. */
   panicText = ''
   #bytes = new Uint8Array(0)
+  readonly #views: Uint8Array[] = []
 
   constructor(module: WebAssembly.Module, imports: CoreImports) {
     const host = {
@@ -54,9 +58,19 @@ export class CoreInstance {
 
   /** Valid until the instance allocates. */
   memory(): Uint8Array {
-    const { buffer } = this.exports.memory
-    if (this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer)
+    // A memory that has grown leaves its old bytes empty: to see that costs less than to ask for its buffer.
+    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(this.exports.memory.buffer)
     return this.#bytes
+  }
+
+  /** A view of the memory, valid until the instance allocates. Runs use the same few places again and again, so views are kept. */
+  view(at: number, length: number): Uint8Array {
+    const slot = ((at >>> 2) ^ (at >>> 9)) & (VIEWS - 1)
+    const known = this.#views[slot]
+    if (known !== undefined && known.length === length && known.byteOffset === at) return known
+    const fresh = this.memory().subarray(at, at + length)
+    this.#views[slot] = fresh
+    return fresh
   }
 
   /** Copies bytes into the input buffer. */
@@ -68,8 +82,12 @@ export class CoreInstance {
 
   /** A copy of the output buffer. */
   output(): Uint8Array {
-    const at = this.exports.out_ptr()
-    return this.memory().slice(at, at + this.exports.out_len())
+    return this.outputView().slice()
+  }
+
+  /** The output buffer itself, until the next run. */
+  outputView(): Uint8Array {
+    return this.view(this.exports.out_ptr(), this.exports.out_len())
   }
 }
 

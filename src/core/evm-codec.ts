@@ -29,8 +29,6 @@ const STATUS = [
   'fatal',
 ] as const
 const ENVIRONMENT_BYTES = 192
-/** Of a transaction without data and lists. */
-const TRANSACTION_BYTES = 224
 
 export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
   const w = new FlatWriter(ENVIRONMENT_BYTES)
@@ -45,7 +43,8 @@ export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
   w.bytes(e.beneficiary, 20)
   w.u256(e.difficulty)
   w.u8(e.prevRandao === undefined ? 0 : 1)
-  w.bytes(e.prevRandao ?? new Uint8Array(32), 32)
+  if (e.prevRandao === undefined) w.zeros(32)
+  else w.bytes(e.prevRandao, 32)
   w.u8(e.blob === undefined ? 0 : 1)
   w.u64(e.blob?.excessGas ?? 0n)
   w.u128(e.blob?.gasPrice ?? 1n)
@@ -57,9 +56,9 @@ export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
   return w.written()
 }
 
-export function encodeTransaction(t: EvmTransaction): Uint8Array {
-  const w = new FlatWriter(TRANSACTION_BYTES + t.data.length)
-  const { to, chainId, priorityFee, accessList = [], blobHashes = [], authorizationList = [] } = t
+export function encodeTransaction(w: FlatWriter, t: EvmTransaction): Uint8Array {
+  w.restart()
+  const { to, chainId, priorityFee, accessList = NONE, blobHashes = NONE, authorizationList = NONE } = t
   w.u8(t.type)
   w.u8(
     (to === undefined ? 0 : FLAG.hasTo) |
@@ -67,7 +66,8 @@ export function encodeTransaction(t: EvmTransaction): Uint8Array {
       (priorityFee === undefined ? 0 : FLAG.hasPriorityFee),
   )
   w.bytes(t.from, 20)
-  w.bytes(to ?? new Uint8Array(20), 20)
+  if (to === undefined) w.zeros(20)
+  else w.bytes(to, 20)
   w.u64(t.gas)
   w.u128(t.gasPrice)
   w.u128(priorityFee ?? 0n)
@@ -97,16 +97,18 @@ export function encodeTransaction(t: EvmTransaction): Uint8Array {
   return w.written()
 }
 
+const NONE: readonly never[] = []
+
 /** An address, then the data of a system call. */
-export function encodeSystemCall(address: Uint8Array, data: Uint8Array): Uint8Array {
-  const w = new FlatWriter(20 + data.length)
+export function encodeSystemCall(w: FlatWriter, address: Uint8Array, data: Uint8Array): Uint8Array {
+  w.restart()
   w.bytes(address, 20)
   w.bytes(data)
   return w.written()
 }
 
-export function encodeCredit(address: Uint8Array, wei: bigint): Uint8Array {
-  const w = new FlatWriter(36)
+export function encodeCredit(w: FlatWriter, address: Uint8Array, wei: bigint): Uint8Array {
+  w.restart()
   w.bytes(address, 20)
   w.u128(wei)
   return w.written()
@@ -118,22 +120,20 @@ export function decodeOutcome(bytes: Uint8Array, missing: readonly MissingKey[])
   const kind = STATUS[r.u8()]
   const gasUsed = r.u64()
   const gasSpent = r.u64()
-  r.bytes(16) // the refund and the floor, which gasUsed has in it
-  const hasCreated = r.u8() === 1
-  const created = r.bytes(20)
+  r.skip(16) // the refund and the floor, which gasUsed has in it
+  const created = r.u8() === 1 ? r.bytes(20) : void r.skip(20)
   const output = r.sized()
   const reason = r.text()
   const opcode = r.u8()
   const stackItems = r.u32()
-  const ran = { gasUsed, gasSpent, output }
   if (missing.length > 0) return { kind: 'missing', keys: missing }
   switch (kind) {
     case 'success':
-      return { kind, ...ran, logs: decodeLogs(r), ...(hasCreated ? { created } : {}) }
+      return { kind, gasUsed, gasSpent, output, logs: decodeLogs(r), ...(created && { created }) }
     case 'revert':
-      return { kind, ...ran }
+      return { kind, gasUsed, gasSpent, output }
     case 'halt':
-      return { kind, ...ran, reason, opcode, stackItems }
+      return { kind, gasUsed, gasSpent, output, reason, opcode, stackItems }
     case 'invalid':
       return { kind, reason }
     case 'aborted':
@@ -144,7 +144,9 @@ export function decodeOutcome(bytes: Uint8Array, missing: readonly MissingKey[])
 }
 
 function decodeLogs(r: FlatReader): { address: Uint8Array; topics: Uint8Array[]; data: Uint8Array }[] {
-  return Array.from({ length: r.u32() }, () => {
+  const count = r.u32()
+  if (count === 0) return []
+  return Array.from({ length: count }, () => {
     const address = r.bytes(20)
     const topics = Array.from({ length: r.u8() }, () => r.bytes(32))
     return { address, topics, data: r.sized() }

@@ -52,22 +52,21 @@ export interface EvmTransaction {
   readonly type: number
   readonly from: Uint8Array
   /** Absent: contract creation. */
-  readonly to?: Uint8Array
+  readonly to?: Uint8Array | undefined
   readonly gas: bigint
   /** For types 2 and up the fee cap. */
   readonly gasPrice: bigint
-  readonly priorityFee?: bigint
+  readonly priorityFee?: bigint | undefined
   readonly value: bigint
   readonly nonce: bigint
-  readonly chainId?: bigint
+  readonly chainId?: bigint | undefined
   readonly data: Uint8Array
-  readonly accessList?: readonly {
-    readonly address: Uint8Array
-    readonly storageKeys: readonly Uint8Array[]
-  }[]
-  readonly blobHashes?: readonly Uint8Array[]
-  readonly maxFeePerBlobGas?: bigint
-  readonly authorizationList?: readonly EvmAuthorization[]
+  readonly accessList?:
+    | readonly { readonly address: Uint8Array; readonly storageKeys: readonly Uint8Array[] }[]
+    | undefined
+  readonly blobHashes?: readonly Uint8Array[] | undefined
+  readonly maxFeePerBlobGas?: bigint | undefined
+  readonly authorizationList?: readonly EvmAuthorization[] | undefined
 }
 
 interface EvmLog {

@@ -13,9 +13,12 @@ import {
   encodeSystemCall,
   encodeTransaction,
 } from './evm-codec.ts'
+import { FlatWriter } from './flat-bytes.ts'
 import type { BlockChanges, EvmEnvironment, EvmOutcome, EvmTransaction, HostState } from './evm-values.ts'
 import { createHost } from './host-imports.ts'
 
+/** Of most inputs; the writer grows for others. */
+const INPUT_BYTES = 1_024
 /** Analysed bytecode kept by an instance. */
 export const CODE_CACHE_BYTES = 64 * 1024 * 1024
 
@@ -66,6 +69,8 @@ export function createEvm(): Evm {
   let instance: CoreInstance | undefined
   let running = false
   let session = false
+  /** Of inputs. */
+  const writer = new FlatWriter(INPUT_BYTES)
 
   const core = (): CoreInstance => {
     if (instance === undefined) {
@@ -87,7 +92,7 @@ export function createEvm(): Evm {
   const enter = <T>(run: (core: CoreInstance) => T): T => {
     assert(!running, 'a host import never enters the instance that called it')
     host.thrown = undefined
-    host.missing = []
+    if (host.missing.length > 0) host.missing = []
     const entered = core()
     running = true
     try {
@@ -102,7 +107,7 @@ export function createEvm(): Evm {
     const output = enter((entered) => {
       entered.input(input)
       run(entered)
-      return entered.output()
+      return entered.outputView()
     })
     rethrow()
     return decodeOutcome(output, host.missing)
@@ -123,7 +128,7 @@ export function createEvm(): Evm {
       enter((entered) => send(entered, bound))
     },
     call(transaction) {
-      const input = encodeTransaction(transaction)
+      const input = encodeTransaction(writer, transaction)
       return outcomeOf(input, ({ exports }) => exports.call(input.length))
     },
     begin() {
@@ -131,15 +136,15 @@ export function createEvm(): Evm {
       session = true
     },
     transact(transaction) {
-      const input = encodeTransaction(transaction)
+      const input = encodeTransaction(writer, transaction)
       return outcomeOf(input, ({ exports }) => exports.block_tx(input.length))
     },
     systemCall(address, data) {
-      const input = encodeSystemCall(address, data)
+      const input = encodeSystemCall(writer, address, data)
       return outcomeOf(input, ({ exports }) => exports.block_system_call(input.length))
     },
     credit(address, wei) {
-      const input = encodeCredit(address, wei)
+      const input = encodeCredit(writer, address, wei)
       const status = enter((entered) => {
         entered.input(input)
         return entered.exports.block_credit(input.length)
@@ -177,5 +182,5 @@ function send(core: CoreInstance, environment: EvmEnvironment): void {
 }
 
 function expectDone(status: number): void {
-  assert(status === 0, `the core knows this layout and this order of calls (status ${status})`)
+  assert(status === 0, 'the core knows this layout and this order of calls')
 }

@@ -22,23 +22,18 @@ export interface Host {
 
 /** @param core the instance that calls these imports */
 export function createHost(core: () => CoreInstance): Host {
-  const bytes = (at: number, length: number): Uint8Array =>
-    core()
-      .memory()
-      .subarray(at, at + length)
+  const bytes = (at: number, length: number): Uint8Array => core().view(at, length)
   const state = (): HostState => {
     assert(host.state !== undefined, 'state is bound before a run')
     return host.state
   }
-  const read = (lookup: () => number, key: () => MissingKey): number => {
-    try {
-      const found = lookup()
-      if (found < 0 && host.missing.length < MISSING_KEYS_MAX) host.missing.push(key())
-      return found
-    } catch (by) {
-      host.thrown = { by }
-      return -1
-    }
+  const failed = (by: unknown): number => {
+    host.thrown = { by }
+    return -1
+  }
+  const noted = (key: MissingKey): number => {
+    if (host.missing.length < MISSING_KEYS_MAX) host.missing.push(key)
+    return -1
   }
   const host: Host = {
     state: undefined,
@@ -46,29 +41,43 @@ export function createHost(core: () => CoreInstance): Host {
     thrown: undefined,
     missing: [],
     imports: {
-      account: (address, out) =>
-        read(
-          () => state().account(bytes(address, 20), bytes(out, ACCOUNT_BYTES)),
-          () => ({ kind: 'account', address: toHex(bytes(address, 20)) }),
-        ),
-      storage: (address, slot, out) =>
-        read(
-          () => state().slot(bytes(address, 20), bytes(slot, 32), bytes(out, 32)),
-          () => ({ kind: 'slot', address: toHex(bytes(address, 20)), slot: toHex(bytes(slot, 32)) }),
-        ),
-      code: (hash, outPointer) =>
-        read(
-          () => handOver(core(), state().code(bytes(hash, 32)), outPointer),
-          () => ({ kind: 'code', hash: toHex(bytes(hash, 32)) }),
-        ),
-      block_hash: (low, high, out) => {
-        const number = (high >>> 0) * 2 ** 32 + (low >>> 0)
-        return read(
-          () => state().blockHash(number, bytes(out, 32)),
-          () => ({ kind: 'blockHash', number }),
-        )
+      account(address, out) {
+        try {
+          const found = state().account(bytes(address, 20), bytes(out, ACCOUNT_BYTES))
+          return found < 0 ? noted({ kind: 'account', address: toHex(bytes(address, 20)) }) : found
+        } catch (by) {
+          return failed(by)
+        }
       },
-      tick: () => {
+      storage(address, slot, out) {
+        try {
+          const found = state().slot(bytes(address, 20), bytes(slot, 32), bytes(out, 32))
+          if (found >= 0) return found
+          return noted({ kind: 'slot', address: toHex(bytes(address, 20)), slot: toHex(bytes(slot, 32)) })
+        } catch (by) {
+          return failed(by)
+        }
+      },
+      code(hash, outPointer) {
+        try {
+          const code = state().code(bytes(hash, 32))
+          return code === undefined
+            ? noted({ kind: 'code', hash: toHex(bytes(hash, 32)) })
+            : handOver(core(), code, outPointer)
+        } catch (by) {
+          return failed(by)
+        }
+      },
+      block_hash(low, high, out) {
+        const number = (high >>> 0) * 2 ** 32 + (low >>> 0)
+        try {
+          const found = state().blockHash(number, bytes(out, 32))
+          return found < 0 ? noted({ kind: 'blockHash', number }) : found
+        } catch (by) {
+          return failed(by)
+        }
+      },
+      tick() {
         try {
           return host.expired() ? 1 : 0
         } catch (by) {
@@ -81,9 +90,8 @@ export function createHost(core: () => CoreInstance): Host {
   return host
 }
 
-/** Code goes over in memory that the core allocates and then owns. Its length, or −1 where there is none. */
-function handOver(core: CoreInstance, code: Uint8Array | undefined, outPointer: number): number {
-  if (code === undefined) return -1
+/** Code goes over in memory that the core allocates and then owns. Its length. */
+function handOver(core: CoreInstance, code: Uint8Array, outPointer: number): number {
   if (code.length === 0) return 0
   const pointer = core.exports.alloc(code.length)
   const memory = core.memory()

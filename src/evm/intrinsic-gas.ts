@@ -14,7 +14,7 @@ const AUTHORIZATION_GAS = 25_000n
 const FLOOR_TOKEN_GAS = 10n
 const TOKENS_PER_BYTE = 4n
 
-type Costs = Pick<Message, 'to' | 'data' | 'accessList' | 'authorizations'>
+type Costs = Pick<Message, 'data'> & Partial<Pick<Message, 'to' | 'accessList' | 'authorizations'>>
 
 export function intrinsicGas({ to, data, accessList = [], authorizations = [] }: Costs, spec: Spec): bigint {
   const creates = to === undefined
@@ -36,6 +36,6 @@ export function floorDataGas(data: Uint8Array): bigint {
 
 function countBytes(data: Uint8Array): { zeros: bigint; others: bigint } {
   let zeros = 0
-  for (const byte of data) if (byte === 0) zeros++
+  for (let i = 0; i < data.length; i++) if (data[i] === 0) zeros++
   return { zeros: BigInt(zeros), others: BigInt(data.length - zeros) }
 }

@@ -26,7 +26,7 @@ export interface CallInput {
 /** geth's core.Message. */
 export interface Message {
   readonly from: Uint8Array
-  readonly to?: Uint8Array
+  readonly to: Uint8Array | undefined
   readonly nonce: bigint
   readonly gas: bigint
   /** Wei per gas that is paid; with fee caps, the effective one. */
@@ -35,10 +35,10 @@ export interface Message {
   readonly tipCap: bigint
   readonly value: bigint
   readonly data: Uint8Array
-  readonly accessList?: readonly AccessListItem[]
-  readonly blobHashes?: readonly Uint8Array[]
-  readonly blobFeeCap?: bigint
-  readonly authorizations?: readonly Authorization[]
+  readonly accessList: readonly AccessListItem[] | undefined
+  readonly blobHashes: readonly Uint8Array[] | undefined
+  readonly blobFeeCap: bigint | undefined
+  readonly authorizations: readonly Authorization[] | undefined
 }
 
 /** Why a message cannot run at all, in geth's words. */
@@ -69,20 +69,21 @@ export function messageFrom(request: CallInput, environment: EvmEnvironment, gas
   if (request.chainId !== undefined && request.chainId !== chainId) {
     return refused(`chainId does not match node's (have=${request.chainId}, want=${chainId})`)
   }
+  const { gasPrice, feeCap, tipCap } = feesOf(request, environment)
   return {
     from: request.from ?? ZERO_ADDRESS,
-    ...(to && { to }),
+    to,
     nonce,
     gas,
-    ...feesOf(request, environment),
+    gasPrice,
+    feeCap,
+    tipCap,
     value,
     data: request.input ?? NO_BYTES,
-    ...(accessList && { accessList }),
-    ...(blobVersionedHashes && {
-      blobHashes: blobVersionedHashes,
-      blobFeeCap: request.maxFeePerBlobGas ?? 0n,
-    }),
-    ...(authorizationList && { authorizations: authorizationList }),
+    accessList,
+    blobHashes: blobVersionedHashes,
+    blobFeeCap: blobVersionedHashes && (request.maxFeePerBlobGas ?? 0n),
+    authorizations: authorizationList,
   }
 }
 
@@ -106,16 +107,17 @@ export function transactionFrom(message: Message, { spec, chainId }: EvmEnvironm
   return {
     type,
     from: message.from,
-    ...(to && { to }),
+    to,
     gas: message.gas,
     gasPrice: message.feeCap,
-    ...(type >= 2 && { priorityFee: message.tipCap }),
+    priorityFee: type >= 2 ? message.tipCap : undefined,
     value: message.value,
     nonce: message.nonce,
     chainId,
     data: message.data,
-    ...(accessList && { accessList }),
-    ...(blobHashes && { blobHashes, maxFeePerBlobGas: message.blobFeeCap ?? 0n }),
-    ...(authorizations && { authorizationList: authorizations }),
+    accessList,
+    blobHashes,
+    maxFeePerBlobGas: message.blobFeeCap,
+    authorizationList: authorizations,
   }
 }

@@ -85,6 +85,7 @@ function checkParts(message: Message, { spec, blob }: EvmEnvironment): Refusal |
 
 function checkFunds(message: Message, view: StateView): Refusal | Missing | undefined {
   const { from, gas, feeCap, value, blobHashes = [], blobFeeCap = 0n } = message
+  if (feeCap === 0n && value === 0n && blobHashes.length === 0) return undefined
   const want = gas * feeCap + value + BigInt(blobHashes.length) * GAS_PER_BLOB * blobFeeCap
   if (want === 0n) return undefined
   const short = (why: string): Refusal =>

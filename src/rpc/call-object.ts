@@ -48,20 +48,21 @@ const FIELDS: Readonly<Record<string, Read>> = {
     items(value, into('[]types.SetCodeAuthorization')).map((one) => authorization(one, into)),
 }
 
+const READS = Object.entries(FIELDS)
+
 export function callObject(value: unknown, index: number): CallObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw cannot(goKind(value), { index, type: 'ethapi.TransactionArgs' })
   const json = value as Record<string, unknown>
   const out: Record<string, unknown> = {}
-  for (const [name, read] of Object.entries(FIELDS)) {
+  for (const [name, read] of READS) {
     const given = json[name] ?? undefined
     if (given === undefined) continue
-    out[name] = read(given, (type) => ({ index, type, field: `TransactionArgs.${name}` }))
+    const value = read(given, (type) => ({ index, type, field: `TransactionArgs.${name}` }))
+    // `data` is the old name of input; where both are there, geth's calls look at input alone.
+    out[name === 'data' ? 'input' : name] = value
   }
-  // The old name of input; where both are there, geth's calls look at input alone.
-  const { data, ...call } = out
-  if (call['input'] === undefined && data !== undefined) call['input'] = data
-  return checked(call as CallObject)
+  return checked(out as CallObject)
 }
 
 function checked(call: CallObject): CallObject {

@@ -64,8 +64,7 @@ export class Buffers {
 
   value(length: number): Uint8Array {
     assert(length <= VALUE_BYTES_MAX, 'no stored value is over the limit')
-    const { buffer, byteOffset } = native.globalBuffer
-    this.#valueViews[length] ??= new Uint8Array(buffer, byteOffset, length)
+    this.#valueViews[length] ??= native.globalBuffer.subarray(0, length)
     return this.#valueViews[length]
   }
 

@@ -30,11 +30,13 @@ import type { Handlers } from './handler.ts'
 
 const ADDRESS = required(address)
 const AT = optional<BlockPlace>(blockPlace, LATEST)
+const SAME_STATE: ReadonlyMap<Hex, AccountOverride> = new Map()
+const SAME_BLOCK: BlockOverrides = {}
 const CALL = [
   required(callObject),
   AT,
-  optional<ReadonlyMap<Hex, AccountOverride>>(stateOverrides, new Map()),
-  optional<BlockOverrides>(blockOverrides, {}),
+  optional<ReadonlyMap<Hex, AccountOverride>>(stateOverrides, SAME_STATE),
+  optional<BlockOverrides>(blockOverrides, SAME_BLOCK),
 ] as const
 
 export function stateMethods() {
@@ -100,10 +102,9 @@ function callContext(
   block: BlockOverrides,
 ): CallContext {
   const { gasMax } = context
-  const expired = context.spent ?? context.expired
-  const at = { ...stateAt(context, where), gasMax, expired }
-  if (state.size === 0 && Object.keys(block).length === 0) return at
-  const { header, view } = at
+  const { view, header, rules: ownRules } = stateAt(context, where)
+  const at = { view, header, rules: ownRules, gasMax, expired: context.spent ?? context.expired }
+  if (state.size === 0 && (block === SAME_BLOCK || Object.keys(block).length === 0)) return at
   const rules = pretendedRules(context, block.number ?? header.number, block.timestamp ?? header.timestamp)
   const environment = overrideEnvironment(environmentOf(header, rules, 'call'), block)
   const pretended = overrideState(view, state, environment.spec)
