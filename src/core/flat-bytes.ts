@@ -88,7 +88,12 @@ export class FlatReader {
   u32(): number {
     const at = this.skip(4)
     const bytes = this.#bytes as ArrayLike<number> as readonly number[]
-    const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number]
+    const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [
+      number,
+      number,
+      number,
+      number,
+    ]
     return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
   }
   u64(): bigint {

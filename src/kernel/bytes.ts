@@ -52,8 +52,7 @@ export function tryFromHex(text: string): Uint8Array | undefined {
 /** The bytes of a `0x…` text that is known to be well formed. */
 export function fromHex(text: string): Uint8Array {
   const bytes = tryFromHex(text)
-  if (bytes === undefined)
-    assert(false, `hex text is 0x and an even number of digits: ${text.slice(0, 20)}`)
+  if (bytes === undefined) assert(false, `hex text is 0x and an even number of digits: ${text.slice(0, 20)}`)
   return bytes
 }
 

@@ -103,14 +103,18 @@ export function createMeterRegistry(source: MeterCells = OWN_CELLS): MeterRegist
 function byLabels<T>(make: (labels: Labels) => T): (labels: Labels | undefined) => T {
   const known = new WeakMap<Labels, T>()
   let bare: T | undefined
+  // Often the same as before.
+  let last: { readonly labels: Labels; readonly made: T } | undefined
   return (labels) => {
     if (labels === undefined) return (bare ??= make({}))
-    let found = known.get(labels)
-    if (found === undefined) {
-      found = make(labels)
-      known.set(labels, found)
+    if (last?.labels === labels) return last.made
+    let made = known.get(labels)
+    if (made === undefined) {
+      made = make(labels)
+      known.set(labels, made)
     }
-    return found
+    last = { labels, made }
+    return made
   }
 }
 

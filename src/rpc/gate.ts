@@ -62,21 +62,25 @@ export function createGate(
       if (head.method !== 'POST') return undefined
       if (parts.isShort()) return refuse('memory', 'short of memory, try again')
       const name = clientOf(head.remote)
-      const client = clients.get(name) ?? { requests: 0, bytes: 0 }
-      if (client.requests >= options.clientRequestsMax)
+      let client = clients.get(name)
+      if (client !== undefined && client.requests >= options.clientRequestsMax)
         return refuse(
           'client',
           `too many requests of one client (max ${options.clientRequestsMax}), try again`,
         )
       const length = bytesOf(head)
-      if (length > 0 && client.bytes > 0 && client.bytes + length > CLIENT_BODIES_BYTES_MAX)
+      const clientBytes = client?.bytes ?? 0
+      if (length > 0 && clientBytes > 0 && clientBytes + length > CLIENT_BODIES_BYTES_MAX)
         return refuse('bodies', 'too many large bodies of one client, try again')
       if (length > 0 && bytes + length > LARGE_BODIES_BYTES_MAX)
         return refuse('bodies', 'too many large bodies, try again')
+      if (client === undefined) {
+        client = { requests: 0, bytes: 0 }
+        clients.set(name, client)
+      }
       client.requests++
       client.bytes += length
       bytes += length
-      clients.set(name, client)
       return undefined
     },
     left(head) {

@@ -30,6 +30,7 @@ const CORS = {
   'access-control-expose-headers':
     'X-Block-Number, X-Block-Hash, X-Verified-Number, X-Drover-Forwarded, Retry-After',
 }
+const JSON_HEADERS = { 'content-type': 'application/json', ...CORS }
 const PREFLIGHT = {
   ...CORS,
   'access-control-allow-methods': 'POST, GET, OPTIONS',
@@ -37,9 +38,9 @@ const PREFLIGHT = {
   'access-control-max-age': '600',
 }
 
-export interface Pages {
+export interface Pages<R extends RpcHttpRequest> {
   /** POST / with a body, and the least block that will do (0: any). */
-  post(minBlock: number): RpcHttpResponse | Promise<RpcHttpResponse>
+  post(request: R, minBlock: number): RpcHttpResponse | Promise<RpcHttpResponse>
   readonly isReady: () => boolean
   /** Why it is not ready. */
   readonly notReady: string
@@ -50,19 +51,22 @@ export interface Pages {
 }
 
 /** @param bodyBytesMax undefined where the server has refused longer ones already */
-export function answerHttp(
-  request: RpcHttpRequest,
+export function answerHttp<R extends RpcHttpRequest>(
+  request: R,
   bodyBytesMax: number | undefined,
-  pages: Pages,
+  pages: Pages<R>,
 ): RpcHttpResponse | Promise<RpcHttpResponse> {
-  const path = request.target.split('?')[0] as string
+  const { target } = request
+  const path = target.includes('?') ? target.slice(0, target.indexOf('?')) : target
   if (request.method === 'POST' && path === '/') return answerPost(request, bodyBytesMax, pages)
   if (request.method === 'OPTIONS') return { status: 204, headers: PREFLIGHT, body: '' }
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'method not allowed')
   return answerGet(path, pages)
 }
 
-function answerGet(path: string, { isReady, notReady, metrics, more }: Pages): RpcHttpResponse {
+type GetPages = Omit<Pages<RpcHttpRequest>, 'post'>
+
+function answerGet(path: string, { isReady, notReady, metrics, more }: GetPages): RpcHttpResponse {
   switch (path) {
     case '/': // load balancers look here
       return text(200, '')
@@ -79,14 +83,15 @@ function answerGet(path: string, { isReady, notReady, metrics, more }: Pages): R
   }
 }
 
-function answerPost(
-  { headers, body }: RpcHttpRequest,
+function answerPost<R extends RpcHttpRequest>(
+  request: R,
   bodyBytesMax: number | undefined,
-  pages: Pages,
+  pages: Pages<R>,
 ): RpcHttpResponse | Promise<RpcHttpResponse> {
+  const { headers, body } = request
   if (body.length === 0) return text(200, '') // nothing was asked, as geth sees it
-  const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  if (!JSON_TYPES.has(type)) return text(415, 'invalid content type, only application/json is supported')
+  if (!isJsonType(headers['content-type'] ?? ''))
+    return text(415, 'invalid content type, only application/json is supported')
   if (bodyBytesMax !== undefined && body.length > bodyBytesMax)
     return text(413, `content length too large (${body.length}>${bodyBytesMax})`)
   const minBlock = minBlockOf(headers['x-min-block'])
@@ -95,7 +100,12 @@ function answerPost(
       400,
       errorText('null', { code: CODE.invalidRequest, message: 'X-Min-Block is not a block number' }),
     )
-  return pages.post(minBlock)
+  return pages.post(request, minBlock)
+}
+
+function isJsonType(field: string): boolean {
+  // As most write it.
+  return field === 'application/json' || JSON_TYPES.has((field.split(';')[0] as string).trim().toLowerCase())
 }
 
 /** What a body's answers say beside their texts. */
@@ -105,29 +115,49 @@ export interface AnswerFacts {
   readonly jsons: readonly ResponseText[]
   /** All of them failed in a way that is worth trying again. */
   readonly retry: boolean
-  readonly block?: { readonly number: number; readonly hash: string }
-  readonly verifiedNumber?: number
-  readonly forwarded?: boolean
+  readonly block?: { readonly number: number; readonly hash: string } | undefined
+  readonly verifiedNumber?: number | undefined
+  readonly forwarded?: boolean | undefined
 }
 
-export function renderAnswer({
-  batch,
-  jsons,
-  retry,
-  block,
-  verifiedNumber,
-  forwarded,
-}: AnswerFacts): RpcHttpResponse {
-  const headers = {
+export type AnswerRenderer = (facts: AnswerFacts) => RpcHttpResponse
+
+/** Answers in a row are at one block as a rule: they share their headers, which a server may know again by their identity. */
+export function createAnswerRenderer(): AnswerRenderer {
+  let last: Said | undefined
+  let headers: Readonly<Record<string, string>> = {}
+  return (facts) => {
+    const { batch, jsons, retry, block, verifiedNumber, forwarded } = facts
+    if (last === undefined || !isSame(last, facts)) {
+      last = { retry, block, verifiedNumber, forwarded }
+      headers = headersOf(last)
+    }
+    // Notifications alone are answered with nothing, as geth does.
+    const body = jsons.length === 0 ? '' : batch ? listOf(jsons) : (jsons[0] as ResponseText)
+    return { status: retry ? 503 : 200, headers, body }
+  }
+}
+
+/** What headers say. */
+type Said = Pick<AnswerFacts, 'retry' | 'block' | 'verifiedNumber' | 'forwarded'>
+
+function isSame(a: Said, b: Said): boolean {
+  const sameBlock =
+    a.block === b.block || (a.block?.number === b.block?.number && a.block?.hash === b.block?.hash)
+  return (
+    sameBlock && a.verifiedNumber === b.verifiedNumber && a.retry === b.retry && a.forwarded === b.forwarded
+  )
+}
+
+function headersOf({ block, verifiedNumber, forwarded, retry }: Said): Record<string, string> {
+  return {
+    ...JSON_HEADERS,
     ...(block && { 'x-block-number': String(block.number), 'x-block-hash': block.hash }),
     ...(verifiedNumber !== undefined && { 'x-verified-number': String(verifiedNumber) }),
     ...(forwarded && { 'x-drover-forwarded': '1' }),
     ...(retry && RETRY_AFTER),
     'cache-control': 'no-store',
   }
-  // Notifications alone are answered with nothing, as geth does.
-  const body = jsons.length === 0 ? '' : batch ? listOf(jsons) : (jsons[0] as ResponseText)
-  return json(retry ? 503 : 200, body, headers)
 }
 
 /** As text where all are texts, else as bytes. */
@@ -151,7 +181,7 @@ export function json(
   body: ResponseText,
   headers: Readonly<Record<string, string>> = {},
 ): RpcHttpResponse {
-  return { status, headers: { 'content-type': 'application/json', ...CORS, ...headers }, body }
+  return { status, headers: { ...JSON_HEADERS, ...headers }, body }
 }
 
 function text(status: number, body: string, headers: Readonly<Record<string, string>> = {}): RpcHttpResponse {

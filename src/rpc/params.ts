@@ -32,12 +32,14 @@ export function readParams<const S extends readonly Param<unknown>[]>(
   if (params !== undefined && params !== null && !Array.isArray(params))
     throw failed('invalidParams', 'non-array args')
   const given = (params ?? []) as readonly unknown[]
-  const values = shape.map(({ read, absent }, index) => {
+  const values: unknown[] = []
+  for (let index = 0; index < shape.length; index++) {
+    const { read, absent } = shape[index] as Param<unknown>
     const value = given[index] ?? undefined
-    if (value !== undefined) return read(value, index)
-    if (absent === undefined) throw failed('invalidParams', `missing value for required argument ${index}`)
-    return absent.value
-  })
+    if (value !== undefined) values.push(read(value, index))
+    else if (absent !== undefined) values.push(absent.value)
+    else throw failed('invalidParams', `missing value for required argument ${index}`)
+  }
   if (given.length > shape.length)
     throw failed('invalidParams', `too many arguments, want at most ${shape.length}`)
   return values as Values<S>

@@ -60,6 +60,7 @@ export class Connection {
   /** Let in at the gate, and not yet known to have left: the last of them is the request in hand, if there is one. */
   #inside: Request[] = []
   readonly #outbox: Outbox
+  #remote: string | undefined
   #pumping = false
   /** The client has said that it sends no more. */
   #sentAll = false
@@ -79,7 +80,8 @@ export class Connection {
   }
 
   get remote(): string {
-    return (this.#socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
+    this.#remote ??= (this.#socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
+    return this.#remote
   }
   /** Of answers that were written and not taken. */
   get unreadBytes(): number {

@@ -41,12 +41,14 @@ export type ResponseHeadWriter = (facts: ResponseFacts) => string
 /** A writer throws where a header's name or value could not stand in a head. */
 export function createResponseHeadWriter(): ResponseHeadWriter {
   let lines = ''
+  let lastHeaders: Readonly<Record<string, string>> | undefined
   let names: string[] = []
   let values: string[] = []
   let dateSeconds = -1
   let dateLine = ''
 
   const sameAsLast = (headers: Readonly<Record<string, string>>): boolean => {
+    if (headers === lastHeaders) return true
     let i = 0
     for (const name in headers) {
       if (names[i] !== name || values[i] !== headers[name]) return false
@@ -59,10 +61,12 @@ export function createResponseHeadWriter(): ResponseHeadWriter {
     const { status, headers, bodyBytes, connection } = facts
     if (!sameAsLast(headers)) {
       names = [] // where a value is refused, nothing is kept
+      lastHeaders = undefined
       lines = linesOf(headers)
       names = Object.keys(headers)
       values = Object.values(headers)
     }
+    lastHeaders = headers
     if (facts.dateSeconds !== dateSeconds) {
       dateSeconds = facts.dateSeconds
       dateLine = `date: ${new Date(dateSeconds * 1_000).toUTCString()}\r\n`

@@ -3,7 +3,14 @@ import type { Clock } from '#ports/clock.ts'
 import type { HttpRequest, HttpResponse } from '#ports/http.ts'
 import type { MeterRegistry } from '#ports/meter-registry.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
-import { answerHttp, json, renderAnswer, RETRY_AFTER, type RpcHttpResponse } from '#rpc/http.ts'
+import {
+  answerHttp,
+  createAnswerRenderer,
+  json,
+  type Pages,
+  RETRY_AFTER,
+  type RpcHttpResponse,
+} from '#rpc/http.ts'
 import type { Admission } from './admission.ts'
 import { type Calls, readCalls } from './calls.ts'
 import type { GatewayMetrics } from './metrics.ts'
@@ -27,6 +34,7 @@ export function createHttpEdge(
   parts: HttpEdgeParts,
 ): (request: HttpRequest) => Promise<HttpResponse> {
   const { clock, metrics } = parts
+  const renderAnswer = createAnswerRenderer()
 
   const solve = async (calls: Calls, minBlock: number, signal: AbortSignal): Promise<RpcHttpResponse> => {
     const startMs = clock.nowMs()
@@ -51,27 +59,21 @@ export function createHttpEdge(
       jsons,
       retry: retryLater,
       forwarded,
-      ...(head && { block: head.head }),
-      ...(verifiedNumber !== undefined && { verifiedNumber }),
+      block: head?.head,
+      verifiedNumber,
     })
   }
 
-  const post = (
-    body: Uint8Array,
-    minBlock: number,
-    signal: AbortSignal,
-  ): RpcHttpResponse | Promise<RpcHttpResponse> => {
-    parts.rate.count()
-    const calls = readCalls(body)
-    return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, signal)
+  const pages: Pages<HttpRequest> = {
+    post(request, minBlock) {
+      parts.rate.count()
+      const calls = readCalls(request.body)
+      return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, request.signal)
+    },
+    isReady: parts.isReady,
+    notReady: 'no replica holds a head to serve',
+    metrics: () => parts.meter.render(),
+    more: { '/status': () => json(200, JSON.stringify(parts.status())) },
   }
-
-  return async (request) =>
-    answerHttp(request, options.bodyBytesMax, {
-      post: (minBlock) => post(request.body, minBlock, request.signal),
-      isReady: parts.isReady,
-      notReady: 'no replica holds a head to serve',
-      metrics: () => parts.meter.render(),
-      more: { '/status': () => json(200, JSON.stringify(parts.status())) },
-    })
+  return async (request) => answerHttp(request, options.bodyBytesMax, pages)
 }

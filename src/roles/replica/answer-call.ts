@@ -69,7 +69,12 @@ export function runCall(
 function success(id: string, result: Json | EncodedResult): AnswerItem {
   return result instanceof EncodedResult
     ? { kind: 'encoded', bytes: resultBytes(id, result.bytes) }
-    : { kind: 'answered', json: resultText(id, JSON.stringify(result)) }
+    : { kind: 'answered', json: resultText(id, jsonText(result)) }
+}
+
+function jsonText(result: Json): string {
+  // What begins so is hex digits to its end, with nothing to escape.
+  return typeof result === 'string' && result.startsWith('0x') ? `"${result}"` : JSON.stringify(result)
 }
 
 export function failure(call: Call, error: RpcError): Answered {

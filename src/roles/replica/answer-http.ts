@@ -5,7 +5,14 @@ import type { HttpHandler, HttpRequest } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { AnswerItem, ResponseText } from '#rpc/answer.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
-import { answerHttp, json, renderAnswer, type RpcHttpResponse } from '#rpc/http.ts'
+import {
+  answerHttp,
+  type AnswerRenderer,
+  createAnswerRenderer,
+  json,
+  type Pages,
+  type RpcHttpResponse,
+} from '#rpc/http.ts'
 import type { RequestContext } from './answer-body.ts'
 import type { Answered, Answerer } from './answerer.ts'
 
@@ -18,21 +25,23 @@ export interface AnswerHttpParts {
 }
 
 export function createAnswerHttp({ answerer, log, isReady, metrics }: AnswerHttpParts): HttpHandler {
-  return (request) =>
-    answerHttp(request, undefined, {
-      post: (minBlock) => post(request, minBlock, answerer, log),
-      isReady,
-      notReady: 'the end of the feed has not been reached yet',
-      metrics,
-    })
+  const renderAnswer = createAnswerRenderer()
+  const pages: Pages<HttpRequest> = {
+    post: (request, minBlock) => post(request, minBlock, { answerer, log, renderAnswer }),
+    isReady,
+    notReady: 'the end of the feed has not been reached yet',
+    metrics,
+  }
+  return (request) => answerHttp(request, undefined, pages)
 }
+
+type PostParts = Pick<AnswerHttpParts, 'answerer' | 'log'> & { readonly renderAnswer: AnswerRenderer }
 
 /** At once where the answerer answers at once. */
 function post(
   request: HttpRequest,
   minBlock: number,
-  answerer: Answerer,
-  log: Logger,
+  { answerer, log, renderAnswer }: PostParts,
 ): RpcHttpResponse | Promise<RpcHttpResponse> {
   const failed = (thrown: unknown): RpcHttpResponse => {
     // The store cannot be read, or this is a bug: one request ends, and somebody is told. Nobody waits for one that was aborted.
@@ -42,7 +51,9 @@ function post(
   }
   try {
     const answer = answerer.answer(request.body, new UserContext(request, minBlock))
-    return answer instanceof Promise ? answer.then(render).catch(failed) : render(answer)
+    return answer instanceof Promise
+      ? answer.then((later) => render(later, renderAnswer)).catch(failed)
+      : render(answer, renderAnswer)
   } catch (thrown) {
     return failed(thrown)
   }
@@ -67,12 +78,15 @@ function textOf(item: Exclude<AnswerItem, { kind: 'silent' }>): ResponseText {
   return item.kind === 'forward' ? item.otherwise : item.kind === 'encoded' ? item.bytes : item.json
 }
 
-function render(answer: Answered): RpcHttpResponse {
+function render(answer: Answered, renderAnswer: AnswerRenderer): RpcHttpResponse {
   assert(!('kind' in answer), 'only a gateway, which names a head, is told to ask elsewhere')
-  const said = answer.items.filter((item) => item.kind !== 'silent')
-  return renderAnswer({
-    ...answer,
-    jsons: said.map(textOf),
-    retry: said.length > 0 && said.every(({ kind }) => kind === 'retry'),
-  })
+  const { batch, items, block, verifiedNumber } = answer
+  const jsons: ResponseText[] = []
+  let retry = true
+  for (const item of items) {
+    if (item.kind === 'silent') continue
+    retry &&= item.kind === 'retry'
+    jsons.push(textOf(item))
+  }
+  return renderAnswer({ batch, jsons, retry: retry && jsons.length > 0, block, verifiedNumber })
 }

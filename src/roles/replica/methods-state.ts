@@ -41,6 +41,7 @@ const CALL = [
 
 export function stateMethods() {
   const caller = createCaller()
+  const accountOf = createAccountReader()
   return {
     eth_getBalance: (params, context) => {
       const { record } = accountOf(readParams(params, ADDRESS, AT), context)
@@ -121,14 +122,17 @@ function pretendedRules({ config }: AnswerContext, number: number, timestamp: nu
   }
 }
 
-function accountOf(
-  [who, where]: readonly [Uint8Array, BlockPlace],
-  context: AnswerContext,
-): { record: Uint8Array; view: StateView } {
-  const view = viewAt(context, where)
+/** Reads into one array, whose bytes are those of the last account. */
+function createAccountReader() {
   const record = new Uint8Array(ACCOUNT_BYTES)
-  if (known(view.account(who, record)) === Lookup.absent) record.fill(0)
-  return { record, view }
+  return (
+    [who, where]: readonly [Uint8Array, BlockPlace],
+    context: AnswerContext,
+  ): { record: Uint8Array; view: StateView } => {
+    const view = viewAt(context, where)
+    if (known(view.account(who, record)) === Lookup.absent) record.fill(0)
+    return { record, view }
+  }
 }
 
 function slotText(view: StateView, who: Uint8Array, key: Uint8Array): Hex {
