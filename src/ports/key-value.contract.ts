@@ -99,6 +99,21 @@ export function keyValueContract({ name, open, numRuns }: KeyValueContractOption
       })
     }))
 
+  test(`${name}: a slice of what was read is a copy that the next read does not change`, () =>
+    using((kv) => {
+      kv.write((tx) => {
+        for (const name of ['one', 'two']) tx.put('meta', bytes(name), bytes(name))
+      })
+      reading(kv, (tx) => {
+        const first = tx.get('meta', bytes('one'))?.slice()
+        const row = tx.seek('meta', bytes('one')) as Row
+        const [key, value] = [row.key.slice(), row.value.slice()]
+        tx.get('meta', bytes('two'))
+        tx.next('meta')
+        for (const kept of [first, key, value]) assert.equal(text(kept), 'one')
+      })
+    }))
+
   test(`${name}: keys of 1 to 480 bytes and values of 0 to 1.9 KB are kept exactly`, () =>
     using((kv) => {
       const sizes = [1, 2, 7, 8, 9, 31, 32, 33, 100, 255, 256, 479, KEY_BYTES_MAX]

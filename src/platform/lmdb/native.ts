@@ -64,14 +64,19 @@ export class Buffers {
 
   value(length: number): Uint8Array {
     assert(length <= VALUE_BYTES_MAX, 'no stored value is over the limit')
-    this.#valueViews[length] ??= native.globalBuffer.subarray(0, length)
-    return this.#valueViews[length]
+    return (this.#valueViews[length] ??= valueView(length))
   }
 
   /** A value that may be written: not the buffer into which the key of the same call goes. */
   writable(value: Uint8Array): Uint8Array {
     return value.buffer === this.#keys.buffer ? value.slice() : value
   }
+}
+
+/** A plain view: a slice of a Buffer would be no copy. */
+function valueView(length: number): Uint8Array {
+  const { buffer, byteOffset } = native.globalBuffer
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 /** lmdb keeps its key buffer to itself, but hands it to `writeKey`. */
