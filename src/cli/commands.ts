@@ -5,6 +5,7 @@ import { devCommand } from './command/dev.ts'
 import { drainCommand } from './command/drain.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { gatewayCommand } from './command/gateway.ts'
+import { importCommand } from './command/import.ts'
 import { masterCommand } from './command/master.ts'
 import { replicaCommand } from './command/replica.ts'
 import { statusCommand } from './command/status.ts'
@@ -18,6 +19,7 @@ const others: readonly Command[] = [
   feedInspectCommand,
   statusCommand,
   drainCommand,
+  importCommand,
 ]
 
 export const commands: readonly Command[] = [...others, configShowCommand(others)]

@@ -13,6 +13,7 @@ const OVERVIEW = `drover: read replicas for EVM nodes
   drover gateway            one endpoint before all replicas, whose head never goes backwards
   drover feed serve         hosts the embedded feed
   drover feed inspect       shows the records of a feed
+  drover import             executes and proves a chain file, into a store and onto a feed
   drover status             what a gateway knows of its cluster
   drover config show        every option with where its value comes from, and all limits
 

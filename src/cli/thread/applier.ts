@@ -68,7 +68,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
         prove: options.prove as Level,
       },
       {
-        store: openStore(kv, { compress }),
+        store: openStore(kv, { compress, trie: options.trie }),
         board: createBoard(board),
         compress,
         clock: createClock(),

@@ -18,19 +18,21 @@ import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'
 
 export interface ExecutorThreadData {
-  readonly options: MasterOptions & LogSettings
+  readonly options: Pick<MasterOptions, 'id' | 'dataPath' | 'genesisPath' | 'trie'> & LogSettings
   readonly follower: MessagePort
   readonly meters: SharedArrayBuffer
   readonly region: number
+  /** False: a power loss may cost the store, which is then made again; a kill does not. */
+  readonly durable?: boolean
 }
 
 const MAINTAIN_EVERY_MS = 60_000
 
-const { options, follower, meters, region } = workerData as ExecutorThreadData
+const { options, follower, meters, region, durable = true } = workerData as ExecutorThreadData
 
 await runThread('executor', async ({ scope }) => {
   installCommittedCore()
-  const kv = openLmdb({ path: join(options.dataPath, 'store'), mode: 'writer', durable: true })
+  const kv = openLmdb({ path: join(options.dataPath, 'store'), mode: 'writer', durable })
   scope.defer(() => kv.close())
   const maintenance = setInterval(() => kv.maintain(), MAINTAIN_EVERY_MS)
   scope.defer(() => clearInterval(maintenance))
@@ -38,7 +40,7 @@ await runThread('executor', async ({ scope }) => {
   scope.defer(() => follower.close())
   const compress = createZstd()
   createExecutor(createMailbox<ExecutorReply, ExecutorRequest>(follower), {
-    store: openStore(kv, { compress }),
+    store: openStore(kv, { compress, trie: options.trie }),
     genesis: readGenesis(options.genesisPath),
     compress,
     clock: createClock(),

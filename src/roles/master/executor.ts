@@ -13,6 +13,7 @@ import { blockDifference, type Difference, executionDifference } from '#chain/ve
 import { executeBlock } from '#evm/execute-block.ts'
 import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -37,6 +38,9 @@ export interface ExecutorCollaborators {
   readonly metrics: MasterMetrics
 }
 
+/** Where it is not told otherwise: blocks come from a client, senders and all. */
+const CLAIMED = { senders: 'claimed', source: 'execute' } as const
+
 /** Answers the follower's requests until the thread ends. */
 export function createExecutor(
   mailbox: Mailbox<ExecutorReply, ExecutorRequest>,
@@ -49,16 +53,13 @@ export function createExecutor(
       store.initialise(identity, { ...genesis, header: headerFromRlp(baseHeader) })
       return headOf(store)
     },
-    execute({ block }) {
+    execute({ block, ...told }) {
       const startedMs = parts.clock.nowMs()
-      const outcome = prove(block, parts)
+      const outcome = prove(block, { ...CLAIMED, ...told }, parts)
       if ('refusal' in outcome) return refuse(outcome.refusal, parts)
       const { frame } = outcome
-      store.commit((writer) => {
-        writer.apply(frame)
-        const keepFrom = Math.min(frame.block.header.number - HISTORY_BLOCKS, finalNumber)
-        if (keepFrom > 0) writer.pruneHistory(keepFrom, PRUNED_ROWS_MAX)
-      })
+      const unproven = commit(frame, store, finalNumber)
+      if (unproven !== undefined) return refuse(unproven, parts)
       metrics.executed.add(1)
       metrics.ownHead.set(block.header.number)
       metrics.executeSeconds.observe((parts.clock.nowMs() - startedMs) / 1_000)
@@ -88,9 +89,32 @@ export function createExecutor(
   })
 }
 
+/** Writes it, or says that its state root is another. */
+function commit(frame: Frame, store: Store, finalNumber: number): Refusal | undefined {
+  const { header } = frame.block
+  try {
+    store.commit((writer) => {
+      writer.apply(frame)
+      const keepFrom = Math.min(header.number - HISTORY_BLOCKS, finalNumber)
+      if (keepFrom > 0) writer.pruneHistory(keepFrom, PRUNED_ROWS_MAX)
+    })
+    return undefined
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.code !== 'store/state-root') throw thrown
+    const { expected, computed } = thrown.detail
+    return {
+      block: refOf(header),
+      field: 'stateRoot',
+      expected: String(expected),
+      computed: String(computed),
+    }
+  }
+}
+
 /** Everything that can be wrong with a block is an outcome; what throws here is a bug or a broken store. */
 function prove(
   block: Block,
+  told: Pick<Frame, 'senders' | 'source'>,
   { store, genesis }: ExecutorCollaborators,
 ): { frame: Frame } | { refusal: Refusal } {
   const { header } = block
@@ -103,7 +127,7 @@ function prove(
     const rules = genesis.config.rulesAt(header.number, header.timestamp)
     const before = numberDifference(block, head) ?? blockDifference(block)
     if (before !== undefined) return refuse(before)
-    const executed = executeBlock(block, rules, snapshot.stateAt(head.number))
+    const executed = executeBlock(block, rules, snapshot.stateAt(head.number), snapshot.trieRows())
     if (executed.kind === 'refused')
       return refuse({ field: 'transactions', expected: 'executable', computed: executed.reason })
     const after = executionDifference(block, executed.receipts, executed.requests)
@@ -113,9 +137,9 @@ function prove(
       receipts: executed.receipts,
       delta: executed.delta,
       deltaHash: executed.deltaHash,
-      senders: 'claimed',
-      source: 'execute',
-      level: 'receipts',
+      ...told,
+      // The trie proves it as it is committed.
+      level: snapshot.trieRows() === undefined ? 'receipts' : 'root',
     }
     return { frame }
   })

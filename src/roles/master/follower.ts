@@ -3,7 +3,7 @@
  * what is whole there, and then for each move of the client's head walks the branch, has it executed and proven by the executor,
  * and publishes. Beats tell the others how it stands, from a loop of their own that neither a slow client nor a heavy block stops.
  */
-import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
+import { describeBlock } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { messageOf } from '#kernel/fault.ts'
 import type { LogRecord } from '#ports/record-log.ts'
@@ -14,10 +14,11 @@ import { createBlockTime } from './block-time.ts'
 import { openFeedLink } from './feed-link.ts'
 import { type Identified, identify } from './identify.ts'
 import { joinFeed } from './join.ts'
+import { lineUp } from './line-up.ts'
 import { beat, beatOf, followHeads, poll } from './loops.ts'
 import { patientExecutor } from './patient-executor.ts'
 import { createPublisher } from './publisher.ts'
-import { createReadBack, type ReadBack } from './read-back.ts'
+import { createReadBack } from './read-back.ts'
 import {
   type FollowerCollaborators,
   type FollowerOptions,
@@ -91,7 +92,7 @@ async function follow(session: Session, scope: Scope, signal: AbortSignal): Prom
   const publisher = createPublisher({ ...parts, link, readBack, work })
   const start = await lineUp(
     await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
-    parts,
+    parts.executor,
     readBack,
   )
   parts.log.info('following', {
@@ -126,21 +127,4 @@ async function identifyInTime(session: Session, signal: AbortSignal): Promise<Id
       session.news.ring()
     }
   }
-}
-
-/**
- * A block is committed before it is published, so after a crash the store may stand above the feed: what is not whole there is undone,
- * and executed and published again as if new. Parents are published before children, so the first block found is enough.
- */
-async function lineUp(
-  head: BlockRef,
-  { executor }: FollowerCollaborators,
-  readBack: ReadBack,
-): Promise<BlockRef> {
-  let { number } = head
-  for (; number > readBack.settledNumber(); number--) {
-    const hash = await executor.ask('hashAt', { number })
-    if (hash === undefined || readBack.hasWhole(hash)) break
-  }
-  return number === head.number ? head : executor.ask('undoTo', { number })
 }

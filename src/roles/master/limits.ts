@@ -4,6 +4,18 @@ import * as publishing from '#protocol/feed/publishing.ts'
 import * as client from './client-limits.ts'
 
 export const masterLimits = {
+  importAheadBlocksMax: {
+    value: 64,
+    unit: 'blocks',
+    what: 'blocks of a chain file read ahead of the one that is executed',
+    over: 'reading waits',
+  },
+  importAheadBytesMax: {
+    value: 32 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'the same in bytes, at least one block',
+    over: 'reading waits',
+  },
   clientCallsMax: {
     value: client.CALLS_IN_FLIGHT_MAX,
     unit: 'calls',

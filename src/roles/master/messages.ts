@@ -26,11 +26,18 @@ export interface Refusal {
   readonly computed: string
 }
 
+interface ToExecute {
+  readonly block: Block
+  /** Else they came with the block, and its execution proves them. */
+  readonly senders?: 'recovered'
+  readonly source?: 'file'
+}
+
 /** Request kind → its values and its answer. */
 interface Exchanges {
   /** Makes the store where it is empty, else checks that it is this chain's. `baseHeader` is RLP. */
   open: { ask: { identity: StoreIdentity; baseHeader: Uint8Array }; answer: BlockRef }
-  execute: { ask: { block: Block }; answer: { frame: EncodedFrame } | { refusal: Refusal } }
+  execute: { ask: ToExecute; answer: { frame: EncodedFrame } | { refusal: Refusal } }
   /** Undoes down to `number`, which becomes the head. */
   undoTo: { ask: { number: number }; answer: BlockRef }
   /** The own chain's block at `number`. */

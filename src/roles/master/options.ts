@@ -38,6 +38,11 @@ export const masterOptions = {
     value: 'DIR',
     help: "where the master keeps its own store; it is made again from the feed's blocks where it is lost",
   },
+  trie: {
+    flag: 'trie',
+    type: 'switch',
+    help: "keep a state trie: every block's state root is proven (level `root`), at the price of a larger store; decided when the store is made",
+  },
   feed: {
     flag: 'feed',
     type: 'text',

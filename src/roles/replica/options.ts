@@ -66,6 +66,11 @@ export const replicaOptions = {
     max: 300_000,
     help: 'how long a draining replica still takes new requests of users, for load balancers that look at /ready',
   },
+  trie: {
+    flag: 'trie',
+    type: 'switch',
+    help: "keep a state trie: every block's state root is proven before it is served, and eth_getProof answers within the horizon; decided when the store is made",
+  },
   horizonBlocks: {
     flag: 'horizon',
     type: 'integer',

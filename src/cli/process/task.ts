@@ -1,0 +1,26 @@
+/**
+ * How a command lives that does one long thing and ends: ctrl-C, SIGTERM, SIGHUP or a supervisor that goes tell it to stop in order; a second
+ * signal ends it at once. What it has done by then is kept, and the same command goes on there.
+ */
+import { openScope, type Scope } from '#ports/scope.ts'
+
+/** @throws what made the task, or anything in its scope, fail */
+export async function runTask(
+  name: string,
+  task: (scope: Scope, stop: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController()
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  if (process.send !== undefined) process.on('disconnect', onSignal)
+  const scope = openScope(name)
+  const failed = new Promise<never>((_resolve, reject) => void scope.failed.catch(reject))
+  try {
+    await Promise.race([task(scope, stop.signal), failed])
+  } finally {
+    await scope.close()
+  }
+}
