@@ -38,6 +38,12 @@ export const rpcLimits = {
     what: 'slots of one eth_getStorageValues',
     over: 'the call is refused with -38026',
   },
+  proofKeysMax: {
+    value: 1_024, // geth's
+    unit: 'values',
+    what: 'slots of one eth_getProof',
+    over: 'the call is refused with -32602',
+  },
   largeBodyBytes: {
     value: 64 * 1024,
     unit: 'bytes',

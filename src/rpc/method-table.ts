@@ -25,6 +25,7 @@ export const METHODS = {
   eth_getCode: 'replica',
   eth_getStorageAt: 'replica',
   eth_getStorageValues: 'replica',
+  eth_getProof: 'replica',
   eth_call: 'replica',
   eth_estimateGas: 'replica',
   eth_baseFee: 'replica',

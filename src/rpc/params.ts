@@ -3,7 +3,7 @@
  * (`-32602 invalid argument N: …`), the first wrong one first.
  */
 import type { BlockHash } from '#chain/block-ref.ts'
-import { fromHex } from '#kernel/bytes.ts'
+import { fromHex, type Hex, toHex } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
 import { cannot, decodeNumber, fixedBytes, goKind, invalid, quantity } from './geth-hex.ts'
 import { rpcLimits } from './limits.ts'
@@ -159,4 +159,36 @@ export function storageKey(value: unknown, index: number): Uint8Array {
   if (!/^[0-9a-fA-F]*$/.test(digits))
     throw failed('invalidParams', `invalid hex in storage key: ${JSON.stringify(value)}`)
   return fromHex(`0x${digits.padStart(64, '0')}`)
+}
+
+/** A slot of eth_getProof, and how the answer names it. */
+export interface ProofKey {
+  readonly key: Uint8Array
+  /** As given where it was 32 bytes, else as a quantity. */
+  readonly text: Hex
+}
+
+/** eth_getProof's slots: as {@link storageKey} each, in a list. */
+export function proofKeys(value: unknown, index: number): readonly ProofKey[] {
+  if (!Array.isArray(value)) throw cannot(goKind(value), { index, type: '[]string' })
+  // Go reads no text as the empty one.
+  const keys = value.map((each: unknown) => {
+    if (typeof each === 'string' || each === null) return each ?? ''
+    throw cannot(goKind(each), { index, type: 'string' })
+  })
+  if (keys.length > PROOF_KEYS_MAX)
+    throw failed(
+      'invalidParams',
+      `too many storage keys requested (max ${PROOF_KEYS_MAX}, got ${keys.length})`,
+    )
+  return keys.map((text) => {
+    const key = storageKey(text, index)
+    const isWhole = text.replace(/^0[xX]/, '').length > 62
+    return { key, text: isWhole ? toHex(key) : quantityOf(key) }
+  })
+}
+const PROOF_KEYS_MAX = rpcLimits.proofKeysMax.value
+
+function quantityOf(word: Uint8Array): Hex {
+  return `0x${BigInt(toHex(word)).toString(16)}`
 }

@@ -10,6 +10,7 @@ import type { Handler, Handlers } from './handler.ts'
 import { blockMethods } from './methods-block.ts'
 import { feeMethods } from './methods-fees.ts'
 import { logMethods } from './methods-logs.ts'
+import { proofMethods } from './methods-proof.ts'
 import { stateMethods } from './methods-state.ts'
 import { transactionMethods } from './methods-transaction.ts'
 
@@ -39,6 +40,7 @@ export function createMethods(clientVersion: string): Handlers {
   return {
     ...meta,
     ...stateMethods(),
+    ...proofMethods,
     ...blockMethods,
     ...transactionMethods,
     ...logMethods,
@@ -65,6 +67,6 @@ function capabilities({ head, snapshot }: AnswerContext): Json {
     logs: chain,
     receipts: chain,
     blocks: chain,
-    stateproofs: { disabled: true },
+    stateproofs: snapshot.trieRows() === undefined ? { disabled: true } : from(snapshot.historyFrom),
   }
 }

@@ -11,6 +11,7 @@ import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
 import { rootHash } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
+import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { putU32 } from '#state/codec/bytes.ts'
 import { epochOf, historyKey } from '#state/rows.ts'
@@ -30,9 +31,17 @@ type Reads = Pick<ReadTx, 'get' | 'seek'>
 export function proofsAt(tx: Reads, number: number, head: number, view: StateView): StateProofs {
   const storageRoot = (address: Address): Uint8Array =>
     rootHash(rootAt(tx, storageOwner(address), number, head))
+  // Proofs of one trie share their first nodes.
+  const known = new Map<string, Branch>()
+  const branchOf = (owner: Owner, path: Uint8Array, depth: number): Branch => {
+    const text = toHex(pathKey(owner, path, depth))
+    const branch = known.get(text) ?? branchAt(tx, owner, path, depth, { number, head })
+    known.set(text, branch)
+    return branch
+  }
   const accounts: TrieAt = {
     root: () => rootAt(tx, ACCOUNTS, number, head),
-    branch: (path, depth) => branchAt(tx, ACCOUNTS, path, depth, { number, head }),
+    branch: (path, depth) => branchOf(ACCOUNTS, path, depth),
     valueOf(address) {
       const value = accountLeaf(view, address, storageRoot)
       assert(value !== undefined, 'a leaf of the accounts has its account')
@@ -47,7 +56,7 @@ export function proofsAt(tx: Reads, number: number, head: number, view: StateVie
       const owner = storageOwner(address)
       const storage: TrieAt = {
         root: () => rootAt(tx, owner, number, head),
-        branch: (path, depth) => branchAt(tx, owner, path, depth, { number, head }),
+        branch: (path, depth) => branchOf(owner, path, depth),
         valueOf(key) {
           const word = new Uint8Array(32)
           view.slot(address, key, word)
