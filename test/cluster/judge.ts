@@ -1,10 +1,10 @@
 /** What must hold of a cluster after whatever was done to it: it goes on, every block is on the feed once, replicas are exact to the row. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { DEV_ACCOUNTS } from '#cli/dev/genesis.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
-import { createTransport } from '#platform/net/transport.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { comparable, dumpTables } from '#state/testing/dump.ts'
 import type { Anvil } from '#test/master/anvil.ts'
 import type { Cluster } from '#test/support/cluster.ts'
@@ -14,6 +14,11 @@ import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
 
 const RETURN_MS = 60_000
+/** At stores that are being tidied up. */
+const LOOKS_MAX = 60
+const LOOK_EVERY_MS = 500
+
+type Dumped = ReturnType<typeof comparable>
 
 export async function grows(url: string, blocks: number): Promise<void> {
   const number = async (): Promise<number> => Number(await result(url, 'eth_blockNumber'))
@@ -24,7 +29,15 @@ export async function grows(url: string, blocks: number): Promise<void> {
 }
 
 export async function eachBlockOnce(cluster: Cluster): Promise<void> {
-  const log = await openRemoteRecordLog(cluster.feedAddress, createTransport())
+  assert.deepEqual(
+    [...(await framesOf(cluster))].filter(([, times]) => times !== 1),
+    [],
+  )
+}
+
+/** How often each block is whole on the feed, by hash; every number up to the highest is there. */
+export async function framesOf(cluster: Cluster): Promise<ReadonlyMap<string, number>> {
+  const log = await cluster.openFeed()
   const { next } = await log.bounds()
   const whole = new Map<string, number>()
   const numbers = new Set<number>()
@@ -39,13 +52,10 @@ export async function eachBlockOnce(cluster: Cluster): Promise<void> {
     at += records.length
   }
   await log.close()
-  assert.deepEqual(
-    [...whole].filter(([, times]) => times !== 1),
-    [],
-  )
   const highest = Math.max(...numbers)
   for (let number = 1; number <= highest; number++)
     assert.ok(numbers.has(number), `block ${number} is on the feed`)
+  return whole
 }
 
 export async function likeFromScratch(cluster: Cluster, genesisFile: string): Promise<void> {
@@ -59,8 +69,6 @@ export async function likeFromScratch(cluster: Cluster, genesisFile: string): Pr
   await waitFor('the new replica at the end of the feed', RETURN_MS, () =>
     scratch.log.includes('at the end of the feed') ? true : undefined,
   )
-  await scratch.stop()
-  for (const { process } of cluster.replicas) await process.stop()
   const dump = async (dir: string) => {
     const kv = openLmdb({ path: join(dir, 'store'), mode: 'reader', durable: false })
     try {
@@ -69,9 +77,20 @@ export async function likeFromScratch(cluster: Cluster, genesisFile: string): Pr
       await kv.close()
     }
   }
-  const expected = await dump(data)
-  assert.ok(expected.accounts.length > 0 && expected.headers.length > 10)
-  for (const name of ['r1', 'r2']) assert.deepEqual(await dump(join(cluster.dir, name)), expected, name)
+  const names = ['r1', 'r2']
+  const dumps = (): Promise<readonly Dumped[]> =>
+    Promise.all([data, ...names.map((name) => join(cluster.dir, name))].map(dump))
+  // What is below the horizon goes, and logs are indexed, when there is nothing else to do.
+  let [expected, ...found] = await dumps()
+  for (let looks = 0; looks < LOOKS_MAX && !found.every((one) => isDeepStrictEqual(one, expected)); looks++) {
+    await sleep(LOOK_EVERY_MS)
+    ;[expected, ...found] = await dumps()
+  }
+  await scratch.stop()
+  assert.ok(expected !== undefined && expected.accounts.length > 0 && expected.headers.length > 10)
+  for (const [i, one] of found.entries())
+    for (const table of Object.keys(one) as (keyof Dumped)[])
+      assert.deepEqual(one[table], expected[table], `${table} of ${names[i]}`)
 }
 
 /** Stops the chain, and compares each replica's head and accounts with the client's. */

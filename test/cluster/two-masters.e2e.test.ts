@@ -5,8 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
-import { createTransport } from '#platform/net/transport.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import type { FeedRecord } from '#protocol/feed/records.ts'
 import { Anvil } from '#test/master/anvil.ts'
 import { recordsOf } from '#test/master/feed.ts'
@@ -52,14 +50,14 @@ test('two masters publish once, and one goes on alone', {
   let traffic: NodeJS.Timeout | undefined
   try {
     cluster = await startCluster({ client: anvil.webSocket, genesisFile, masters: 2, replicas: 1 })
-    const { gateway, masters, feedAddress } = cluster
+    const { gateway, masters, openFeed } = cluster
     traffic = setInterval(() => {
       const [from, to] = DEV_ACCOUNTS
       void answer(gateway.url, 'eth_gasPrice', []).catch(() => {})
       void answer(anvil.http, 'eth_sendTransaction', [{ from, to, value: '0x7' }]).catch(() => {})
     }, 50)
     const feed = async (): Promise<FeedRecord[]> => {
-      const log = await openRemoteRecordLog(feedAddress, createTransport())
+      const log = await openFeed()
       try {
         return await recordsOf(log)
       } finally {

@@ -2,13 +2,26 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DEV_CHAIN_ID } from '#cli/dev/genesis.ts'
+import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
+import type { RecordLog } from '#ports/record-log.ts'
 import { DroverProcess } from './drover-process.ts'
 import { freePort } from '#test/geth/node.ts'
 
+const NO_SECURITY: KafkaSettings = {
+  kafkaTls: false,
+  kafkaAuthoritiesPath: undefined,
+  kafkaSasl: 'none',
+  kafkaUser: undefined,
+  kafkaPassword: undefined,
+}
+
 export interface Cluster {
   readonly dir: string
+  /** Never started where the feed is on Kafka. */
   readonly feed: DroverProcess
   readonly feedAddress: string
+  openFeed(): Promise<RecordLog>
   /** The first of `masters`. */
   readonly master: DroverProcess
   readonly masters: readonly DroverProcess[]
@@ -23,25 +36,20 @@ export async function startCluster(options: {
   readonly masters?: number
   readonly replicas?: number
   readonly horizon?: number
+  /** A feed that is there already, on Kafka. */
+  readonly feed?: string
   /** Options of the last replica alone. */
   readonly lastReplica?: readonly string[]
   /** Made before, with what a folder of it shall be (a mount of its own). */
   readonly dir?: string
 }): Promise<Cluster> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'drover-e2e-'))
-  const feedAddress = `unix:${join(dir, 'feed.sock')}`
+  const feedAddress = options.feed ?? `unix:${join(dir, 'feed.sock')}`
   const gatewayPort = await freePort()
   const common = ['--log-format', 'people']
 
-  const feed = new DroverProcess(
-    'feed',
-    'serve',
-    '--data',
-    join(dir, 'feed'),
-    '--listen',
-    feedAddress,
-    ...common,
-  )
+  const hosting = ['feed', 'serve', '--data', join(dir, 'feed'), '--listen', feedAddress]
+  const feed = new DroverProcess(...hosting, ...common)
   const masters: DroverProcess[] = []
   const forward: string[] = []
   for (let i = 1; i <= (options.masters ?? 1); i++) {
@@ -84,7 +92,7 @@ export async function startCluster(options: {
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true })
   }
   try {
-    await feed.start()
+    if (options.feed === undefined) await feed.start()
     await Promise.all([
       ...masters.map((master) => master.start()),
       ...replicas.map(({ process }) => process.start()),
@@ -99,6 +107,7 @@ export async function startCluster(options: {
     dir,
     feed,
     feedAddress,
+    openFeed: feedOpener(feedAddress, NO_SECURITY, { chainId: DEV_CHAIN_ID, mayCreate: false }),
     master: masters[0] as DroverProcess,
     masters,
     replicas,

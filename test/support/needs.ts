@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, '..', '..')
 const require = createRequire(import.meta.url)
 
 export const SHARED = join(root, '..', 'shared')
+export const KAFKA_LIBS = join(root, '.peers', 'kafka')
 export const GETH = process.env['GETH'] ?? join(root, '.peers', 'bin', 'geth')
 
 /** The anvil that came with the packages, or undefined on other platforms. */
@@ -24,14 +25,16 @@ const there: Record<Need, () => boolean> = {
   shared: () => existsSync(join(SHARED, 'conformance')),
   geth: () => existsSync(GETH),
   anvil: () => anvilPath() !== undefined,
+  kafka: () => existsSync(join(KAFKA_LIBS, '.done')),
 }
 const remedy: Record<Need, string> = {
   shared: 'the folder ../shared is not beside the project',
   geth: 'geth is not set up: npm run setup:peers',
   anvil: 'anvil has no package for this platform',
+  kafka: 'Kafka is not set up: npm run setup:peers',
 }
 
-export type Need = 'shared' | 'geth' | 'anvil'
+export type Need = 'shared' | 'geth' | 'anvil' | 'kafka'
 
 /** Options for node:test: skips with a clear line, unless DROVER_TEST_REQUIRE names the need. */
 export function needs(...wanted: readonly Need[]): { skip?: string } {

@@ -1,8 +1,9 @@
 /** `drover feed serve` hosts the embedded feed; `drover feed inspect` shows what is on one. */
 import { describeBlock } from '#chain/block-ref.ts'
+import { clusterOf, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
-import { messageOf } from '#kernel/fault.ts'
+import { Fault, messageOf } from '#kernel/fault.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
@@ -11,7 +12,6 @@ import { createRandom } from '#platform/random/random.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { LogRecord } from '#ports/record-log.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import type { RecordBody } from '#protocol/feed/records.ts'
 import { startFeedHost } from '#roles/feedhost/host.ts'
 import { feedHostLimits } from '#roles/feedhost/limits.ts'
@@ -55,7 +55,14 @@ const inspectOptions = {
     type: 'text',
     required: true,
     value: 'ADDRESS',
-    help: 'host:port or unix:PATH of the feed host',
+    help: 'host:port or unix:PATH of the feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
+  },
+  chainId: {
+    flag: 'chain-id',
+    type: 'integer',
+    min: 1,
+    value: 'N',
+    help: 'of a feed on Kafka: its chain',
   },
   from: {
     flag: 'from',
@@ -75,9 +82,9 @@ export const feedInspectCommand = defineCommand({
   text: `
 One line a record: position, producer, what it says.
   drover feed inspect --feed 127.0.0.1:8650 --limit 20 --follow`,
-  options: inspectOptions,
+  options: { ...inspectOptions, ...kafkaOptions },
   async run({ values }) {
-    const log = await openRemoteRecordLog(values.feed, createTransport())
+    const log = await feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })()
     const { first, next } = await log.bounds()
     let at = Math.max(first, values.from ?? next - values.limit)
     let left = values.limit
@@ -94,6 +101,19 @@ One line a record: position, producer, what it says.
     }
   },
 })
+
+/** An embedded feed knows its chain; a topic's name holds it. @throws Fault options/feed */
+function chainIn({
+  feed,
+  chainId,
+}: {
+  readonly feed: string
+  readonly chainId?: number | undefined
+}): number {
+  if (chainId === undefined && clusterOf(feed) !== undefined)
+    throw new Fault('options/feed', 'a feed on Kafka is that of a chain: add --chain-id')
+  return chainId ?? 0
+}
 
 export function describeRecord({ position, bytes }: LogRecord): string {
   try {

@@ -2,21 +2,22 @@
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
+import { clusterOf, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { httpServerFor, httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
+import { Fault } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { httpLimits } from '#platform/http/limits.ts'
+import { kafkaLimits } from '#platform/kafka/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
-import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { createWebSocketClient } from '#platform/web-socket/client.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { renderSharedMeters, sharedCells, sharedMetersBytes } from '#ports/shared-meters.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import { createFollower } from '#roles/master/follower.ts'
 import { createForwardPort } from '#roles/master/forward-port.ts'
@@ -37,16 +38,17 @@ export const masterCommand = defineCommand({
   text: `
 Executes every block of the client's chain, publishes what is proven, and passes on what only the client knows.
   drover master --id m1 --client ws://127.0.0.1:8546 --genesis genesis.json --feed 127.0.0.1:8650 --data ./m1`,
-  options: { ...masterOptions, ...httpOptions, ...logOptions },
-  limits: { ...httpLimits, ...masterLimits, ...storeLimits },
+  options: { ...masterOptions, ...kafkaOptions, ...httpOptions, ...logOptions },
+  limits: { ...kafkaLimits, ...httpLimits, ...masterLimits, ...storeLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
     installCommittedCore()
     const genesis = readGenesis(values.genesisPath)
+    const { chainId } = genesis.config
+    const openLog = feedOpener(values.feed, values, { chainId, mayCreate: true })
     await runService('master', log, async (scope) => {
       const clock = createClock()
       const random = createRandom()
-      const transport = createTransport()
       const meters = new SharedArrayBuffer(sharedMetersBytes(2))
       const metrics = createMasterMetrics(createMeterRegistry(sharedCells(meters, FOLLOWER_REGION)))
       const http = createHttpClient()
@@ -83,12 +85,12 @@ Executes every block of the client's chain, publishes what is proven, and passes
       })
       scope.defer(() => channel.port1.close())
       const follower = createFollower(
-        { id: values.id, cluster: values.cluster, beatMs: values.beatMs },
+        { id: values.id, cluster: clusterIn(values), beatMs: values.beatMs },
         {
           client,
           executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),
           genesis,
-          openLog: () => openRemoteRecordLog(values.feed, transport),
+          openLog,
           clock,
           random,
           log,
@@ -102,3 +104,11 @@ Executes every block of the client's chain, publishes what is proven, and passes
     })
   },
 })
+
+/** The cluster that was named, by the address of the feed too. @throws Fault options/feed */
+function clusterIn({ feed, cluster }: { readonly feed: string; readonly cluster?: string | undefined }) {
+  const named = clusterOf(feed)
+  if (named !== undefined && cluster !== undefined && named !== cluster)
+    throw new Fault('options/feed', `--feed names the cluster ${named}, and --cluster ${cluster}: name one`)
+  return named ?? cluster
+}

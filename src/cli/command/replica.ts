@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
+import { feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { type ReplicaOrder, takeOrders } from '#cli/process/replica-orders.ts'
 import { startReplicaThreads } from '#cli/process/replica-threads.ts'
 import { httpLimits } from '#platform/http/limits.ts'
+import { kafkaLimits } from '#platform/kafka/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
 import { claimPort } from '#platform/net/port-claim.ts'
 import { createProcessMemory } from '#platform/memory/memory.ts'
@@ -24,13 +26,14 @@ export const replicaCommand = defineCommand({
   text: `
 Follows a feed from where its store stands and answers at one exact block.
   drover replica --id r1 --genesis genesis.json --feed 127.0.0.1:8650 --data ./r1 --port 8555 --link 127.0.0.1:8556`,
-  options: { ...replicaOptions, ...httpOptions, ...logOptions },
-  limits: { ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits, ...memoryLimits },
+  options: { ...replicaOptions, ...kafkaOptions, ...httpOptions, ...logOptions },
+  limits: { ...kafkaLimits, ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits, ...memoryLimits },
   async run({ values }) {
     const log = loggerFor(values.id, values)
-    // Read here too, so that a wrong file is one clear line and not a thread's failure.
+    // Read here too, so that a wrong file or feed is one clear line and not a thread's failure.
     installCommittedCore()
-    readGenesis(values.genesisPath)
+    const { config } = readGenesis(values.genesisPath)
+    feedOpener(values.feed, values, { chainId: config.chainId, mayCreate: false })
     await runService('replica', log, async (scope) => {
       const claim = await claimPort(values.host, values.port)
       scope.defer(() => claim.release())

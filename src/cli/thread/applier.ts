@@ -2,17 +2,16 @@
 import { join } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
+import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
 import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
-import { createTransport } from '#platform/net/transport.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import type { Level } from '#chain/frame.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { sharedCells } from '#ports/shared-meters.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { joinAnswerers } from '#roles/replica/answerers.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { type AnswererAsks, type ApplierNews, createBoard } from '#roles/replica/board.ts'
@@ -22,7 +21,7 @@ import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'
 
 export interface ApplierThreadData {
-  readonly options: ReplicaOptions & LogSettings
+  readonly options: ReplicaOptions & LogSettings & KafkaSettings
   readonly board: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
   readonly region: number
@@ -42,7 +41,6 @@ await runThread('applier', async ({ scope, onOrder }) => {
   scope.defer(() => clearInterval(maintenance))
   const compress = createZstd()
   const meter = createMeterRegistry(sharedCells(meters, region))
-  const transport = createTransport()
   const answerers = joinAnswerers()
   const ports = new Set<MessagePort>()
   onOrder((order) => {
@@ -75,7 +73,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
         log,
         metrics: createApplierMetrics(meter),
         genesis,
-        openLog: () => openRemoteRecordLog(options.feed, transport),
+        openLog: feedOpener(options.feed, options, { chainId: genesis.config.chainId, mayCreate: false }),
         answerers: answerers.all,
       },
       signal,

@@ -48,7 +48,7 @@ export const masterOptions = {
     type: 'text',
     required: true,
     value: 'ADDRESS',
-    help: 'host:port or unix:PATH of the feed host',
+    help: 'host:port or unix:PATH of the feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
   },
   cluster: {
     flag: 'cluster',

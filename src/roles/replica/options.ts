@@ -24,7 +24,7 @@ export const replicaOptions = {
     type: 'text',
     required: true,
     value: 'ADDRESS',
-    help: 'host:port or unix:PATH of the feed host',
+    help: 'host:port or unix:PATH of the feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
   },
   host: { flag: 'host', type: 'text', default: '127.0.0.1', help: 'where HTTP listens' },
   port: {

@@ -1,0 +1,95 @@
+/** The topic of a feed: made with the settings that a feed needs, or checked, with the command that mends what is wrong. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Fault } from '#kernel/fault.ts'
+import type { KafkaClient, KafkaTopic } from './client.ts'
+import { kafkaLimits } from './limits.ts'
+
+/** A part of a frame, or several small records, in one batch. */
+const MESSAGE_BYTES = 8 << 20
+const REPLICAS_WANTED = 3
+/** For a topic that was just made. */
+const LOOKS_MAX = 50
+const LOOK_EVERY_MS = 100
+
+interface Rule {
+  readonly setting: string
+  readonly wanted: string
+  readonly holds: (value: string) => boolean
+}
+
+/** What every feed needs. Nothing may be dropped while nothing else could be begun from. */
+const ALWAYS: readonly Rule[] = [
+  { setting: 'cleanup.policy', wanted: 'delete', holds: (value) => value === 'delete' },
+  { setting: 'retention.ms', wanted: '-1', holds: (value) => value === '-1' },
+  { setting: 'retention.bytes', wanted: '-1', holds: (value) => value === '-1' },
+  {
+    setting: 'max.message.bytes',
+    wanted: String(MESSAGE_BYTES),
+    holds: (value) => Number(value) > kafkaLimits.kafkaBatchBytesMax.value,
+  },
+]
+/** An acknowledged record outlives the loss of one broker, and no broker that missed it becomes the leader. */
+const REPLICATED: readonly Rule[] = [
+  { setting: 'min.insync.replicas', wanted: '2', holds: (value) => Number(value) >= 2 },
+  { setting: 'unclean.leader.election.enable', wanted: 'false', holds: (value) => value === 'false' },
+]
+
+/**
+ * @param mayCreate a master's; a reader waits for one
+ * @throws Fault feed/topic-missing, feed/topic-settings, feed/lost
+ */
+export async function openTopic(
+  client: KafkaClient,
+  {
+    topic,
+    where,
+    mayCreate,
+  }: { readonly topic: string; readonly where: string; readonly mayCreate: boolean },
+): Promise<KafkaTopic> {
+  let found = await client.topic(topic)
+  if (found === undefined && mayCreate) {
+    const replicas = (await client.brokers()) >= REPLICAS_WANTED ? REPLICAS_WANTED : 1
+    await client.create(topic, replicas, wantedOf(rulesFor(replicas)))
+    // Brokers hear of it one after the other.
+    for (let looks = 0; found === undefined && looks < LOOKS_MAX; looks++) {
+      await sleep(LOOK_EVERY_MS)
+      found = await client.topic(topic)
+    }
+  }
+  if (found === undefined || found.leader < 0)
+    throw new Fault(
+      'feed/topic-missing',
+      found === undefined
+        ? `there is no topic ${topic} at ${where}: a master makes it`
+        : `the topic ${topic} at ${where} has no leader: its brokers are away`,
+      { topic },
+    )
+  const wrong = await whatIsWrong(client, topic, found)
+  if (wrong !== undefined) throw new Fault('feed/topic-settings', wrong, { topic })
+  return found
+
+  async function whatIsWrong(
+    from: KafkaClient,
+    name: string,
+    facts: KafkaTopic,
+  ): Promise<string | undefined> {
+    if (facts.partitions !== 1)
+      return `the topic ${name} has ${facts.partitions} partitions, a feed has one: delete it, a master makes it again`
+    const settings = await from.settings(name)
+    const broken = rulesFor(facts.replicas).filter(
+      ({ setting, holds }) => !holds(settings.get(setting) ?? ''),
+    )
+    if (broken.length === 0) return undefined
+    const said = broken.map(({ setting, wanted }) => `${setting} is ${settings.get(setting)}, not ${wanted}`)
+    const mended = broken.map(({ setting, wanted }) => `${setting}=${wanted}`).join(',')
+    return `the topic ${name} cannot hold a feed (${said.join('; ')}); mend it with: kafka-configs.sh --bootstrap-server ${where} --alter --entity-type topics --entity-name ${name} --add-config ${mended}`
+  }
+}
+
+function rulesFor(replicas: number): readonly Rule[] {
+  return replicas >= REPLICAS_WANTED ? [...ALWAYS, ...REPLICATED] : ALWAYS
+}
+
+function wantedOf(rules: readonly Rule[]): Record<string, string> {
+  return Object.fromEntries(rules.map(({ setting, wanted }) => [setting, wanted]))
+}
