@@ -50,6 +50,25 @@ test('code that fails is told in geth’s words', () => {
   assert.equal(before.kind === 'halted' && before.reason, 'invalid opcode: PUSH0')
 })
 
+test('what contradicts itself or its chain is refused before anything is looked at', () => {
+  const world = createWorld({})
+  const reasonOf = (input: CallInput) => {
+    const outcome = callAt(world, { value: ETHER, ...input })
+    return outcome.kind === 'refused' ? [outcome.reason, outcome.suppliedGas] : outcome.kind
+  }
+  const price = 'both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified'
+  assert.deepEqual(reasonOf({ gasPrice: 1n, maxFeePerGas: 1n, chainId: 99n }), [price, undefined])
+  assert.deepEqual(reasonOf({ blobVersionedHashes: [] }), ['blob transaction of type create', undefined])
+  assert.deepEqual(reasonOf({ chainId: 99n, to: address(1) }), [
+    "chainId does not match node's (have=99, want=1)",
+    undefined,
+  ])
+})
+
+test('the nonce of a call is of no matter, the largest neither', () => {
+  assert.equal(callAt(createWorld({}), { to: address(1), nonce: 2n ** 64n - 1n }).kind, 'returned')
+})
+
 test('a creation that fails is told in geth’s words', () => {
   const world = createWorld({ 1: { balance: ETHER } })
   const create = (init: Uint8Array, gas = 50_000_000n) =>

@@ -4,7 +4,9 @@ import { GAS_PER_BLOB } from '#chain/verify-block.ts'
 import { isActive } from '#chain/rules.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { CallContext, Caller, CallInput, CallOutcome } from './call.ts'
+import { environmentOf } from './environment.ts'
 import { TRANSACTION_GAS } from './intrinsic-gas.ts'
+import { contradiction } from './message.ts'
 import { balanceOf, type Missing } from './pre-check.ts'
 
 const CALL_STIPEND = 2_300n
@@ -30,6 +32,9 @@ export type Estimate =
   | Failed
 
 export function estimateGas(caller: Caller, input: CallInput, context: CallContext): Estimate {
+  const environment = context.environment ?? environmentOf(context.header, context.rules, 'call')
+  const contradictory = contradiction(input, environment)
+  if (contradictory !== undefined) return { kind: 'failed', outcome: contradictory, gas: 0n }
   const bound = upperBound(input, context)
   if (typeof bound !== 'bigint')
     return bound.kind === 'missing' ? { kind: 'failed', outcome: bound, gas: 0n } : bound

@@ -1,5 +1,6 @@
 /** geth's words for the ways in which a run halts (core/vm/errors.go), from revm's names of them. */
 import type { Halted } from '#core/evm-values.ts'
+import { precompileText } from './precompile-text.ts'
 
 const STACK_ITEMS_MAX = 1_024
 const RETURN = 0xf3
@@ -41,13 +42,14 @@ export function haltText(halted: Halted, creates: boolean): string {
       // The init code ran to its end, and what it returned could not be paid for.
       return creates && opcode === RETURN ? 'contract creation code storage out of gas' : 'out of gas'
     default:
-      return reason.startsWith('OutOfGas') ? 'out of gas' : precompileText(reason)
+      return reason.startsWith('OutOfGas') ? 'out of gas' : ofPrecompile(reason)
   }
 }
 
 /** A precompile's own words, where the outermost call is to one. */
-function precompileText(reason: string): string {
-  return /^PrecompileErrorWithContext\("(.*)"\)$/.exec(reason)?.[1] ?? reason
+function ofPrecompile(reason: string): string {
+  const words = /^PrecompileErrorWithContext\("(.*)"\)$/.exec(reason)?.[1]
+  return words === undefined ? reason : precompileText(words)
 }
 
 /** Stack items that an instruction needs, by opcode. */

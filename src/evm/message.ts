@@ -58,10 +58,11 @@ export function refused(reason: string, needsGas = false): Refusal {
 const ZERO_ADDRESS = new Uint8Array(20)
 const NO_BYTES = new Uint8Array(0)
 
-/** @param gas the message's gas limit */
-export function messageFrom(request: CallInput, environment: EvmEnvironment, gas: bigint): Message | Refusal {
-  const { to, value = 0n, nonce = 0n, accessList, blobVersionedHashes, authorizationList } = request
-  const { chainId } = environment
+/** What contradicts itself or its chain, as geth says before it looks at anything else (`CallDefaults`). */
+export function contradiction(request: CallInput, { chainId }: EvmEnvironment): Refusal | undefined {
+  const { to, gasPrice, maxFeePerGas, maxPriorityFeePerGas, blobVersionedHashes, authorizationList } = request
+  if (gasPrice !== undefined && (maxFeePerGas ?? maxPriorityFeePerGas) !== undefined)
+    return refused('both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified')
   if (to === undefined && blobVersionedHashes) return refused('blob transaction of type create')
   if (to === undefined && authorizationList) {
     return refused('EIP-7702 transaction cannot be used to create contract')
@@ -69,6 +70,14 @@ export function messageFrom(request: CallInput, environment: EvmEnvironment, gas
   if (request.chainId !== undefined && request.chainId !== chainId) {
     return refused(`chainId does not match node's (have=${request.chainId}, want=${chainId})`)
   }
+  return undefined
+}
+
+/** @param gas the message's gas limit */
+export function messageFrom(request: CallInput, environment: EvmEnvironment, gas: bigint): Message | Refusal {
+  const { to, value = 0n, nonce = 0n, accessList, blobVersionedHashes, authorizationList } = request
+  const contradictory = contradiction(request, environment)
+  if (contradictory !== undefined) return contradictory
   const { gasPrice, feeCap, tipCap } = feesOf(request, environment)
   return {
     from: request.from ?? ZERO_ADDRESS,
@@ -112,7 +121,8 @@ export function transactionFrom(message: Message, { spec, chainId }: EvmEnvironm
     gasPrice: message.feeCap,
     priorityFee: type >= 2 ? message.tipCap : undefined,
     value: message.value,
-    nonce: message.nonce,
+    // Nobody checks it, and what is created gets its address from the account's own.
+    nonce: 0n,
     chainId,
     data: message.data,
     accessList,

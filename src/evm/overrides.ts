@@ -53,7 +53,7 @@ export function overrideEnvironment(environment: EvmEnvironment, overrides: Bloc
 
 /** The state with the overrides over it, or why that cannot be. */
 export function overrideState(view: StateView, overrides: StateOverrides, spec: Spec): StateView | Refusal {
-  for (const [address, override] of overrides) {
+  for (const [address, override] of [...overrides].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const name = checksumText(fromHex(address))
     const precompile = isPrecompile(address, spec)
     if (override.movePrecompileTo && !precompile) return refused(`account ${name} is not a precompile`)

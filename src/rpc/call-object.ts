@@ -1,7 +1,16 @@
 /** geth's TransactionArgs: what eth_call and eth_estimateGas take. */
 import type { AccessListItem, Authorization } from '#chain/transaction.ts'
-import { failed } from './errors.ts'
 import { anyBytes, cannot, fixedBytes, goKind, type Into, invalid, quantity } from './geth-hex.ts'
+import {
+  fieldNames,
+  isPlainObject,
+  listOf,
+  nameOf,
+  objectOf,
+  reading,
+  type Remembered,
+  structFields,
+} from './go-struct.ts'
 
 export interface CallObject {
   readonly from?: Uint8Array
@@ -20,15 +29,21 @@ export interface CallObject {
   readonly authorizationList?: readonly Authorization[]
 }
 
-type Read = (value: unknown, into: (type: string) => Into) => unknown
+type Read = (value: unknown, into: (type: string) => Into, remembered: Remembered) => unknown
 
 const bytes20: Read = (value, into) => fixedBytes(value, 20, into('common.Address'))
 const big: Read = (value, into) => quantity(value, 256, into('*hexutil.Big'))
 const uint64: Read = (value, into) => quantity(value, 64, into('hexutil.Uint64'))
 const bytes: Read = (value, into) => anyBytes(value, into('hexutil.Bytes'))
+/** Parts of a sidecar: geth's calls read them and look no further. */
+const sidecar =
+  (size: number, type: string): Read =>
+  (value, into, remembered) => {
+    for (const one of listOf(value, into(`[]${type}`), remembered) ?? []) fixedBytes(one, size, into(type))
+    return undefined
+  }
 
-/** Every field that is read, in geth's order; another name is ignored, as geth does. */
-const FIELDS: Readonly<Record<string, Read>> = {
+const FIELDS = {
   from: bytes20,
   to: bytes20,
   gas: uint64,
@@ -39,82 +54,95 @@ const FIELDS: Readonly<Record<string, Read>> = {
   nonce: uint64,
   data: bytes,
   input: bytes,
-  accessList: (value, into) => items(value, into('types.AccessList')).map((one) => accessTuple(one, into)),
+  accessList: (value, into, remembered) =>
+    listOf(value, into('types.AccessList'), remembered)?.map((one) => accessTuple(one, into)),
   chainId: big,
   maxFeePerBlobGas: big,
-  blobVersionedHashes: (value, into) =>
-    items(value, into('[]common.Hash')).map((hash) => fixedBytes(hash, 32, into('common.Hash'))),
-  authorizationList: (value, into) =>
-    items(value, into('[]types.SetCodeAuthorization')).map((one) => authorization(one, into)),
-}
-
-const READS = Object.entries(FIELDS)
+  blobVersionedHashes: (value, into, remembered) =>
+    listOf(value, into('[]common.Hash'), remembered)?.map((hash) =>
+      fixedBytes(hash, 32, into('common.Hash')),
+    ),
+  blobs: sidecar(131_072, 'kzg4844.Blob'),
+  commitments: sidecar(48, 'kzg4844.Commitment'),
+  proofs: sidecar(48, 'kzg4844.Proof'),
+  authorizationList: (value, into, remembered) =>
+    listOf(value, into('[]types.SetCodeAuthorization'), remembered)?.map((one) => authorization(one, into)),
+} satisfies Record<string, Read>
+const NAMES = fieldNames(...(Object.keys(FIELDS) as (keyof typeof FIELDS)[]))
 
 export function callObject(value: unknown, index: number): CallObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw cannot(goKind(value), { index, type: 'ethapi.TransactionArgs' })
-  const json = value as Record<string, unknown>
+  if (!isPlainObject(value)) throw cannot(goKind(value), { index, type: 'ethapi.TransactionArgs' })
+  const json = value as Readonly<Record<string, unknown>>
+  const remembered: Remembered = {}
   const out: Record<string, unknown> = {}
-  for (const [name, read] of READS) {
-    const given = json[name] ?? undefined
-    if (given === undefined) continue
-    const value = read(given, (type) => ({ index, type, field: `TransactionArgs.${name}` }))
-    // `data` is the old name of input; where both are there, geth's calls look at input alone.
-    out[name === 'data' ? 'input' : name] = value
+  let data: unknown
+  for (const key of Object.keys(json)) {
+    const name = nameOf(NAMES, key)
+    if (name === undefined) continue
+    const given = json[key]
+    const read =
+      given === null
+        ? undefined
+        : FIELDS[name](given, (type) => ({ index, type, field: `TransactionArgs.${name}` }), remembered)
+    if (name === 'data') data = read
+    else if (read !== undefined) out[name] = read
+    else delete out[name]
   }
-  return checked(out as CallObject)
+  if (remembered.error !== undefined) throw remembered.error
+  // The old name of input; where both are there, geth's calls look at input alone.
+  if (data !== undefined && out['input'] === undefined) out['input'] = data
+  return out
 }
 
-function checked(call: CallObject): CallObject {
-  const { gasPrice, maxFeePerGas, maxPriorityFeePerGas } = call
-  if (gasPrice !== undefined && (maxFeePerGas ?? maxPriorityFeePerGas) !== undefined)
-    throw failed('server', 'both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified')
-  return call
-}
-
-function items(value: unknown, into: Into): readonly unknown[] {
-  if (Array.isArray(value)) return value
-  throw cannot(goKind(value), into)
-}
+const ACCESS_TUPLE = fieldNames('address', 'storageKeys')
 
 function accessTuple(value: unknown, into: (type: string) => Into): AccessListItem {
-  const { address, storageKeys } = fieldsOf(value, ['address', 'storageKeys'], 'AccessTuple', into)
-  return {
-    address: fixedBytes(address, 20, inside(into('common.Address'), 'address')),
-    storageKeys: items(storageKeys, inside(into('[]common.Hash'), 'storageKeys')).map((key) =>
-      fixedBytes(key, 32, inside(into('common.Hash'), 'storageKeys')),
-    ),
-  }
+  const fields = requiredFields(value, ACCESS_TUPLE, into('types.AccessTuple'), {
+    address: (one) => fixedBytes(one, 20, inside(into('common.Address'), 'address')),
+    storageKeys: (one, remembered) =>
+      listOf(one, inside(into('[]common.Hash'), 'storageKeys'), remembered)?.map((key) =>
+        fixedBytes(key, 32, inside(into('common.Hash'), 'storageKeys')),
+      ),
+  })
+  return fields as unknown as AccessListItem
 }
+
+const AUTHORIZATION = fieldNames('chainId', 'address', 'nonce', 'yParity', 'r', 's')
 
 function authorization(value: unknown, into: (type: string) => Into): Authorization {
-  const names = ['chainId', 'address', 'nonce', 'yParity', 'r', 's'] as const
-  const json = fieldsOf(value, names, 'SetCodeAuthorization', into)
-  const read = (name: (typeof names)[number], type: string, bits: number): bigint =>
-    quantity(json[name], bits, inside(into(type), name))
-  return {
+  const read =
+    (name: string, type: string, bits: number) =>
+    (one: unknown): bigint =>
+      quantity(one, bits, inside(into(type), name))
+  const fields = requiredFields(value, AUTHORIZATION, into('types.SetCodeAuthorization'), {
     chainId: read('chainId', 'uint256.Int', 256),
-    address: fixedBytes(json.address, 20, inside(into('common.Address'), 'address')),
+    address: (one) => fixedBytes(one, 20, inside(into('common.Address'), 'address')),
     nonce: read('nonce', 'hexutil.Uint64', 64),
-    yParity: Number(read('yParity', 'hexutil.Uint64', 8)),
+    yParity: (one) => Number(read('yParity', 'hexutil.Uint64', 64)(one) & 0xffn),
     r: read('r', 'uint256.Int', 256),
     s: read('s', 'uint256.Int', 256),
-  }
+  })
+  return fields as unknown as Authorization
 }
 
-function fieldsOf<Name extends string>(
+/** A struct with an UnmarshalJSON of its own that demands all of its fields, the first missing one first. */
+function requiredFields<Name extends string>(
   value: unknown,
-  names: readonly Name[],
-  type: string,
-  into: (type: string) => Into,
-): Record<Name, unknown> {
-  const target = into(`types.${type}`)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw cannot(goKind(value), target)
-  for (const name of names) {
-    if (((value as Record<string, unknown>)[name] ?? undefined) === undefined)
-      throw invalid(target.index, `missing required field '${name}' for ${type}`)
-  }
-  return value as Record<Name, unknown>
+  names: ReadonlyMap<string, Name>,
+  into: Into,
+  read: Readonly<Record<Name, (value: unknown, remembered: Remembered) => unknown>>,
+): Readonly<Record<Name, unknown>> {
+  return reading((remembered) => {
+    const out: Partial<Record<Name, unknown>> = {}
+    // null is a struct without fields.
+    const json = value === null ? {} : objectOf(value, into, remembered)
+    for (const [name, given] of structFields(json ?? {}, names))
+      out[name] = given === null ? undefined : read[name](given, remembered)
+    if (remembered.error !== undefined) throw remembered.error
+    const missing = (Object.keys(read) as Name[]).find((name) => out[name] === undefined)
+    if (missing === undefined) return out as Record<Name, unknown>
+    throw invalid(into.index, `missing required field '${missing}' for ${into.type.replace('types.', '')}`)
+  })
 }
 
 function inside(into: Into, name: string): Into {

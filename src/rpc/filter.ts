@@ -4,7 +4,8 @@ import { bloomMayContain } from '#chain/bloom.ts'
 import type { Log } from '#chain/receipt.ts'
 import { equalBytes } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
-import { cannot, decodeBytes, fixedBytes, goKind, invalid } from './geth-hex.ts'
+import { decodeBytes, fixedBytes, invalid } from './geth-hex.ts'
+import { fieldNames, listOf, objectOf, reading, type Remembered, structFields } from './go-struct.ts'
 import { type NumberPlace, numberPlace } from './params.ts'
 import { rpcLimits } from './limits.ts'
 
@@ -22,60 +23,86 @@ export interface LogFilter {
   readonly topics: readonly (readonly Uint8Array[])[]
 }
 
+const NAMES = fieldNames('blockHash', 'fromBlock', 'toBlock', 'address', 'topics')
+
 export function logFilter(value: unknown, index: number): LogFilter {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw cannot(goKind(value), { index, type: 'filters.input' })
-  const given = value as Record<string, unknown>
-  const hash = given['blockHash'] ?? undefined
-  const [from, to] = [given['fromBlock'], given['toBlock']].map((place) =>
-    place == null ? undefined : numberPlace(place, index),
-  )
-  if (hash !== undefined) {
-    fixedBytes(hash, 32, { index, type: 'common.Hash', field: 'input.blockHash' })
-    if ((from ?? to) !== undefined)
-      throw invalid(index, 'cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other')
-  }
+  const { blockHash: hash, fromBlock: from, toBlock: to, address, topics } = fieldsOf(value, index)
+  if (hash !== undefined && (from ?? to) !== undefined)
+    throw invalid(index, 'cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other')
   return {
-    where:
-      hash === undefined
-        ? { kind: 'range', from, to }
-        : { kind: 'block', hash: (hash as string).toLowerCase() as BlockHash },
-    addresses: addressesOf(given['address'], index),
-    topics: topicsOf(given['topics'], index),
+    where: hash === undefined ? { kind: 'range', from, to } : { kind: 'block', hash },
+    addresses: addressesOf(address, index),
+    topics: topicsOf(topics ?? [], index),
+  }
+}
+
+interface Given {
+  readonly blockHash?: BlockHash
+  readonly fromBlock?: NumberPlace
+  readonly toBlock?: NumberPlace
+  readonly address?: unknown
+  readonly topics?: readonly unknown[]
+}
+
+function fieldsOf(value: unknown, index: number): Given {
+  return reading((remembered) => {
+    const out: Record<string, unknown> = {}
+    const json = objectOf(value, { index, type: 'filters.input' }, remembered)
+    for (const [name, given] of structFields(json ?? {}, NAMES))
+      out[name] = given === null ? undefined : fieldOf(name, given, index, remembered)
+    return out
+  })
+}
+
+function fieldOf(name: string, given: unknown, index: number, remembered: Remembered): unknown {
+  const field = `input.${name}`
+  switch (name) {
+    case 'blockHash':
+      fixedBytes(given, 32, { index, type: 'common.Hash', field })
+      return (given as string).toLowerCase()
+    case 'fromBlock':
+    case 'toBlock':
+      return numberPlace(given, index)
+    case 'topics':
+      return listOf(given, { index, type: '[]interface {}', field }, remembered)
+    default:
+      return given
   }
 }
 
 function addressesOf(value: unknown, index: number): Uint8Array[] {
-  if (value == null) return []
+  if (value === undefined) return []
   if (typeof value === 'string') return [sized(value, 20, 'address', index, 'invalid address: ')]
   if (!Array.isArray(value)) throw invalid(index, 'invalid addresses in query')
-  const addresses = value.map((one, i) => {
+  return value.map((one, i) => {
     if (typeof one !== 'string') throw invalid(index, `non-string address at index ${i}`)
     return sized(one, 20, 'address', index, `invalid address at index ${i}: `)
   })
-  if (addresses.length > ALTERNATIVES_MAX)
-    throw failed('server', 'exceed max addresses or topics per search position')
-  return addresses
 }
 
-function topicsOf(value: unknown, index: number): Uint8Array[][] {
-  if (value == null) return []
-  if (!Array.isArray(value))
-    throw cannot(goKind(value), { index, type: '[]interface {}', field: 'input.topics' })
-  if (value.length > TOPIC_POSITIONS_MAX) throw invalid(index, 'exceed max topics')
-  return value.map((topic) => alternatives(topic, index))
+function topicsOf(given: readonly unknown[], index: number): Uint8Array[][] {
+  if (given.length > TOPIC_POSITIONS_MAX) throw invalid(index, 'exceed max topics')
+  return given.map((topic) => alternatives(topic, index))
 }
 
 function alternatives(topic: unknown, index: number): Uint8Array[] {
-  if (topic == null) return []
+  if (topic === null) return []
   const list: readonly unknown[] = Array.isArray(topic) ? topic : [topic]
   if (list.length > ALTERNATIVES_MAX) throw invalid(index, 'exceed max topics')
-  // A null among alternatives matches anything, so the position does.
-  if (list.includes(null)) return []
-  return list.map((one) => {
+  const read: Uint8Array[] = []
+  for (const one of list) {
+    // A null among alternatives matches anything, so the position does; what follows it is not looked at.
+    if (one === null) return []
     if (typeof one !== 'string') throw invalid(index, 'invalid topic(s)')
-    return sized(one, 32, 'topic', index, '')
-  })
+    read.push(sized(one, 32, 'topic', index, ''))
+  }
+  return read
+}
+
+/** What geth looks at once the whole request has been read. @throws RpcFailure */
+export function checkAlternatives({ addresses, topics }: LogFilter): void {
+  if ([addresses, ...topics].some((list) => list.length > ALTERNATIVES_MAX))
+    throw failed('server', 'exceed max addresses or topics per search position')
 }
 
 function sized(text: string, length: number, what: string, index: number, before: string): Uint8Array {

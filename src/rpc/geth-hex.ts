@@ -2,7 +2,7 @@
  * Hex in parameters, as geth's hexutil reads it, and refused in its words: these texts are what clients' tests and people's searches know.
  * Odd but true of geth: `0X` is a prefix too, an empty text is the quantity 0 and no bytes.
  */
-import { tryFromHex } from '#kernel/bytes.ts'
+import { tryFromHex, utf8 } from '#kernel/bytes.ts'
 import { failed, type RpcFailure } from './errors.ts'
 
 /** What a value is read into: the parameter, geth's type, and the field where the parameter is an object. */
@@ -38,9 +38,10 @@ export function fixedBytes(value: unknown, length: number, into: Into): Uint8Arr
     const bytes = tryFromHex(text)
     if (bytes !== undefined) return bytes
   }
+  const size = writtenSize(text)
   if (value !== '' && !text.startsWith('0x')) throw cannot('hex string without 0x prefix', into)
-  if (text.length % 2 !== 0) throw cannot('hex string of odd length', into)
-  const digits = Math.max(text.length - 2, 0)
+  if (size % 2 !== 0) throw cannot('hex string of odd length', into)
+  const digits = Math.max(size - 2, 0)
   if (digits !== 2 * length)
     throw invalid(into.index, `hex string has length ${digits}, want ${2 * length} for ${into.type}`)
   throw cannot('invalid hex string', into)
@@ -52,7 +53,7 @@ export function anyBytes(value: unknown, into: Into): Uint8Array {
   if (value === '') return new Uint8Array(0)
   const text = withSmallPrefix(value)
   if (!text.startsWith('0x')) throw cannot('hex string without 0x prefix', into)
-  if (text.length % 2 !== 0) throw cannot('hex string of odd length', into)
+  if (writtenSize(text) % 2 !== 0) throw cannot('hex string of odd length', into)
   const bytes = tryFromHex(text)
   if (bytes === undefined) throw cannot('invalid hex string', into)
   return bytes
@@ -67,10 +68,15 @@ export function quantity(value: unknown, bits: number, into: Into): bigint {
   return read
 }
 
-/** hexutil.DecodeUint64, or why it refuses. */
-export function decodeNumber(text: string, bits = 64): bigint | string {
-  return text === '' ? 'empty hex string' : readNumber(text, bits)
+/** hexutil.DecodeUint64, or why it refuses. It goes from left to right: what comes first is said. */
+export function decodeNumber(text: string): bigint | string {
+  if (text === '') return 'empty hex string'
+  const read = readNumber(text, 64)
+  if (read !== TOO_LARGE) return read
+  return /^[0-9a-fA-F]{17}/.test(text.slice(2)) ? TOO_LARGE : SYNTAX
 }
+const TOO_LARGE = 'hex number > 64 bits'
+const SYNTAX = 'invalid hex string'
 
 /** hexutil.Decode, or why it refuses. */
 export function decodeBytes(text: string): Uint8Array | string {
@@ -87,9 +93,15 @@ function readNumber(text: string, bits: number): bigint | string {
   if (small.length === 2) return 'hex string "0x"'
   if (small.length > 3 && small[2] === '0') return 'hex number with leading zero digits'
   // Before the digits are looked at, so that nobody has a million of them added up.
-  if (small.length > 2 + bits / 4) return `hex number > ${bits} bits`
-  return /^0x[0-9a-fA-F]+$/.test(small) ? BigInt(small) : 'invalid hex string'
+  if (writtenSize(small) > 2 + bits / 4) return `hex number > ${bits} bits`
+  return /^0x[0-9a-fA-F]+$/.test(small) ? BigInt(small) : SYNTAX
 }
+
+/** geth counts the bytes between the quotes, escapes and all; of the ways to write a text in JSON this takes the usual one. */
+function writtenSize(text: string): number {
+  return PLAIN.test(text) ? text.length : utf8(JSON.stringify(text)).length - 2
+}
+const PLAIN = /^[ !#-[\]-~]*$/
 
 function withSmallPrefix(text: string): string {
   return text.startsWith('0X') ? `0x${text.slice(2)}` : text

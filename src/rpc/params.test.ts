@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import '#test/support/core.ts'
-import { bigintFrom, toHex } from '#kernel/bytes.ts'
+import { bigintFrom, fromHex, toHex } from '#kernel/bytes.ts'
 import { callObject } from './call-object.ts'
 import { RpcFailure } from './errors.ts'
 import { logFilter } from './filter.ts'
@@ -19,6 +19,7 @@ import {
   optional,
   readParams,
   required,
+  slotsByAddress,
   storageKey,
 } from './params.ts'
 
@@ -82,16 +83,83 @@ const refusals: readonly [what: string, read: () => unknown, message: string][] 
     one(logFilter, { topics: [null, null, null, null, null] }),
     'invalid argument 0: exceed max topics',
   ],
-  ['storage key: bad digit', one(storageKey, '0xasdf'), 'invalid hex in storage key: "0xasdf"'],
+  ['storage key: bad digit', () => storageKey('0xasdf'), 'invalid hex in storage key: "0xasdf"'],
   [
     'storage key: too long',
-    one(storageKey, `0x${'0'.repeat(65)}`),
+    () => storageKey(`0x${'0'.repeat(65)}`),
     `storage key too long (want at most 32 bytes): "0x${'0'.repeat(65)}"`,
   ],
   [
     'call: bad quantity',
     one(callObject, { value: 'x' }),
     'invalid argument 0: json: cannot unmarshal hex string without 0x prefix into Go struct field TransactionArgs.value of type *hexutil.Big',
+  ],
+  // geth counts the bytes of the JSON text, and goes through numbers from left to right.
+  [
+    'escapes count as they are written',
+    one(address, `0x${'0'.repeat(39)}"`),
+    into('hex string of odd length', 'common.Address'),
+  ],
+  [
+    'other letters count their bytes',
+    one(hash32, `0x${'0'.repeat(63)}\u00e9`),
+    into('hex string of odd length', 'common.Hash'),
+  ],
+  [
+    'a number that is wrong before it is too large',
+    one(numberPlace, `0x1${'0'.repeat(15)}g0000`),
+    'invalid argument 0: invalid hex string',
+  ],
+  [
+    'a number that is too large before it is wrong',
+    one(numberPlace, `0x1${'0'.repeat(16)}g`),
+    'invalid argument 0: hex number > 64 bits',
+  ],
+  ['names in any case, as Go reads them', one(blockPlace, { BLOCKHASH: '0x' }), into('object', 'string')],
+  [
+    'call: the first in the text first',
+    one(callObject, { gas: 'x', from: '0x00' }),
+    'invalid argument 0: json: cannot unmarshal hex string without 0x prefix into Go struct field TransactionArgs.gas of type hexutil.Uint64',
+  ],
+  [
+    'call: a wrong kind waits for a wrong text',
+    one(callObject, { accessList: 5, to: '0x00' }),
+    'invalid argument 0: hex string has length 2, want 40 for common.Address',
+  ],
+  [
+    'call: a wrong kind is said in the end',
+    one(callObject, { accessList: 5, to: A }),
+    'invalid argument 0: json: cannot unmarshal number into Go struct field TransactionArgs.accessList of type types.AccessList',
+  ],
+  [
+    'call: an access list with a hole',
+    one(callObject, { accessList: [null] }),
+    "invalid argument 0: missing required field 'address' for AccessTuple",
+  ],
+  [
+    'call: a sidecar is read',
+    one(callObject, { proofs: ['0x00'] }),
+    'invalid argument 0: hex string has length 2, want 96 for kzg4844.Proof',
+  ],
+  [
+    'overrides: a wrong value before its key',
+    one(stateOverrides, { x: { balance: 'y' } }),
+    'invalid argument 0: json: cannot unmarshal hex string without 0x prefix into Go struct field OverrideAccount.balance of type *hexutil.Big',
+  ],
+  [
+    'overrides: a wrong key',
+    one(stateOverrides, { x: 5 }),
+    into('hex string without 0x prefix', 'common.Address'),
+  ],
+  [
+    'filter: what follows a null among alternatives is not looked at',
+    one(logFilter, { topics: [[null, 5], 5] }),
+    'invalid argument 0: invalid topic(s)',
+  ],
+  [
+    'slots: a wrong key before a wrong kind',
+    one(slotsByAddress, { x: 5 }),
+    into('hex string without 0x prefix', 'common.Address'),
   ],
   ['call: no object', one(callObject, 'x'), into('string', 'ethapi.TransactionArgs')],
   ['overrides: no object', one(stateOverrides, 5), into('number', 'override.StateOverride')],
@@ -106,17 +174,6 @@ for (const [what, read, message] of refusals) {
     assert.deepEqual(refusalOf(read), { code: -32602, message })
   })
 }
-
-test('a call cannot name both kinds of price', () => {
-  const both = { gasPrice: '0x1', maxFeePerGas: '0x1' }
-  assert.deepEqual(
-    refusalOf(() => callObject(both, 0)),
-    {
-      code: -32000,
-      message: 'both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified',
-    },
-  )
-})
 
 test('every field of a call is read', () => {
   const call = callObject(
@@ -192,8 +249,28 @@ test('quantities and storage keys are the numbers that they say', () => {
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }), (n) => {
       const text = `0x${n.toString(16)}`
       assert.equal(quantity(text, 256, { index: 0, type: 't' }), n)
-      assert.equal(bigintFrom(storageKey(text, 0)), n)
-      assert.equal(bigintFrom(storageKey(text.slice(2), 0)), n)
+      assert.equal(bigintFrom(storageKey(text)), n)
+      assert.equal(bigintFrom(storageKey(text.slice(2))), n)
     }),
   )
+})
+
+test('fields are found in any case; of numbers above 2^53 the exact one is kept', () => {
+  assert.deepEqual(callObject({ FROM: A, GaS: '0x5' }, 0), { from: fromHex(A), gas: 5n })
+  assert.deepEqual(blockPlace({ blocknumber: '0x5' }, 0), { kind: 'number', number: 5 })
+  assert.deepEqual(numberPlace('0x7fffffffffffffff', 0), {
+    kind: 'number',
+    number: Number.MAX_SAFE_INTEGER,
+    exact: 2n ** 63n - 1n,
+  })
+})
+
+test('a block cannot be pretended that our numbers cannot hold', () => {
+  const above = (override: object): string => refusalOf(() => blockOverrides(override, 0)).message
+  assert.match(above({ number: `0x${(2n ** 53n).toString(16)}` }), /"Number" of 2\^53/)
+  assert.match(above({ baseFeePerGas: `0x${(2n ** 64n).toString(16)}` }), /"BaseFeePerGas" of 2\^64/)
+  assert.match(above({ blobBaseFee: `0x${(2n ** 128n).toString(16)}` }), /"BlobBaseFee" of 2\^128/)
+  assert.deepEqual(blockOverrides({ Time: `0x${(2n ** 53n - 1n).toString(16)}` }, 0), {
+    timestamp: Number.MAX_SAFE_INTEGER,
+  })
 })

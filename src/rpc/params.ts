@@ -3,9 +3,10 @@
  * (`-32602 invalid argument N: …`), the first wrong one first.
  */
 import type { BlockHash } from '#chain/block-ref.ts'
-import { fromHex, type Hex, toHex } from '#kernel/bytes.ts'
+import { fromHex, type Hex, toHex, utf8 } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
 import { cannot, decodeNumber, fixedBytes, goKind, invalid, quantity } from './geth-hex.ts'
+import { fieldNames, listOf, objectOf, reading, structFields } from './go-struct.ts'
 import { rpcLimits } from './limits.ts'
 
 /** How one position is read. */
@@ -50,13 +51,15 @@ export type Tag = 'latest' | 'safe' | 'finalized' | 'earliest' | 'pending'
 /** A place on the chain as users name it (EIP-1898). */
 export type BlockPlace =
   | { readonly kind: 'tag'; readonly tag: Tag }
-  | { readonly kind: 'number'; readonly number: number }
+  /** Above 2^53 no chain has a block: the number is 2^53-1 then, and `exact` says what was asked for. */
+  | { readonly kind: 'number'; readonly number: number; readonly exact?: bigint }
   | { readonly kind: 'hash'; readonly hash: BlockHash; readonly requireCanonical: boolean }
 export type NumberPlace = Exclude<BlockPlace, { kind: 'hash' }>
 
 const TAGS: readonly string[] = ['latest', 'safe', 'finalized', 'earliest', 'pending'] satisfies Tag[]
 export const LATEST = { kind: 'tag', tag: 'latest' } as const satisfies NumberPlace
 const INT64_MAX = 2n ** 63n - 1n
+const HASH_CHARACTERS = 66
 
 export function address(value: unknown, index: number): Uint8Array {
   return fixedBytes(value, 20, { index, type: 'common.Address' })
@@ -89,34 +92,35 @@ export function numberPlace(value: unknown, index: number): NumberPlace {
 export function blockPlace(value: unknown, index: number): BlockPlace {
   if (typeof value === 'object') return eip1898(value as Record<string, unknown>, index)
   if (typeof value !== 'string') throw cannot(goKind(value), { index, type: 'string' })
-  if (value.length !== 66) return placeOf(value, index, 'blocknumber too high')
+  if (utf8(value).length !== HASH_CHARACTERS) return placeOf(value, index, 'blocknumber too high')
   // geth reads this one without naming the type that it wants.
   if (!/^0x/i.test(value)) throw invalid(index, 'hex string without 0x prefix')
   if (!/^..[0-9a-f]*$/i.test(value)) throw invalid(index, 'invalid hex string')
   return { kind: 'hash', hash: blockHash(value, index), requireCanonical: false }
 }
 
+const EIP1898 = fieldNames('blockNumber', 'blockHash', 'requireCanonical')
+
 function eip1898(value: Record<string, unknown>, index: number): BlockPlace {
-  const wrong = (): never => {
-    throw cannot(Array.isArray(value) ? 'array' : 'object', { index, type: 'string' })
-  }
-  if (Array.isArray(value)) return wrong()
-  const number = value['blockNumber'] ?? undefined
-  const hash = value['blockHash'] ?? undefined
-  const requireCanonical = value['requireCanonical'] ?? false
-  if (typeof requireCanonical !== 'boolean') return wrong()
-  let place: BlockPlace | undefined
+  let number: NumberPlace | undefined
+  let hash: BlockHash | undefined
+  let requireCanonical = false
   try {
-    if (number !== undefined) place = numberPlace(number, index)
-    if (hash !== undefined) place = { kind: 'hash', hash: blockHash(hash, index), requireCanonical }
+    if (Array.isArray(value)) throw cannot('array', { index, type: 'string' })
+    for (const [name, given] of structFields(value, EIP1898)) {
+      if (name === 'blockNumber') number = given === null ? undefined : numberPlace(given, index)
+      else if (name === 'blockHash') hash = given === null ? undefined : blockHash(given, index)
+      else if (given !== null) requireCanonical = boolean(given, index)
+    }
   } catch {
     // Whatever is wrong inside, geth then tries to read the whole object as a text, and says that.
-    return wrong()
+    throw cannot(goKind(value), { index, type: 'string' })
   }
   if (number !== undefined && hash !== undefined)
     throw invalid(index, 'cannot specify both BlockHash and BlockNumber, choose one or the other')
-  if (place === undefined) throw invalid(index, 'must specify either BlockHash or BlockNumber')
-  return place
+  if (number !== undefined) return number
+  if (hash !== undefined) return { kind: 'hash', hash, requireCanonical }
+  throw invalid(index, 'must specify either BlockHash or BlockNumber')
 }
 
 /** What is no text is refused as a text without prefix would be: geth looks at the JSON itself. */
@@ -126,8 +130,9 @@ function placeOf(value: unknown, index: number, tooHigh: string): NumberPlace {
   const number = decodeNumber(text)
   if (typeof number === 'string') throw invalid(index, number)
   if (number > INT64_MAX) throw invalid(index, tooHigh)
-  // Above 2^53 no chain has a block; the exact value does not matter for "not found".
-  return { kind: 'number', number: Number(number > MAX_SAFE ? MAX_SAFE : number) }
+  return number > MAX_SAFE
+    ? { kind: 'number', number: Number(MAX_SAFE), exact: number }
+    : { kind: 'number', number: Number(number) }
 }
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
@@ -136,28 +141,28 @@ export function slotsByAddress(
   value: unknown,
   index: number,
 ): readonly (readonly [address: Uint8Array, keys: readonly Uint8Array[]])[] {
-  const type = 'map[common.Address][]common.Hash'
-  if (typeof value !== 'object' || Array.isArray(value)) throw cannot(goKind(value), { index, type })
-  const entries = Object.entries(value as object).map(([name, keys]) => {
-    if (keys !== null && !Array.isArray(keys)) throw cannot(goKind(keys), { index, type: '[]common.Hash' })
-    const list = (keys ?? []) as readonly unknown[]
-    return [address(name, index), list.map((key) => hash32(key, index))] as const
+  return reading((remembered) => {
+    const json = objectOf(value, { index, type: 'map[common.Address][]common.Hash' }, remembered)
+    return Object.entries(json ?? {}).map(([name, given]) => {
+      const keys = given === null ? [] : listOf(given, { index, type: '[]common.Hash' }, remembered)
+      const read = keys?.map((key) => hash32(key, index)) ?? []
+      return [address(name, index), read] as const
+    })
   })
-  const slots = entries.reduce((sum, [, keys]) => sum + keys.length, 0)
-  if (slots > SLOTS_MAX) throw failed('clientLimit', `too many slots (max ${SLOTS_MAX})`)
-  if (slots === 0) throw failed('invalidParams', 'empty request')
-  return entries
 }
-const SLOTS_MAX = rpcLimits.storageSlotsMax.value
 
-/** eth_getStorageAt's key: up to 32 bytes of hex, short forms too. */
-export function storageKey(value: unknown, index: number): Uint8Array {
-  if (typeof value !== 'string') throw cannot(goKind(value), { index, type: 'string' })
-  const digits = value.replace(/^0[xX]/, '')
-  if (digits.length > 64)
-    throw failed('invalidParams', `storage key too long (want at most 32 bytes): ${JSON.stringify(value)}`)
+export function string(value: unknown, index: number): string {
+  if (typeof value === 'string') return value
+  throw cannot(goKind(value), { index, type: 'string' })
+}
+
+/** eth_getStorageAt's key: up to 32 bytes of hex, short forms too. Refused once all parameters have been read. @throws RpcFailure */
+export function storageKey(text: string): Uint8Array {
+  const digits = text.replace(/^0[xX]/, '')
+  if (utf8(digits).length > 64)
+    throw failed('invalidParams', `storage key too long (want at most 32 bytes): ${JSON.stringify(text)}`)
   if (!/^[0-9a-fA-F]*$/.test(digits))
-    throw failed('invalidParams', `invalid hex in storage key: ${JSON.stringify(value)}`)
+    throw failed('invalidParams', `invalid hex in storage key: ${JSON.stringify(text)}`)
   return fromHex(`0x${digits.padStart(64, '0')}`)
 }
 
@@ -168,21 +173,26 @@ export interface ProofKey {
   readonly text: Hex
 }
 
-/** eth_getProof's slots: as {@link storageKey} each, in a list. */
-export function proofKeys(value: unknown, index: number): readonly ProofKey[] {
-  if (!Array.isArray(value)) throw cannot(goKind(value), { index, type: '[]string' })
-  // Go reads no text as the empty one.
-  const keys = value.map((each: unknown) => {
-    if (typeof each === 'string' || each === null) return each ?? ''
-    throw cannot(goKind(each), { index, type: 'string' })
-  })
-  if (keys.length > PROOF_KEYS_MAX)
+/** eth_getProof's slots. Go reads null as the empty text. */
+export function strings(value: unknown, index: number): readonly string[] {
+  return reading((remembered) =>
+    (listOf(value, { index, type: '[]string' }, remembered) ?? []).map((each) => {
+      if (typeof each === 'string') return each
+      if (each !== null) remembered.error ??= cannot(goKind(each), { index, type: 'string' })
+      return ''
+    }),
+  )
+}
+
+/** As {@link storageKey} each. @throws RpcFailure */
+export function proofKeys(texts: readonly string[]): readonly ProofKey[] {
+  if (texts.length > PROOF_KEYS_MAX)
     throw failed(
       'invalidParams',
-      `too many storage keys requested (max ${PROOF_KEYS_MAX}, got ${keys.length})`,
+      `too many storage keys requested (max ${PROOF_KEYS_MAX}, got ${texts.length})`,
     )
-  return keys.map((text) => {
-    const key = storageKey(text, index)
+  return texts.map((text) => {
+    const key = storageKey(text)
     const isWhole = text.replace(/^0[xX]/, '').length > 62
     return { key, text: isWhole ? toHex(key) : quantityOf(key) }
   })

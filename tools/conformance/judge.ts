@@ -15,10 +15,23 @@ export function parseExactly(text: string): unknown {
       : value) as never)
 }
 
+interface Rules {
+  /** Whether the words of errors count. */
+  readonly words: 'count' | 'aside'
+}
+
 /** Where the two differ first, in words; undefined where they do not. */
-export function firstDifference(expected: unknown, got: unknown, path = ''): string | undefined {
-  if (Array.isArray(expected) && Array.isArray(got)) return listDifference(expected, got, path)
-  if (isObject(expected) && isObject(got)) return objectDifference(expected, got, path)
+export function firstDifference(
+  expected: unknown,
+  got: unknown,
+  rules: Rules = { words: 'aside' },
+): string | undefined {
+  return difference(expected, got, '', rules)
+}
+
+function difference(expected: unknown, got: unknown, path: string, rules: Rules): string | undefined {
+  if (Array.isArray(expected) && Array.isArray(got)) return listDifference(expected, got, path, rules)
+  if (isObject(expected) && isObject(got)) return objectDifference(expected, got, path, rules)
   return Object.is(expected, got) || (expected === 0 && got === 0)
     ? undefined
     : `${path || 'the answer'}: expected ${shown(expected)}, got ${shown(got)}`
@@ -28,9 +41,10 @@ function listDifference(
   expected: readonly unknown[],
   got: readonly unknown[],
   path: string,
+  rules: Rules,
 ): string | undefined {
   for (let i = 0; i < Math.min(expected.length, got.length); i++) {
-    const found = firstDifference(expected[i], got[i], `${path}[${i}]`)
+    const found = difference(expected[i], got[i], `${path}[${i}]`, rules)
     if (found !== undefined) return found
   }
   return expected.length === got.length
@@ -40,14 +54,19 @@ function listDifference(
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-function objectDifference(expected: JsonObject, got: JsonObject, path: string): string | undefined {
-  const isError = path === 'error' || path.endsWith('.error')
+function objectDifference(
+  expected: JsonObject,
+  got: JsonObject,
+  path: string,
+  rules: Rules,
+): string | undefined {
+  const isError = rules.words === 'aside' && (path === 'error' || path.endsWith('.error'))
   const wordsAside = isError && Object.hasOwn(expected, 'message') && Object.hasOwn(got, 'message')
   for (const [key, value] of Object.entries(expected)) {
     const at = path === '' ? key : `${path}.${key}`
     if (!Object.hasOwn(got, key)) return `${at}: expected ${shown(value)}, got nothing`
     if (wordsAside && key === 'message') continue
-    const found = firstDifference(value, got[key], at)
+    const found = difference(value, got[key], at, rules)
     if (found !== undefined) return found
   }
   const more = Object.keys(got).find((key) => !Object.hasOwn(expected, key))

@@ -7,6 +7,8 @@ import { utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { AnswerItem, HeadContext, ResponseText } from '#rpc/answer.ts'
 import { type Call, type Calls, failure, isSettled, type Settled, success } from './calls.ts'
+import { type RpcError, RpcFailure } from '#rpc/errors.ts'
+import { readParams } from '#rpc/params.ts'
 import type { Forward, Forwarded } from './forward.ts'
 import type { Links } from './links.ts'
 import type { GatewayMetrics } from './metrics.ts'
@@ -169,6 +171,8 @@ class Run {
 
   /** The same as replicas say, without the way to one: bound to the head of the rest of the body. */
   async #ownAnswer(call: Call): Promise<Settled> {
+    const refused = refusalOfAny(call.params)
+    if (refused !== undefined) return failure(call, refused)
     const identity = this.#parts.links.identity()
     if (identity === undefined) return failure(call, NO_REPLICA)
     if (call.method === 'eth_chainId') return result(call, `0x${identity.chainId.toString(16)}`)
@@ -177,6 +181,17 @@ class Run {
     this.#head ??= this.#parts.router.head(this.#limits.minBlock, this.#limits.signal)
     const head = routed?.kind === 'answer' ? routed.head : await this.#head
     return head === undefined ? failure(call, NO_REPLICA) : result(call, `0x${head.head.number.toString(16)}`)
+  }
+}
+
+/** These methods take no parameters. */
+function refusalOfAny(params: unknown): RpcError | undefined {
+  try {
+    readParams(params)
+    return undefined
+  } catch (thrown) {
+    if (thrown instanceof RpcFailure) return thrown.error
+    throw thrown
   }
 }
 

@@ -19,7 +19,7 @@ const REQUESTS_IN_FLIGHT_MAX = masterLimits.forwardRequestsMax.value
 export const FORWARDED: ReadonlySet<string> = new Set([
   'eth_sendRawTransaction', 'eth_getTransactionByHash', 'eth_getTransactionReceipt', 'eth_getTransactionCount', 'eth_getBalance',
   'eth_getCode', 'eth_getStorageAt', 'eth_getProof', 'eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1',
-  'eth_getBlockByNumber', 'eth_getBlockByHash', 'eth_getBlockReceipts', 'eth_getBlockTransactionCountByNumber',
+  'eth_getBlockByNumber', 'eth_getBlockByHash', 'eth_getHeaderByNumber', 'eth_getHeaderByHash', 'eth_getStorageValues', 'eth_getBlockReceipts', 'eth_getBlockTransactionCountByNumber',
   'eth_getBlockTransactionCountByHash', 'eth_getTransactionByBlockNumberAndIndex', 'eth_getTransactionByBlockHashAndIndex',
   'eth_getRawTransactionByHash', 'eth_getRawTransactionByBlockNumberAndIndex', 'eth_getRawTransactionByBlockHashAndIndex',
   'eth_getUncleByBlockHashAndIndex', 'eth_getUncleByBlockNumberAndIndex', 'eth_getUncleCountByBlockHash',

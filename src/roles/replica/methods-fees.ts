@@ -7,6 +7,7 @@ import { equalBytes } from '#kernel/bytes.ts'
 import { effectiveGasPrice, type Json, quantityText } from '#rpc/encode.ts'
 import { failed } from '#rpc/errors.ts'
 import { cannot, goKind, invalid } from '#rpc/geth-hex.ts'
+import { listOf, reading } from '#rpc/go-struct.ts'
 import { numberPlace, readParams, required } from '#rpc/params.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
@@ -97,10 +98,11 @@ function feeHistory(params: unknown, context: AnswerContext): Json {
     required(numberPlace),
     required(floats),
   )
+  if (asked < 1) return { oldestBlock: '0x0', gasUsedRatio: null }
   checkPercentiles(wanted)
   const last = findNumber(context, place)
   if (last === undefined) {
-    const requested = place.kind === 'number' ? place.number : 0
+    const requested = place.kind === 'number' ? (place.exact ?? place.number) : 0
     throw failed(
       'server',
       `request beyond head block: requested ${requested}, head ${context.head.head.number}`,
@@ -168,22 +170,33 @@ function rewards({ snapshot }: AnswerContext, header: Header, percentiles: reado
   })
 }
 
-/** math.HexOrDecimal64: a number, or a text in hex or decimal. */
+/** math.HexOrDecimal64: a number, or a text in hex or decimal, of 64 bits. More than the most blocks is as good as any more. */
 function blockCount(value: unknown, index: number): number {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  // As it is written, escapes and all.
+  const written = JSON.stringify(value)
+  const text = typeof value === 'string' ? written.slice(1, -1) : written
   if (text === '') return 0
-  // More digits than these are more blocks than there are, and than are given.
-  if (/^(0[xX][0-9a-fA-F]{1,13}|\d{1,15})$/.test(text)) return Number(text)
-  throw invalid(index, `invalid hex or decimal integer ${JSON.stringify(text)}`)
+  const number = /^(0[xX][0-9a-fA-F]+|\d+)$/.test(text) ? bigintOf(text) : undefined
+  if (number === undefined || number > UINT64_MAX)
+    throw invalid(index, `invalid hex or decimal integer ${JSON.stringify(text)}`)
+  return number > BigInt(HISTORY_BLOCKS_MAX) ? HISTORY_BLOCKS_MAX : Number(number)
+}
+const UINT64_MAX = 2n ** 64n - 1n
+
+/** Leading zeros count for nothing; without them no number of 64 bits has more than 20 characters. */
+function bigintOf(text: string): bigint | undefined {
+  const short = text.replace(/^(0[xX])?0*(?=.)/, (prefix) => (/x/i.test(prefix) ? '0x' : ''))
+  return short.length > 20 ? undefined : BigInt(short)
 }
 
 function floats(value: unknown, index: number): readonly number[] {
-  if (!Array.isArray(value)) throw cannot(goKind(value), { index, type: '[]float64' })
-  return value.map((one: unknown) => {
-    if (one === null) return 0
-    if (typeof one !== 'number') throw cannot(goKind(one), { index, type: 'float64' })
-    return one
-  })
+  return reading((remembered) =>
+    (listOf(value, { index, type: '[]float64' }, remembered) ?? []).map((one) => {
+      if (typeof one === 'number') return one
+      if (one !== null) remembered.error ??= cannot(goKind(one), { index, type: 'float64' })
+      return 0
+    }),
+  )
 }
 
 function checkPercentiles(wanted: readonly number[]): void {

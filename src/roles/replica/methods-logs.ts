@@ -5,10 +5,10 @@
 import { assert } from '#kernel/assert.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import { failed } from '#rpc/errors.ts'
-import { logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
+import { checkAlternatives, logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
 import { JsonBytes } from '#rpc/json-bytes.ts'
 import { type LogPlace, logPlace, writeLog } from '#rpc/receipt-bytes.ts'
-import { type BlockPlace, LATEST, readParams, required } from '#rpc/params.ts'
+import { type BlockPlace, LATEST, type NumberPlace, readParams, required } from '#rpc/params.ts'
 import { epochsOf, LogSearch } from '#state/log-search.ts'
 import type { StoredLog } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
@@ -43,36 +43,54 @@ export const logMethods = {
   },
 } satisfies Handlers
 
-function rangeOf({ where }: LogFilter, context: AnswerContext): { from: number; to: number } {
+function rangeOf(filter: LogFilter, context: AnswerContext): { from: number; to: number } {
+  checkAlternatives(filter)
+  const { where } = filter
   if (where.kind === 'block') {
     const number = findNumber(context, { kind: 'hash', hash: where.hash, requireCanonical: false })
     if (number === undefined) throw failed('server', 'unknown block')
     return { from: number, to: number }
   }
+  const { from: begin = LATEST, to: end = LATEST } = where
   // Numbers that contradict each other do so at any head, as geth sees it.
-  if (isNumber(where.from) && isNumber(where.to) && where.from.number > where.to.number) throw invalidRange()
-  const to = end(context, where.to ?? LATEST)
-  if (to === undefined) throw failed('invalidParams', 'block range extends beyond current head block')
-  const from = end(context, where.from ?? LATEST)
-  if (from === undefined || from > to) throw invalidRange()
+  if (begin.kind === 'number' && end.kind === 'number' && begin.number > end.number) throw invalidRange()
+  if ([begin, end].some((place) => place.kind === 'tag' && place.tag === 'pending'))
+    throw failed('invalidParams', 'pending logs are not supported')
+  // The latest block is above any number, the head's own too.
+  if (height(begin, context) > height(end, context)) throw invalidRange()
+  const from = findNumber(context, begin)
+  if (from === undefined && isLatest(end)) throw invalidRange()
+  const to = findNumber(context, end)
+  if (from === undefined || to === undefined)
+    throw failed('invalidParams', 'block range extends beyond current head block')
   if (to - from >= LOG_BLOCKS_MAX)
     throw suggestion(`query exceeds the limit of ${LOG_BLOCKS_MAX} blocks`, from, from + LOG_BLOCKS_MAX - 1)
   return { from, to }
 }
 
-function isNumber(place: BlockPlace | undefined): place is BlockPlace & { readonly kind: 'number' } {
-  return place?.kind === 'number'
+function isLatest(place: BlockPlace): boolean {
+  return place.kind === 'tag' && place.tag === 'latest'
+}
+
+/** @throws RpcFailure where there is no such block yet, in other words than elsewhere */
+function height(place: NumberPlace, { head, snapshot }: AnswerContext): number {
+  if (place.kind === 'number') return place.number
+  switch (place.tag) {
+    case 'earliest':
+      return snapshot.chainFrom
+    case 'safe':
+    case 'finalized': {
+      const { number } = head[place.tag]
+      if (number === snapshot.chainFrom) throw failed('server', `${place.tag} header not found`)
+      return number
+    }
+    default:
+      return Number.POSITIVE_INFINITY
+  }
 }
 
 function invalidRange(): Error {
   return failed('invalidParams', 'invalid block range params')
-}
-
-/** Undefined for a number above the head that nobody announced. */
-function end(context: AnswerContext, place: BlockPlace): number | undefined {
-  if (place.kind === 'tag' && place.tag === 'pending')
-    throw failed('invalidParams', 'pending logs are not supported')
-  return findNumber(context, place)
 }
 
 /** Gathers the logs that match, in their order; what they share is read once. */

@@ -10,10 +10,10 @@ import {
   blockPlace,
   LATEST,
   optional,
-  type ProofKey,
   proofKeys,
   readParams,
   required,
+  strings,
 } from '#rpc/params.ts'
 import type { StateProofs } from '#state/trie/proofs.ts'
 import { type AnswerContext, ForwardWanted, stateAt, TooHeavy } from './answer-context.ts'
@@ -23,12 +23,13 @@ const NONE = toHex(new Uint8Array(32))
 
 export const proofMethods = {
   eth_getProof: (params, context) => {
-    const [who, keys, where] = readParams(
+    const [who, texts, where] = readParams(
       params,
       required(address),
-      required<readonly ProofKey[]>(proofKeys),
+      required(strings),
       optional<BlockPlace>(blockPlace, LATEST),
     )
+    const keys = proofKeys(texts)
     const { view, header } = stateAt(context, where)
     const proofs = context.snapshot.proofsAt(header.number)
     if (proofs === undefined) throw noTrie()

@@ -12,6 +12,7 @@ import { EncodedResult } from '#rpc/answer.ts'
 import { type Json, quantityOfBytes, quantityText } from '#rpc/encode.ts'
 import { JsonBytes } from '#rpc/json-bytes.ts'
 import { failed, RpcFailure } from '#rpc/errors.ts'
+import { rpcLimits } from '#rpc/limits.ts'
 import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
 import {
   address,
@@ -23,11 +24,13 @@ import {
   required,
   slotsByAddress,
   storageKey,
+  string,
 } from '#rpc/params.ts'
 import { revertReason } from '#rpc/revert.ts'
 import { type AnswerContext, stateAt, TooHeavy, viewAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
+const SLOTS_MAX = rpcLimits.storageSlotsMax.value
 const ADDRESS = required(address)
 const AT = optional<BlockPlace>(blockPlace, LATEST)
 const SAME_STATE: ReadonlyMap<Hex, AccountOverride> = new Map()
@@ -58,11 +61,15 @@ export function stateMethods() {
       return isEmpty ? '0x' : codeText(codeOf(view, hash))
     },
     eth_getStorageAt: (params, context) => {
-      const [who, key, where] = readParams(params, ADDRESS, required(storageKey), AT)
+      const [who, text, where] = readParams(params, ADDRESS, required(string), AT)
+      const key = storageKey(text)
       return slotText(viewAt(context, where), who, key)
     },
     eth_getStorageValues: (params, context) => {
       const [wanted, where] = readParams(params, required(slotsByAddress), AT)
+      const slots = wanted.reduce((sum, [, keys]) => sum + keys.length, 0)
+      if (slots > SLOTS_MAX) throw failed('clientLimit', `too many slots (max ${SLOTS_MAX})`)
+      if (slots === 0) throw failed('invalidParams', 'empty request')
       const view = viewAt(context, where)
       const out: Record<string, Json> = {}
       for (const [who, keys] of wanted) out[toHex(who)] = keys.map((key) => slotText(view, who, key))
@@ -106,6 +113,9 @@ function callContext(
   const { view, header, rules: ownRules } = stateAt(context, where)
   const at = { view, header, rules: ownRules, gasMax, expired: context.spent ?? context.expired }
   if (state.size === 0 && (block === SAME_BLOCK || Object.keys(block).length === 0)) return at
+  for (const name of ['beaconRoot', 'withdrawals'] as const)
+    if (block[name] !== undefined)
+      throw failed('server', `block override "${name}" is not supported for this RPC method`)
   const rules = pretendedRules(context, block.number ?? header.number, block.timestamp ?? header.timestamp)
   const environment = overrideEnvironment(environmentOf(header, rules, 'call'), block)
   const pretended = overrideState(view, state, environment.spec)

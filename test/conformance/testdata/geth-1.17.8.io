@@ -1616,7 +1616,7 @@
 // block numbers are exact up to 2^53
 >> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"data":"0x4360005260206000f3"},"latest",{},{"number":"0x10000000000000000000"}]}
 << {"jsonrpc":"2.0","id":1,"result":"0x0000000000000000000000000000000000000000000010000000000000000000"}
-<! {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block override \"number\" above 2^53-1 is not supported"}}
+<! {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block override \"Number\" of 2^53 and more is not supported"}}
 >> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[null,"latest"]}
 << {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"missing value for required argument 0"}}
 >> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[5,"latest"]}
@@ -1924,7 +1924,7 @@
 // block numbers are exact up to 2^53
 >> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[{"data":"0x4360005260206000f3"},"latest",{},{"number":"0x10000000000000000000"}]}
 << {"jsonrpc":"2.0","id":1,"result":"0xebc6"}
-<! {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block override \"number\" above 2^53-1 is not supported"}}
+<! {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block override \"Number\" of 2^53 and more is not supported"}}
 
 // small things
 >> {"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x68"]}

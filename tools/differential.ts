@@ -1,0 +1,77 @@
+/**
+ * `npm run differential -- --requests N [--seed N]`: random valid and invalid requests to geth and to Drover at the same block; every
+ * difference in a result, an error's code, message or data is printed with a command that repeats it (docs/conformance.md).
+ *   --blocks N          length of the chain that is made for it
+ *   --from N            the number of the first request of the seed
+ *   --keep              leaves the nodes running until ctrl-C, so that differences can be looked at
+ *   --url GETH --replica URL [--gateway URL]   judges nodes that run already
+ */
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import { result } from '#test/support/json-rpc.ts'
+import { startJudgedCluster, type JudgedCluster } from './differential/chain.ts'
+import { readFacts } from './differential/facts.ts'
+import { runDifferential } from './differential/run.ts'
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '2000' },
+    seed: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
+    blocks: { type: 'string', default: '60' },
+    url: { type: 'string' },
+    replica: { type: 'string' },
+    gateway: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
+})
+
+const started = performance.now()
+const cluster = await judged()
+try {
+  const ready = performance.now()
+  const { asked, different, allowed } = await runDifferential(
+    {
+      requests: number('requests'),
+      seed: values.seed,
+      from: number('from'),
+      urls: cluster.urls,
+      facts: cluster.facts,
+    },
+    (line) => console.log(`${line}\n`),
+  )
+  for (const [name, count] of allowed) console.log(`${count} differ on purpose: ${name}`)
+  const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+  console.log(
+    `${asked} requests of seed ${values.seed} from ${values.from}, ${different} differences (${seconds(performance.now() - ready)} after ${seconds(ready - started)} of preparing)`,
+  )
+  process.exitCode = different > 0 ? 1 : 0
+  if (values.keep) {
+    console.log(JSON.stringify(cluster.urls))
+    await once(process, 'SIGINT')
+  }
+} finally {
+  await cluster.stop()
+}
+
+async function judged(): Promise<JudgedCluster> {
+  const { url, replica, gateway = replica } = values
+  if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks: number('blocks') })
+  if (replica === undefined || gateway === undefined) {
+    console.error('differential: --url GETH needs --replica URL, which follows that geth')
+    process.exit(2)
+  }
+  const head = Number(await result(url, 'eth_blockNumber'))
+  return {
+    urls: { geth: url, replica, gateway },
+    facts: await readFacts(url, head, { addresses: [], sides: [] }),
+    stop: async () => {},
+  }
+}
+
+function number(name: 'requests' | 'from' | 'blocks'): number {
+  const value = Number(values[name])
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  console.error(`differential: --${name} is a number, not ${values[name]}`)
+  process.exit(2)
+}

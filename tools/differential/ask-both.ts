@@ -1,0 +1,66 @@
+/** One request to geth and to Drover, and what differs: result, error code, message or data. */
+import { firstDifference, parseExactly } from '#tools/conformance/judge.ts'
+import { httpEndpoint } from '#tools/conformance/http-endpoint.ts'
+import { type Answer, type Deviation, deviationOf } from './deviations.ts'
+import { type Request, requestText } from './requests.ts'
+
+export type By = 'replica' | 'gateway'
+export interface Urls extends Readonly<Record<By, string>> {
+  readonly geth: string
+}
+
+export type Outcome =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'allowed'; readonly deviation: Deviation }
+  | { readonly kind: 'different'; readonly what: string; readonly geth: string; readonly ours: string }
+
+/** How often a difference is looked at again where heads moved meanwhile. */
+const TRIES = 5
+const HEAD: Request = { method: 'eth_getBlockByNumber', params: ['latest', false] }
+
+export interface Pair {
+  ask(request: Request, by: By): Promise<Outcome>
+}
+
+export function askBoth(urls: Urls): Pair {
+  const endpoints = {
+    geth: httpEndpoint(urls.geth),
+    replica: httpEndpoint(urls.replica),
+    gateway: httpEndpoint(urls.gateway),
+  }
+  const once = async (request: Request, by: By): Promise<Outcome> => {
+    const text = requestText(request)
+    const [geth, ours] = await Promise.all([endpoints.geth.ask(text), endpoints[by].ask(text)])
+    const [theirs, own] = [parsed(geth), parsed(ours)]
+    const what = firstDifference(theirs, own, { words: 'count' })
+    if (what === undefined) return { kind: 'same' }
+    const deviation = deviationOf({ request, geth: theirs as Answer, ours: own as Answer, by })
+    return deviation === undefined ? { kind: 'different', what, geth, ours } : { kind: 'allowed', deviation }
+  }
+  const heads = async (): Promise<string> => {
+    const texts = await Promise.all(Object.values(endpoints).map((each) => each.ask(requestText(HEAD))))
+    const hashes = new Set(
+      texts.map((text) => (JSON.parse(text) as { result?: { hash: string } }).result?.hash),
+    )
+    return hashes.size === 1 ? String([...hashes][0]) : ''
+  }
+  return {
+    async ask(request, by) {
+      let outcome = await once(request, by)
+      for (let tries = 1; outcome.kind === 'different' && tries < TRIES; tries++) {
+        const before = await heads()
+        outcome = await once(request, by)
+        if (before !== '' && before === (await heads())) break
+      }
+      return outcome
+    },
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseExactly(text)
+  } catch {
+    return `no JSON: ${text.slice(0, 80)}`
+  }
+}

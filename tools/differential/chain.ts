@@ -1,0 +1,72 @@
+/** A geth devnet with a chain of random mixtures, and a Drover cluster that follows it, at the same head. */
+import { createMixture } from '#test/geth/mixture.ts'
+import { Devnet, type Hex } from '#test/geth/devnet.ts'
+import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import { result } from '#test/support/json-rpc.ts'
+import { waitFor } from '#test/support/wait.ts'
+import type { Urls } from './ask-both.ts'
+import { type Facts, readFacts } from './facts.ts'
+
+const HEAD_WAIT_MS = 60_000
+const REORG_EVERY = 15
+const REORG_DEPTH = 3
+/** The state of all of the chain is kept. */
+const HORIZON_OVER = 100
+
+export interface JudgedCluster {
+  readonly urls: Urls
+  readonly facts: Facts
+  stop(): Promise<void>
+}
+
+export async function startJudgedCluster(options: {
+  readonly seed: number | string
+  readonly blocks: number
+}): Promise<JudgedCluster> {
+  const mixture = createMixture(options.seed)
+  const net = await Devnet.start({ alloc: mixture.alloc })
+  const [node] = net.nodes
+  let cluster: Cluster | undefined
+  const stop = async (): Promise<void> => {
+    await cluster?.stop()
+    await net.stop()
+  }
+  try {
+    if (node === undefined) throw new Error('a devnet has a node')
+    const sides: Hex[] = []
+    while (mixture.chain.length < options.blocks) {
+      await mixture.block(net)
+      if (mixture.chain.length % REORG_EVERY !== 0) continue
+      sides.push(...mixture.chain.slice(-REORG_DEPTH).map(({ hash }) => hash))
+      await mixture.reorg(net, REORG_DEPTH)
+    }
+    cluster = await startCluster({
+      client: node.webSocket,
+      genesisFile: net.genesisFile,
+      replicas: 1,
+      horizon: mixture.chain.length + HORIZON_OVER,
+    })
+    const urls = { geth: node.http, replica: cluster.replicas[0]?.url ?? '', gateway: cluster.gateway.url }
+    const head = mixture.chain.at(-1)?.hash
+    for (const url of [urls.replica, urls.gateway])
+      await waitFor(`${url} at ${head}`, HEAD_WAIT_MS, async () =>
+        ((await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: Hex }).hash === head
+          ? true
+          : undefined,
+      )
+    for (const tag of ['safe', 'finalized']) {
+      const { hash } = (await result(urls.geth, 'eth_getBlockByNumber', [tag, false])) as { hash: Hex }
+      for (const url of [urls.replica, urls.gateway])
+        await waitFor(`${tag} of ${url}`, HEAD_WAIT_MS, async () =>
+          ((await result(url, 'eth_getBlockByNumber', [tag, false])) as { hash: Hex }).hash === hash
+            ? true
+            : undefined,
+        )
+    }
+    const facts = await readFacts(node.http, mixture.chain.length, { addresses: mixture.addresses, sides })
+    return { urls, facts, stop }
+  } catch (thrown) {
+    await stop()
+    throw thrown
+  }
+}

@@ -1,0 +1,51 @@
+/** Where Drover differs from geth on purpose: by name, each described in docs/errors.md. Everything else that differs is a defect. */
+import type { Request } from './requests.ts'
+import { Fields, jsonText, Raw } from './json-text.ts'
+
+export interface Answers {
+  readonly request: Request
+  readonly geth: Answer
+  readonly ours: Answer
+  /** Who answered for Drover. */
+  readonly by: 'replica' | 'gateway'
+}
+export interface Answer {
+  readonly result?: unknown
+  readonly error?: { readonly code?: unknown; readonly message?: string; readonly data?: unknown }
+}
+
+export const DEVIATIONS = {
+  /** Who answers says its own name. */
+  'client-version': ({ request }) => request.method === 'web3_clientVersion',
+  /** What can be asked about which blocks differs, and is said in the same form. */
+  capabilities: ({ request, ours }) => request.method === 'eth_capabilities' && ours.error === undefined,
+  /** A replica alone has no pending block, and says so; behind a gateway a master is asked. */
+  pending: ({ request, ours, by }) =>
+    by === 'replica' &&
+    jsonText(request.params).includes('"pending"') &&
+    /^pending (block|state) is not available$/.test(ours.error?.message ?? ''),
+  /** Precompiles are built into the core: one that would be overridden or moved is refused. */
+  'precompile-override': ({ ours }) =>
+    /^overriding or moving the precompile 0x\w{40} is not supported$/.test(ours.error?.message ?? ''),
+  /** Block numbers and times are exact up to 2^53, fees have their bits; a call cannot pretend to be above. */
+  'large-block-override': ({ ours }) =>
+    /^block override "\w+" of 2\^\d+ and more is not supported$/.test(ours.error?.message ?? ''),
+  /** A number is read as a number, however it was written; geth refuses `1e1` where digits are meant. */
+  'number-form': ({ request: { method, params } }) =>
+    method === 'eth_feeHistory' && Array.isArray(params) && params[0] instanceof Raw,
+  /** Of a key that comes twice the last counts; geth also refuses what is wrong with the first. */
+  'repeated-key': ({ request }) => hasRepeatedKey(request.params),
+} satisfies Record<string, (answers: Answers) => boolean>
+
+export type Deviation = keyof typeof DEVIATIONS
+
+export function deviationOf(answers: Answers): Deviation | undefined {
+  return (Object.keys(DEVIATIONS) as Deviation[]).find((name) => DEVIATIONS[name](answers))
+}
+
+function hasRepeatedKey(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasRepeatedKey)
+  if (!(value instanceof Fields)) return false
+  const keys = value.entries.map(([key]) => key)
+  return new Set(keys).size < keys.length || value.entries.some(([, each]) => hasRepeatedKey(each))
+}
