@@ -46,6 +46,7 @@ export async function startAnvil(
       String(options.blockTimeMs / 1_000),
       '--hardfork',
       'osaka',
+      '--no-request-size-limit', // a chain that is loaded again, a large deployment
       '--slots-in-an-epoch',
       '8',
     ],
