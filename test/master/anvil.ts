@@ -43,7 +43,11 @@ export class Anvil {
   async start(): Promise<void> {
     const path = anvilPath()
     if (path === undefined) throw new Error('anvil is not here')
-    this.#process = spawn(path, ['--port', String(this.port), '--silent', ...this.#args], { stdio: 'ignore' })
+    this.#process = spawn(
+      path,
+      ['--port', String(this.port), '--silent', '--no-request-size-limit', ...this.#args],
+      { stdio: 'ignore' },
+    )
     const child = this.#process
     process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no anvil behind
     await waitFor('anvil answers', START_MS, () => this.rpc('eth_chainId') as Promise<unknown>)
