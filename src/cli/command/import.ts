@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
+import { clusterIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { bar, startProgress, timeLeft } from '#cli/process/progress.ts'
 import { startSenderPool } from '#cli/process/sender-pool.ts'
@@ -11,13 +12,12 @@ import { startThread } from '#cli/process/worker.ts'
 import { Fault } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { openReadable } from '#platform/disk/readable-file.ts'
+import { kafkaLimits } from '#platform/kafka/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
-import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import type { OptionTable } from '#ports/options.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { sharedMetersBytes } from '#ports/shared-meters.ts'
 import { openFeedSink, openNoSink } from '#roles/master/feed-sink.ts'
 import { importChain, type ImportProgress } from '#roles/master/importer.ts'
@@ -46,7 +46,7 @@ const importOptions = {
     flag: 'feed',
     type: 'text',
     value: 'ADDRESS',
-    help: 'host:port or unix:PATH of the feed host that the blocks are published to; without, they are only executed',
+    help: 'host:port or unix:PATH of a feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER, where the blocks are published; without, they are only executed',
   },
   cluster: masterOptions.cluster,
   trie: {
@@ -76,8 +76,8 @@ export const importCommand = defineCommand({
   text: `
 The file is blocks as RLP, one after another, as execution clients export them. Every block is proven by its header, state root included.
   drover import chain.rlp --genesis genesis.json --feed 127.0.0.1:8650 --data ./import`,
-  options: { ...importOptions, ...logOptions },
-  limits: { ...masterLimits, ...storeLimits },
+  options: { ...importOptions, ...kafkaOptions, ...logOptions },
+  limits: { ...kafkaLimits, ...masterLimits, ...storeLimits },
   async run({ values, operands }) {
     const [path, ...more] = operands
     if (path === undefined || more.length > 0)
@@ -115,9 +115,9 @@ The file is blocks as RLP, one after another, as execution clients export them. 
         feed === undefined
           ? await openNoSink(executor, genesis)
           : await openFeedSink(
-              { id: values.id, cluster: values.cluster, beatMs: BEAT_MS },
+              { id: values.id, cluster: clusterIn({ feed, cluster: values.cluster }), beatMs: BEAT_MS },
               {
-                openLog: () => openRemoteRecordLog(feed, createTransport()),
+                openLog: feedOpener(feed, values, { chainId: genesis.config.chainId, mayCreate: true }),
                 executor,
                 genesis,
                 clock: createClock(),

@@ -2,12 +2,11 @@
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
-import { clusterOf, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
+import { clusterIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { httpServerFor, httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
-import { Fault } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { httpLimits } from '#platform/http/limits.ts'
@@ -104,11 +103,3 @@ Executes every block of the client's chain, publishes what is proven, and passes
     })
   },
 })
-
-/** The cluster that was named, by the address of the feed too. @throws Fault options/feed */
-function clusterIn({ feed, cluster }: { readonly feed: string; readonly cluster?: string | undefined }) {
-  const named = clusterOf(feed)
-  if (named !== undefined && cluster !== undefined && named !== cluster)
-    throw new Fault('options/feed', `--feed names the cluster ${named}, and --cluster ${cluster}: name one`)
-  return named ?? cluster
-}

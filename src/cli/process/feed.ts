@@ -64,6 +64,20 @@ export function feedOpener(
   return () => openKafkaRecordLog({ brokers: place.brokers, topic, mayCreate, ...security })
 }
 
+/** The cluster that was named, by the address of the feed too. @throws Fault options/feed */
+export function clusterIn({
+  feed,
+  cluster,
+}: {
+  readonly feed: string
+  readonly cluster?: string | undefined
+}) {
+  const named = clusterOf(feed)
+  if (named !== undefined && cluster !== undefined && named !== cluster)
+    throw wrong(`--feed names the cluster ${named}, and --cluster ${cluster}: name one`)
+  return named ?? cluster
+}
+
 /** The cluster that an address names; undefined where it names none. */
 export function clusterOf(address: string): string | undefined {
   return isKafkaAddress(address) ? parseKafkaAddress(address).cluster : undefined
