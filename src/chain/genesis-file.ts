@@ -17,6 +17,7 @@ import {
   withKeysOf,
   type JsonObject,
 } from './json-fields.ts'
+import { presetConfig } from './presets.ts'
 import { ommersHash, requestsHash, stateRoot } from './roots.ts'
 import { isActive, type Rules } from './rules.ts'
 import { EMPTY_CODE_HASH } from './state-view.ts'
@@ -51,7 +52,7 @@ function exactIntegers(_key: string, value: unknown, context?: { readonly source
 }
 
 function genesisFromJson(value: unknown): Genesis {
-  const json = withKeysOf(KEYS, value, 'the genesis')
+  const json = withPreset(withKeysOf(KEYS, value, 'the genesis'))
   checkForkOrder(json['config'])
   const config = parseChainConfig(json['config'])
   if (jsonBigint(json['number'] ?? 0, 'number') !== 0n)
@@ -78,6 +79,12 @@ function genesisFromJson(value: unknown): Genesis {
     ...laterFields(json, rules),
   })
   return { config, header, accounts, slots, codes }
+}
+
+/** A config may be the name of a chain. */
+function withPreset(json: JsonObject): JsonObject {
+  const { config } = json
+  return typeof config === 'string' ? { ...json, config: presetConfig(config) } : json
 }
 
 /** As geth's Genesis.ToBlock: a chain without proof of work begins at 0. */

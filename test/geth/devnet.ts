@@ -70,7 +70,11 @@ export class Devnet {
     this.genesisFile = join(dir, 'genesis.json')
   }
 
-  static async start(options: { readonly alloc: Alloc; readonly nodes?: number }): Promise<Devnet> {
+  static async start(options: {
+    readonly alloc: Alloc
+    readonly nodes?: number
+    readonly fork?: 'osaka' | 'amsterdam'
+  }): Promise<Devnet> {
     const net = new Devnet(mkdtempSync(join(tmpdir(), 'drover-geth-')))
     mkdirSync(net.dir, { recursive: true })
     writeFileSync(join(net.dir, 'jwt.hex'), net.#jwt)

@@ -1,12 +1,19 @@
 /** Reads the genesis file that a command was given. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Genesis } from '#chain/genesis.ts'
 import { parseGenesis } from '#chain/genesis-file.ts'
+import { PRESET_NAMES } from '#chain/presets.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 
 /** @throws Fault options/genesis, chain/genesis, chain/unsupported-rules */
 export function readGenesis(path: string): Genesis {
   let text: string
+  if (PRESET_NAMES.includes(path) && !existsSync(path))
+    throw new Fault(
+      'options/genesis',
+      `${path} is a chain whose rules are known, but not a file with its first state: write one with geth --${path} dumpgenesis > ${path}.json`,
+      { path },
+    )
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {

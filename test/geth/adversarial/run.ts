@@ -1,0 +1,137 @@
+/** Random mixtures of the vectors on a geth, block after block, each proven as it comes and some accounts' proofs compared with geth's own. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createPrng } from '#kernel/prng.ts'
+import { toHex as hexOf } from '#kernel/bytes.ts'
+import { fromHex } from '#kernel/bytes.ts'
+import { Devnet, type Hex, toHex, type Withdrawal } from '#test/geth/devnet.ts'
+import type { GethNode } from '#test/geth/node.ts'
+import { createProver, type Prover } from './prover.ts'
+import { createVectors, type Part } from './vectors.ts'
+
+export interface Outcome {
+  readonly blocks: number
+  readonly transactions: number
+  readonly failedTransactions: number
+  readonly requests: number
+  readonly vectors: ReadonlyMap<string, number>
+  readonly proofs: number
+  readonly mgas: number
+}
+
+const PARTS_MAX = 6
+const PROVEN_PER_BLOCK = 3
+
+/** @throws an assertion that names the block, its vectors and the seed */
+export async function runAdversarial(options: {
+  readonly blocks: number
+  readonly seed: number
+  readonly fork: 'osaka' | 'amsterdam'
+  readonly onBlock?: (number: number) => void
+}): Promise<Outcome> {
+  const prng = createPrng(options.seed)
+  let node: GethNode | undefined
+  const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
+    (node as GethNode).rpc(method, ...params)
+  const vectors = createVectors(prng.child('vectors'), async (address) =>
+    Number(await rpc('eth_getTransactionCount', address, 'latest')),
+  )
+  const net = await Devnet.start({ alloc: vectors.alloc, fork: options.fork })
+  const counts = new Map<string, number>()
+  const tally = { transactions: 0, failedTransactions: 0, requests: 0, proofs: 0 }
+  try {
+    ;[node] = net.nodes
+    const prover = createProver(readFileSync(net.genesisFile, 'utf8'))
+    const seen = new Set<Hex>()
+    for (let number = 1; number <= options.blocks; number++) {
+      const names = number === 1 ? [] : mixture(vectors.names, prng.child(`block ${number}`))
+      for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+      const parts: Part[] = number === 1 ? [await vectors.setup()] : []
+      // One after another: each signs with the next nonce.
+      for (const name of names) parts.push(await vectors.make(name))
+      const what = `seed ${options.seed}, block ${number}: ${names.join(' + ')}`
+      try {
+        const block = await net.produce(together(parts))
+        tally.requests += block.requests.length
+        const header = prover.prove((await rpc('debug_getRawBlock', block.hash)) as Hex)
+        assert.equal(header.hash, block.hash)
+        const receipts = (await rpc('eth_getBlockReceipts', block.hash)) as {
+          status: Hex
+          from: Hex
+          to: Hex | null
+          contractAddress: Hex | null
+        }[]
+        tally.transactions += receipts.length
+        tally.failedTransactions += receipts.filter(({ status }) => status === '0x0').length
+        for (const { from, to, contractAddress } of receipts)
+          seen
+            .add(from)
+            .add(to ?? from)
+            .add(contractAddress ?? from)
+        tally.proofs += await compareProofs(prover, rpc, [...seen], prng.child(`proofs ${number}`))
+      } catch (cause) {
+        throw new Error(what, { cause })
+      }
+      options.onBlock?.(number)
+    }
+    return { ...tally, blocks: options.blocks, vectors: counts, mgas: Number(prover.gasUsed()) / 1e6 }
+  } finally {
+    await net.stop()
+  }
+}
+
+/** What is said first must be first: it knows the state that the block is built on. */
+function mixture(names: readonly string[], prng: ReturnType<typeof createPrng>): string[] {
+  const chosen = new Set<string>()
+  for (let left = prng.between(1, PARTS_MAX); left > 0; left--) chosen.add(prng.pick(names))
+  const order = [...chosen]
+  const first = order.findIndex((name) => name.startsWith('created, destroyed in a reverted frame, then'))
+  if (first > 0) order.unshift(...order.splice(first, 1))
+  return order
+}
+
+function together(parts: readonly Part[]): { txs: Hex[]; withdrawals: Withdrawal[]; feeRecipient?: Hex } {
+  const feeRecipient = parts.find((part) => part.feeRecipient !== undefined)?.feeRecipient
+  return {
+    txs: parts.flatMap(({ txs }) => txs),
+    withdrawals: parts.flatMap(({ withdrawals }) => withdrawals ?? []),
+    ...(feeRecipient === undefined ? {} : { feeRecipient }),
+  }
+}
+
+async function compareProofs(
+  prover: Prover,
+  rpc: (method: string, ...params: unknown[]) => Promise<unknown>,
+  accounts: readonly Hex[],
+  prng: ReturnType<typeof createPrng>,
+): Promise<number> {
+  for (let i = 0; i < PROVEN_PER_BLOCK; i++) {
+    const address = prng.chance(0.2) ? hexOf(prng.bytes(20)) : prng.pick(accounts)
+    const slots = [0, 1, prng.between(0, 9)].map((slot) => toHex(slot).slice(2).padStart(64, '0'))
+    const theirs = (await rpc(
+      'eth_getProof',
+      address,
+      slots.map((slot) => `0x${slot}`),
+      'latest',
+    )) as {
+      accountProof: string[]
+      storageProof: { proof: string[] }[]
+    }
+    prover.proofs((proofs) => {
+      const who = fromHex(address)
+      assert.deepEqual(
+        proofs.account(who).map((node) => hexOf(node)),
+        theirs.accountProof,
+        `the proof of ${address}`,
+      )
+      slots.forEach((slot, at) =>
+        assert.deepEqual(
+          proofs.slot(who, fromHex(`0x${slot}`)).map((node) => hexOf(node)),
+          theirs.storageProof[at]?.proof,
+          `the proof of ${address} ${slot}`,
+        ),
+      )
+    })
+  }
+  return PROVEN_PER_BLOCK
+}

@@ -1,0 +1,34 @@
+/**
+ * `npm run adversarial -- --blocks 1000 [--seed N] [--fork osaka|amsterdam]`: random mixtures of everything that makes state hard, on a geth of
+ * its own, each block executed here and compared with its header: state root, receipts root, requests hash, gas, bloom; and proofs with
+ * geth's own. A failure names the seed, the block and what was in it.
+ */
+import { parseArgs } from 'node:util'
+import { runAdversarial } from '#test/geth/adversarial/run.ts'
+
+const { values } = parseArgs({
+  options: {
+    blocks: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    fork: { type: 'string', default: 'osaka' },
+  },
+})
+const { fork } = values
+if (fork !== 'osaka' && fork !== 'amsterdam') {
+  console.error('adversarial: --fork is osaka or amsterdam')
+  process.exit(2)
+}
+const outcome = await runAdversarial({
+  blocks: Number(values.blocks),
+  seed: Number(values.seed),
+  fork,
+  onBlock(number) {
+    if (number % 100 === 0) console.log(`${number} blocks`)
+  },
+})
+const rare = [...outcome.vectors].sort(([, a], [, b]) => a - b)[0]
+console.log(
+  `${outcome.blocks} blocks of ${fork}, ${outcome.transactions} transactions (${outcome.failedTransactions} failed), ` +
+    `${outcome.mgas.toFixed(0)} Mgas, ${outcome.requests} requests, ${outcome.vectors.size} vectors, each at least ${rare?.[1]} times, ` +
+    `${outcome.proofs} accounts' proofs: all equal`,
+)
