@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SHARED } from '#test/support/needs.ts'
+import { startSuiteCluster } from './conformance/cluster.ts'
 import { httpEndpoint } from './conformance/http-endpoint.ts'
 import { readResultSchemas } from './conformance/result-schemas.ts'
 import { runSuite } from './conformance/run.ts'
@@ -31,17 +32,22 @@ if (!existsSync(suite)) stop(`--suite: there is no folder ${suite}`)
 const files = suiteFiles(suite).filter((file) => file.includes(values.only))
 if (files.length === 0) stop(`--suite: no .io file in ${suite}`)
 
-const url = values.url ?? stop('--url URL is needed')
 const schemas = readResultSchemas(schemaFolder())
-const { passed, failed, skipped } = await runSuite(
-  { dir: suite, files },
-  { endpoint: httpEndpoint(url), schemas },
-  (file, verdict) => {
-    if (verdict.kind !== 'passed') console.log(`${verdict.kind} ${file}: ${verdict.why}`)
-  },
-)
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+const cluster = values.url === undefined ? await startSuiteCluster(suite) : undefined
+try {
+  const endpoint = httpEndpoint(values.url ?? cluster?.url ?? '')
+  const { passed, failed, skipped } = await runSuite(
+    { dir: suite, files },
+    { endpoint, schemas },
+    (file, verdict) => {
+      if (verdict.kind !== 'passed') console.log(`${verdict.kind} ${file}: ${verdict.why}`)
+    },
+  )
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+} finally {
+  await cluster?.stop()
+}
 
 /** Beside the suite, else beside the project. */
 function schemaFolder(): string {

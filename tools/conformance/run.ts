@@ -1,5 +1,5 @@
 /** Runs recordings against an endpoint, one after another, and judges each answer (../shared/conformance/README.md has the rules). */
-import { firstDifference, parseExactly } from './judge.ts'
+import { firstDifference, parseExactly, shown } from './judge.ts'
 import type { ResultSchemas } from './result-schemas.ts'
 import { readRecording, type Recording } from './suite.ts'
 
@@ -73,7 +73,15 @@ function exact(answer: string, text: string): string | undefined {
   } catch {
     return `the answer is not JSON: ${text.slice(0, TEXT_SHOWN)}`
   }
-  return firstDifference(parseExactly(answer), got)
+  const expected = parseExactly(answer)
+  const refusal = has('result', expected) && has('error', got) ? got.error : undefined
+  return refusal === undefined
+    ? firstDifference(expected, got)
+    : `expected a result, got the error ${shown(refusal)}`
+}
+
+function has<Key extends string>(key: Key, value: unknown): value is Record<Key, unknown> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
 }
 
 /** An error is judged as it was recorded; a result by its schema alone. */
@@ -84,11 +92,11 @@ function shape(request: string, answer: string, text: string, schemas: ResultSch
   } catch {
     return `the answer is not JSON: ${text.slice(0, TEXT_SHOWN)}`
   }
-  if (typeof got !== 'object' || got === null || Array.isArray(got) || Object.hasOwn(got, 'error'))
+  if (typeof got !== 'object' || got === null || Array.isArray(got) || has('error', got))
     return exact(answer, text)
   const { method } = JSON.parse(request) as { method: string }
-  if (!Object.hasOwn(got, 'result')) return 'result: the answer has none'
-  const wrong = schemas.check(method, (got as { result: unknown }).result)
+  if (!has('result', got)) return 'result: the answer has none'
+  const wrong = schemas.check(method, got.result)
   return wrong === undefined ? undefined : `result: ${wrong}`
 }
 const TEXT_SHOWN = 160

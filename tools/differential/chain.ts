@@ -44,6 +44,7 @@ export async function startJudgedCluster(options: {
       client: node.webSocket,
       genesisFile: net.genesisFile,
       replicas: 1,
+      lastReplica: ['--trie'],
       horizon: mixture.chain.length + HORIZON_OVER,
     })
     const urls = { geth: node.http, replica: cluster.replicas[0]?.url ?? '', gateway: cluster.gateway.url }

@@ -19,9 +19,9 @@ export const DEVIATIONS = {
   'client-version': ({ request }) => request.method === 'web3_clientVersion',
   /** What can be asked about which blocks differs, and is said in the same form. */
   capabilities: ({ request, ours }) => request.method === 'eth_capabilities' && ours.error === undefined,
-  /** A replica alone has no pending block, and says so; behind a gateway a master is asked. */
+  /** A replica alone has no pending block, and says so; behind a gateway a master is asked, but not for raw blocks. */
   pending: ({ request, ours, by }) =>
-    by === 'replica' &&
+    (by === 'replica' || request.method.startsWith('debug_')) &&
     jsonText(request.params).includes('"pending"') &&
     /^pending (block|state) is not available$/.test(ours.error?.message ?? ''),
   /** Precompiles are built into the core: one that would be overridden or moved is refused. */

@@ -74,6 +74,7 @@ export const storageKey: Draw = ({ prng }) =>
     () => String(prng.between(0, 99)),
     () => '',
   ])()
+export const storageKeys: Draw = (hand) => listOf(storageKey, 3)(hand)
 const slot: Draw = ({ prng }) => (prng.chance(0.8) ? word(prng.between(0, 9)) : toHex(prng.bytes(32)))
 export const slotsByAddress: Draw = (hand) =>
   new Fields(

@@ -56,6 +56,11 @@ const METHODS: Readonly<
   eth_getRawTransactionByBlockNumberAndIndex: { takes: [numberOrTag, index], weight: 2 },
   eth_getTransactionReceipt: { takes: [transaction], weight: 3 },
   eth_getBlockReceipts: { takes: [place], weight: 4 },
+  eth_getProof: { takes: [address, draw.storageKeys, place], required: 2, weight: 6 },
+  debug_getRawBlock: { takes: [place] },
+  debug_getRawHeader: { takes: [place] },
+  debug_getRawReceipts: { takes: [place] },
+  debug_getRawTransaction: { takes: [transaction] },
   eth_getLogs: { takes: [draw.logFilter], weight: 10 },
 }
 const NAMES = Object.entries(METHODS).flatMap(([name, { weight = 1 }]) => Array<string>(weight).fill(name))

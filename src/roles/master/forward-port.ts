@@ -15,7 +15,7 @@ import { masterLimits } from './limits.ts'
 const BATCH_MAX = masterLimits.forwardBatchCallsMax.value
 const REQUESTS_IN_FLIGHT_MAX = masterLimits.forwardRequestsMax.value
 
-/** Nothing here changes the client itself (no admin, debug, engine, miner, personal, anvil or evm methods). */
+/** Nothing here changes the client itself (no admin, engine, miner, personal, anvil or evm methods). */
 export const FORWARDED: ReadonlySet<string> = new Set([
   'eth_sendRawTransaction', 'eth_getTransactionByHash', 'eth_getTransactionReceipt', 'eth_getTransactionCount', 'eth_getBalance',
   'eth_getCode', 'eth_getStorageAt', 'eth_getProof', 'eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1',
@@ -23,7 +23,7 @@ export const FORWARDED: ReadonlySet<string> = new Set([
   'eth_getBlockTransactionCountByHash', 'eth_getTransactionByBlockNumberAndIndex', 'eth_getTransactionByBlockHashAndIndex',
   'eth_getRawTransactionByHash', 'eth_getRawTransactionByBlockNumberAndIndex', 'eth_getRawTransactionByBlockHashAndIndex',
   'eth_getUncleByBlockHashAndIndex', 'eth_getUncleByBlockNumberAndIndex', 'eth_getUncleCountByBlockHash',
-  'eth_getUncleCountByBlockNumber', 'eth_getLogs', 'eth_gasPrice', 'eth_maxPriorityFeePerGas', 'eth_feeHistory', 'eth_blobBaseFee',
+  'eth_getUncleCountByBlockNumber', 'debug_getRawTransaction', 'eth_getLogs', 'eth_gasPrice', 'eth_maxPriorityFeePerGas', 'eth_feeHistory', 'eth_blobBaseFee',
   'txpool_status', 'txpool_content', 'txpool_contentFrom', 'txpool_inspect',
 ]) // biome-ignore format: one table
 

@@ -21,12 +21,8 @@ export const transactionMethods = {
     if (found === undefined || block === undefined) throw new ForwardWanted({ result: null })
     return whole(block, found.index)
   },
-  eth_getRawTransactionByHash: (params, context) => {
-    const found = findTransaction(context, ...readParams(params, TRANSACTION))
-    const block = found && context.snapshot.rawBlock(found.number)
-    if (found === undefined || block === undefined) throw new ForwardWanted({ result: '0x' })
-    return raw(block, found.index)
-  },
+  eth_getRawTransactionByHash: (params, context) =>
+    rawTransaction(context, ...readParams(params, TRANSACTION)),
   eth_getTransactionReceipt: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
     const receipts = found && receiptsAt(context, found.number)
@@ -43,6 +39,13 @@ export const transactionMethods = {
   eth_getRawTransactionByBlockHashAndIndex: byPlace(HASH, raw, '0x'),
   eth_getRawTransactionByBlockNumberAndIndex: byPlace(NUMBER, raw, '0x'),
 } satisfies Handlers
+
+export function rawTransaction(context: AnswerContext, hash: Uint8Array): Json {
+  const found = findTransaction(context, hash)
+  const block = found && context.snapshot.rawBlock(found.number)
+  if (found === undefined || block === undefined) throw new ForwardWanted({ result: '0x' })
+  return raw(block, found.index)
+}
 
 /** A transaction of the view: what is above its head is not there. */
 function findTransaction(

@@ -11,6 +11,7 @@ import { blockMethods } from './methods-block.ts'
 import { feeMethods } from './methods-fees.ts'
 import { logMethods } from './methods-logs.ts'
 import { proofMethods } from './methods-proof.ts'
+import { rawMethods } from './methods-raw.ts'
 import { stateMethods } from './methods-state.ts'
 import { transactionMethods } from './methods-transaction.ts'
 
@@ -41,6 +42,7 @@ export function createMethods(clientVersion: string): Handlers {
     ...meta,
     ...stateMethods(),
     ...proofMethods,
+    ...rawMethods,
     ...blockMethods,
     ...transactionMethods,
     ...logMethods,
