@@ -35,7 +35,9 @@ export function decodeRlp(bytes: Uint8Array, limits: RlpLimits = BLOCK_LIMITS): 
 /** The item that begins at `at`, and where it ends: for files of blocks one after another. @throws Fault chain/rlp */
 export function decodeRlpAt(bytes: Uint8Array, at: number, limits: RlpLimits = BLOCK_LIMITS): ItemAt {
   const limit = Math.min(bytes.length, at + limits.bytesMax)
-  return read({ bytes, itemsLeft: limits.itemsMax }, at, limit, 0)
+  const reading = { bytes, itemsLeft: limits.itemsMax, end: at }
+  const item = read(reading, at, limit, 0)
+  return { item, end: reading.end }
 }
 export interface ItemAt {
   readonly item: RlpItem
@@ -87,46 +89,42 @@ function writePrefix(base: number, length: number, out: Uint8Array, at: number):
 
 interface Reading {
   readonly bytes: Uint8Array
+  /** Where the item that was read last ends. */
+  end: number
   itemsLeft: number
 }
 
-function read(reading: Reading, at: number, limit: number, depth: number): ItemAt {
+function read(reading: Reading, at: number, limit: number, depth: number): RlpItem {
   const { bytes } = reading
   const prefix = bytes[at]
   if (prefix === undefined || at >= limit) throw malformed('an item is missing', at)
   if (--reading.itemsLeft < 0) throw malformed('there are more items than allowed', at)
-  if (prefix < 0x80) return { item: bytes.subarray(at, at + 1), end: at + 1 }
-  const list = prefix >= 0xc0
-  const { from, length } = readLength(bytes, at, limit, prefix - (list ? 0xc0 : 0x80))
-  const end = from + length
+  if (prefix < 0x80) return bytes.subarray(at, (reading.end = at + 1))
+  const isList = prefix >= 0xc0
+  const code = prefix - (isList ? 0xc0 : 0x80)
+  const from = at + 1 + (code < 56 ? 0 : code - 55)
+  const end = from + (code < 56 ? code : readLength(bytes, at, limit, code))
   if (end > limit) throw malformed('an item is longer than what holds it or than allowed', at)
-  if (!list) {
-    if (length === 1 && (bytes[from] as number) < 0x80) throw malformed('a small byte has a prefix', at)
-    return { item: bytes.subarray(from, end), end }
+  reading.end = end
+  if (!isList) {
+    if (end === from + 1 && (bytes[from] as number) < 0x80) throw malformed('a small byte has a prefix', at)
+    return bytes.subarray(from, end)
   }
   if (depth >= DEPTH_MAX) throw malformed(`lists nest deeper than ${DEPTH_MAX}`, at)
   const children: RlpItem[] = []
-  for (let next = from; next < end; ) {
-    const child = read(reading, next, end, depth + 1)
-    children.push(child.item)
-    next = child.end
-  }
-  return { item: children, end }
+  for (let next = from; next < end; next = reading.end) children.push(read(reading, next, end, depth + 1))
+  reading.end = end
+  return children
 }
 
-function readLength(
-  bytes: Uint8Array,
-  at: number,
-  limit: number,
-  code: number,
-): { from: number; length: number } {
-  if (code < 56) return { from: at + 1, length: code }
+/** The length behind a prefix that tells only of how many bytes it is. */
+function readLength(bytes: Uint8Array, at: number, limit: number, code: number): number {
   const n = code - 55
   if (n > 4 || at + 1 + n > limit) throw malformed('a length that cannot be', at)
   let length = 0
   for (let i = 0; i < n; i++) length = length * 256 + (bytes[at + 1 + i] as number)
   if (length < 56 || bytesOf(length) !== n) throw malformed('a length is not in its shortest form', at)
-  return { from: at + 1 + n, length }
+  return length
 }
 
 function malformed(what: string, at: number): Fault<'chain/rlp'> {

@@ -86,7 +86,16 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Unsigned big-endian integer of any number of bytes. */
 export function bigintFrom(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(toHex(bytes))
+  return bytes.length > SAFE_BYTES ? BigInt(toHex(bytes)) : BigInt(numberFrom(bytes))
+}
+
+/** Any integer of so many bytes is exact as a number. */
+const SAFE_BYTES = 6
+
+function numberFrom(bytes: Uint8Array): number {
+  let value = 0
+  for (let i = 0; i < bytes.length; i++) value = 256 * value + (bytes[i] as number)
+  return value
 }
 
 /** `length` bytes, big-endian. */

@@ -140,7 +140,7 @@ export function keyValueContract({ name, open, numRuns }: KeyValueContractOption
           const model = new Map<string, Row>()
           for (const changes of transactions) {
             kv.write((tx) => {
-              for (const { key, value } of changes) applyTo(model, tx, key, value)
+              for (const each of changes) applyTo(model, tx, each)
               compareAll(tx, model)
             })
             reading(kv, (tx) => compareAll(tx, model))
@@ -155,16 +155,22 @@ export function keyValueContract({ name, open, numRuns }: KeyValueContractOption
 const key = fc
   .uint8Array({ minLength: 1, maxLength: 3 })
   .map((raw) => raw.map((b) => [0, 1, 127, 255][b % 4] as number))
-const change = fc.record({ key, value: fc.option(fc.uint8Array({ maxLength: 3 }), { nil: undefined }) })
+const change = fc.record({
+  key,
+  value: fc.option(fc.uint8Array({ maxLength: 3 }), { nil: undefined }),
+  isInsert: fc.boolean(),
+})
 
 function applyTo(
   model: Map<string, Row>,
   tx: Parameters<Parameters<KeyValue['write']>[0]>[0],
-  at: Uint8Array,
-  value: Uint8Array | undefined,
+  { key: at, value, isInsert }: typeof change extends fc.Arbitrary<infer Change> ? Change : never,
 ): void {
   if (value === undefined) assert.equal(tx.remove('history', at), model.delete(String(at)))
-  else {
+  else if (isInsert) {
+    assert.equal(tx.insert('history', at, value), !model.has(String(at)))
+    if (!model.has(String(at))) model.set(String(at), { key: at, value })
+  } else {
     tx.put('history', at, value)
     model.set(String(at), { key: at, value })
   }

@@ -41,6 +41,8 @@ export interface Row {
 /** Reads see this transaction's own writes. `seek` and `next` must not be interleaved with writes to the same table. */
 export interface WriteTx extends Omit<ReadTx, 'release'> {
   put(table: Table, key: Uint8Array, value: Uint8Array): void
+  /** Puts where there is no such row, and says whether it did: for keys that are nearly always new, one search instead of two. */
+  insert(table: Table, key: Uint8Array, value: Uint8Array): boolean
   /** True where there was such a row. */
   remove(table: Table, key: Uint8Array): boolean
 }

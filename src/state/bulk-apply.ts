@@ -12,11 +12,12 @@ import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, WriteTx } from '#ports/key-value.ts'
 import { putBlock } from './chain-rows.ts'
+import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
 import { pruneUpTo } from './history.ts'
 import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
 import { putStatus, readStatus } from './meta.ts'
 import { partKey, putParts } from './parts.ts'
-import { ACCOUNT_VALUE_BYTES_MAX, encodeAccount, encodeSlot } from './rows.ts'
+import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
 import type { BulkApply, StoreWriter } from './store.ts'
 import { storeWriter } from './writer.ts'
 
@@ -26,7 +27,6 @@ const ROWS_MAX = 30_000
 const ROWS_PER_BLOCK = 100
 /** One delta has fewer. */
 const ROOM_FOR_A_DELTA = CHANGES_MAX / 4
-const ABSENT = new Uint8Array()
 
 export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): BulkApply {
   const accounts = new LatestValues(20, ACCOUNT_VALUE_BYTES_MAX)
@@ -106,22 +106,15 @@ function moveHead(
 }
 
 function gather({ accounts, slots }: Delta, latestAccounts: LatestValues, latestSlots: LatestValues): void {
+  const address = new Uint8Array(20)
   for (let i = 0; i < accounts.count; i++) {
-    const value =
-      accounts.exists[i] === 0
-        ? ABSENT
-        : encodeAccount(
-            accounts.nonces.subarray(8 * i, 8 * i + 8),
-            accounts.balances.subarray(32 * i, 32 * i + 32),
-            accounts.codeHashes.subarray(32 * i, 32 * i + 32),
-          )
-    latestAccounts.set(accounts.addresses.subarray(20 * i, 20 * i + 20), value)
+    fillAddress(address, accounts, i)
+    latestAccounts.set(address, accountRow(accounts, i))
   }
   const key = new Uint8Array(52)
   for (let i = 0; i < slots.count; i++) {
-    key.set(slots.addresses.subarray(20 * i, 20 * i + 20))
-    key.set(slots.keys.subarray(32 * i, 32 * i + 32), 20)
-    latestSlots.set(key, encodeSlot(slots.values.subarray(32 * i, 32 * i + 32)))
+    fillSlotKey(key, slots, i)
+    latestSlots.set(key, slotRow(slots, i))
   }
 }
 

@@ -13,7 +13,7 @@ import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '#kernel/b
 import type { Compress } from '#ports/compress.ts'
 import type { ReadTx, Row, WriteTx } from '#ports/key-value.ts'
 import { type Body, decodeBody, encodeBody } from './codec/body.ts'
-import { ByteReader, ByteWriter, getU32, u32 } from './codec/bytes.ts'
+import { ByteReader, ByteWriter, getU32, putU32, u32 } from './codec/bytes.ts'
 import { decodeLog, decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
 import { getPart, getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
 import type { StoredLog } from './snapshot.ts'
@@ -44,10 +44,12 @@ export function putBlock(tx: WriteTx, frame: Omit<Frame, 'delta'>, compress: Com
     transaction.to === undefined ? createdAddress(senders[i] as Address, transaction.nonce) : undefined,
   )
   putParts(tx, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
+  const key = logPrefix(header.number, 0)
   let logIndex = 0
   frame.receipts.forEach((receipt, index) => {
     for (const log of receipt.logs) {
-      putParts(tx, 'logs', logPrefix(header.number, logIndex++), encodeLog(log, index))
+      putU32(key, 4, logIndex++)
+      putParts(tx, 'logs', key, encodeLog(log, index))
     }
   })
   transactions.forEach((transaction, index) => addPlace(tx, transaction.hash, header.number, index))
@@ -192,7 +194,8 @@ export function findTransaction(tx: Gets, hash: Hash32): { number: number; index
 /** Of several transactions with one prefix the row is a list. */
 function addPlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
   const key = hash.subarray(0, PREFIX_BYTES)
-  const place = concatBytes(u32(number), u32(index))
+  const place = placeOf(number, index)
+  if (tx.insert('transactions', key, place)) return
   const others = tx.get('transactions', key)?.slice() ?? new Uint8Array()
   for (let at = 0; at < others.length; at += PLACE_BYTES)
     if (equalBytes(others.subarray(at, at + PLACE_BYTES), place)) return // blocks taken at once may be taken again
@@ -202,7 +205,7 @@ function addPlace(tx: WriteTx, hash: Hash32, number: number, index: number): voi
 function removePlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
   const key = hash.subarray(0, PREFIX_BYTES)
   const places = tx.get('transactions', key)?.slice() ?? new Uint8Array()
-  const place = concatBytes(u32(number), u32(index))
+  const place = placeOf(number, index)
   const kept: Uint8Array[] = []
   for (let at = 0; at < places.length; at += PLACE_BYTES) {
     const other = places.subarray(at, at + PLACE_BYTES)
@@ -212,8 +215,15 @@ function removePlace(tx: WriteTx, hash: Hash32, number: number, index: number): 
   else tx.put('transactions', key, concatBytes(...kept))
 }
 
+function placeOf(number: number, index: number): Uint8Array {
+  const place = new Uint8Array(PLACE_BYTES)
+  putU32(place, 0, number)
+  putU32(place, 4, index)
+  return place
+}
+
 function logPrefix(number: number, logIndex: number): Uint8Array {
-  return concatBytes(u32(number), u32(logIndex))
+  return placeOf(number, logIndex)
 }
 
 function encodeProvenance(frame: Provenance, packed: Uint8Array): Uint8Array {

@@ -9,7 +9,8 @@ import { compareBytes, concatBytes, equalBytes, toHex } from '#kernel/bytes.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { ChangesWriter, Entry, isStateKey, readBefore, readChanges } from './history.ts'
 import { getParts, partKey, putParts } from './parts.ts'
-import { decodeAccount, decodeSlot, encodeAccount, encodeSlot, tableOf, Tag } from './rows.ts'
+import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
+import { decodeAccount, decodeSlot, tableOf, Tag } from './rows.ts'
 
 const ABSENT = new Uint8Array()
 
@@ -26,19 +27,15 @@ export function applyDelta(tx: WriteTx, delta: Delta, block: number): void {
 }
 
 function applyAccounts(tx: WriteTx, { accounts }: Delta, changes: ChangesWriter): void {
-  const tagged = Uint8Array.of(Tag.account, ...new Uint8Array(20))
+  const tagged = new Uint8Array(21)
+  tagged[0] = Tag.account
+  const address = tagged.subarray(1)
   for (let i = 0; i < accounts.count; i++) {
-    const address = accounts.addresses.subarray(20 * i, 20 * i + 20)
-    tagged.set(address, 1)
+    fillAddress(address, accounts, i)
     changes.changed(tagged, tx.get('accounts', address) ?? ABSENT)
-    if (accounts.exists[i] === 0) {
-      tx.remove('accounts', address)
-      continue
-    }
-    const nonce = accounts.nonces.subarray(8 * i, 8 * i + 8)
-    const balance = accounts.balances.subarray(32 * i, 32 * i + 32)
-    const codeHash = accounts.codeHashes.subarray(32 * i, 32 * i + 32)
-    tx.put('accounts', address, encodeAccount(nonce, balance, codeHash))
+    const value = accountRow(accounts, i)
+    if (value.length === 0) tx.remove('accounts', address)
+    else tx.put('accounts', address, value)
   }
 }
 
@@ -76,10 +73,9 @@ function applySlots(tx: WriteTx, { slots }: Delta, changes: ChangesWriter, moved
   tagged[0] = Tag.slot
   const key = tagged.subarray(1)
   for (let i = 0; i < slots.count; i++) {
-    key.set(slots.addresses.subarray(20 * i, 20 * i + 20))
-    key.set(slots.keys.subarray(32 * i, 32 * i + 32), 20)
+    fillSlotKey(key, slots, i)
     if (moved.size === 0 || !moved.has(toHex(key))) changes.changed(tagged, tx.get('storage', key) ?? ABSENT)
-    const value = encodeSlot(slots.values.subarray(32 * i, 32 * i + 32))
+    const value = slotRow(slots, i)
     if (value.length === 0) tx.remove('storage', key)
     else tx.put('storage', key, value)
   }

@@ -10,7 +10,7 @@ import type { ReadTx } from '#ports/key-value.ts'
 import { readBlockHash } from './chain-rows.ts'
 import { putU32 } from './codec/bytes.ts'
 import { getParts } from './parts.ts'
-import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, epochOf, SLOT_KEY_BYTES, Tag } from './rows.ts'
+import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, stretchOf, SLOT_KEY_BYTES, Tag } from './rows.ts'
 
 /** The state after block `number`, where `head` is the last block of the tables. */
 export function flatState(tx: Pick<ReadTx, 'get' | 'seek'>, number: number, head: number): StateView {
@@ -80,8 +80,8 @@ class FlatState implements StateView {
   #readHistory(probe: Probe): Uint8Array | undefined {
     const first = this.#number + 1
     putU32(probe.history, probe.history.length - 4, first)
-    for (let epoch = epochOf(first); epoch <= epochOf(this.#head); epoch++) {
-      putU32(probe.history, 0, epoch)
+    for (let stretch = stretchOf(first); stretch <= stretchOf(this.#head); stretch++) {
+      putU32(probe.history, 0, stretch)
       const row = this.#tx.seek('history', probe.history)
       if (row === undefined) return undefined
       if (isOfKey(row.key, probe.history)) return row.value
@@ -102,7 +102,7 @@ function makeProbe(taggedBytes: number, tag: number): Probe {
   return { history, key: history.subarray(5, 4 + taggedBytes) }
 }
 
-/** The same epoch and key, whatever the block. */
+/** The same stretch and key, whatever the block. */
 function isOfKey(found: Uint8Array, probe: Uint8Array): boolean {
   if (found.length !== probe.length) return false
   for (let i = 0; i < probe.length - 4; i++) if (found[i] !== probe[i]) return false

@@ -8,16 +8,21 @@ import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { getU32, putU32, u32 } from './codec/bytes.ts'
 import { LOG_ADDRESS_AT, LOG_FIXED_BYTES } from './codec/receipt.ts'
 import { PART_BYTES } from './parts.ts'
-import { epochOf } from './rows.ts'
 import { ADDRESS, termHash } from './log-term.ts'
 
 export const POSTING_KEY_BYTES = 11
 /** Of a posting's key, what all rows of one term in one epoch begin with. */
 export const POSTING_PREFIX_BYTES = 10
 export const BLOCK_BITS = 127
+const EPOCH_SHIFT = 7
 
 const INDEXES_MAX = PART_BYTES / 2
 const INDEX_MAX = 0xffff
+
+/** Of the blocks whose rows of a term are neighbours. */
+export function epochOf(block: number): number {
+  return block >>> EPOCH_SHIFT
+}
 
 export function postingKey(term: number, block: number, out = new Uint8Array(POSTING_KEY_BYTES)): Uint8Array {
   putU32(out, 0, epochOf(block))

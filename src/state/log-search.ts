@@ -4,10 +4,10 @@
  */
 import { equalBytes } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
-import { epochOf } from './rows.ts'
 import {
   BLOCK_BITS,
   decodeIndexes,
+  epochOf,
   POSTING_KEY_BYTES,
   POSTING_PREFIX_BYTES,
   postingKey,

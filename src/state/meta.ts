@@ -13,7 +13,7 @@ import type { Heads, StoreIdentity } from './identity.ts'
 import { getParts, replaceParts } from './parts.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
-export const SCHEMA = 3
+export const SCHEMA = 4
 
 export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')

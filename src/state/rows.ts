@@ -9,8 +9,8 @@ export const Tag = { account: 1, slot: 2 } as const
 export const ACCOUNT_KEY_BYTES = 21
 export const SLOT_KEY_BYTES = 53
 
-/** Blocks of one stretch of history: pruning then empties the oldest pages instead of every page. */
-const EPOCH_SHIFT = 7
+/** Blocks of one stretch of history as it is written: a block's rows then fall on few pages, and pruning empties the oldest ones. */
+const STRETCH_SHIFT = 4
 
 export const ACCOUNT_VALUE_BYTES_MAX = 73
 const EMPTY_CODE = fromHex(EMPTY_CODE_HASH)
@@ -21,15 +21,15 @@ export function tableOf(tagged: Uint8Array): 'accounts' | 'storage' {
   return tagged[0] === Tag.account ? 'accounts' : 'storage'
 }
 
-export function epochOf(block: number): number {
-  return block >>> EPOCH_SHIFT
+export function stretchOf(block: number): number {
+  return block >>> STRETCH_SHIFT
 }
 
-/** `epoch 4 ‖ tagged key ‖ block 4`. */
+/** `stretch 4 ‖ tagged key ‖ block 4`. */
 export function historyKey(tagged: Uint8Array, block: number): Uint8Array {
   const key = new Uint8Array(8 + tagged.length)
-  putU32(key, 0, epochOf(block))
-  key.set(tagged, 4)
+  putU32(key, 0, stretchOf(block))
+  copy(tagged, 0, tagged.length, key, 4 + tagged.length)
   putU32(key, 4 + tagged.length, block)
   return key
 }
@@ -39,17 +39,14 @@ export function encodeAccount(nonce: Uint8Array, balance: Uint8Array, codeHash: 
   const nonceFrom = leadingZeros(nonce)
   const balanceFrom = leadingZeros(balance)
   const isContract = !equalBytes(codeHash, EMPTY_CODE)
-  const out = new Uint8Array(ACCOUNT_VALUE_BYTES_MAX)
-  let at = 1
+  const nonceEnd = 1 + 8 - nonceFrom
+  const codeEnd = nonceEnd + (isContract ? 32 : 0)
+  const out = new Uint8Array(codeEnd + 32 - balanceFrom)
   out[0] = (isContract ? CONTRACT : 0) | (8 - nonceFrom)
-  out.set(nonce.subarray(nonceFrom), at)
-  at += 8 - nonceFrom
-  if (isContract) {
-    out.set(codeHash, at)
-    at += 32
-  }
-  out.set(balance.subarray(balanceFrom), at)
-  return out.subarray(0, at + 32 - balanceFrom)
+  copy(nonce, nonceFrom, 8, out, nonceEnd)
+  if (isContract) copy(codeHash, 0, 32, out, codeEnd)
+  copy(balance, balanceFrom, 32, out, out.length)
+  return out
 }
 
 /** Writes the {@link ACCOUNT_BYTES} of a stored account to `out`. */

@@ -24,9 +24,9 @@ export const bench: Bench = {
   summary: 'CPU of applying a block of M1, against bare puts of the same rows',
   async run(options) {
     const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
-    const { folder, paths } = await preloadedStores(slots, ['drover', 'bare'], options.say)
+    const { folder, paths } = await preloadedStores(slots, ['drover', 'bare', 'rows'], options.say)
     try {
-      return { rows: await measure(slots, paths as [string, string], options) }
+      return { rows: await measure(slots, paths, options) }
     } finally {
       removeStores(folder)
     }
@@ -35,7 +35,7 @@ export const bench: Bench = {
 
 async function measure(
   slots: number,
-  [droverPath, barePath]: [string, string],
+  paths: readonly string[],
   { quick, flags, say }: BenchOptions,
 ): Promise<BenchRow[]> {
   const blocks = flagOf(flags, 'blocks', quick ? 60 : 200)
@@ -43,10 +43,10 @@ async function measure(
   // History is as long as it gets, and code is compiled, before anything counts.
   const warming = horizonBlocks + 32
   const compress = createZstd()
-  const [drover, bare] = [droverPath, barePath].map((path) =>
-    openLmdb({ path, mode: 'writer', durable: false }),
-  )
-  if (drover === undefined || bare === undefined) throw new Error('two stores are opened')
+  const stores = paths.map((path) => openLmdb({ path, mode: 'writer', durable: false }))
+  const [drover, bare, watched] = stores
+  if (drover === undefined || bare === undefined || watched === undefined)
+    throw new Error('three stores are opened')
   const replica = await startReplica(drover, { horizonBlocks, compress })
   const next = createBlocks(createWorld(slots), genesis.header)
   const meters = createMeters()
@@ -59,19 +59,19 @@ async function measure(
       timed.time('index transaction', 'replica', () => replica.tidy())
     }
     const bareTurn = (): void => {
-      const serve = rowsOf(bare, (writer) => writer.apply(frame), compress)
+      const serve = rowsOf(watched, (writer) => writer.apply(frame), compress)
       timed.time('serve transaction', 'bare lmdb', () => writeRows(bare, serve))
       const from = Math.max(0, i + 1 - horizonBlocks)
       const tidy = (writer: StoreWriter): void => {
         writer.index(ROWS_MAX)
         writer.pruneHistory(from, ROWS_MAX)
       }
-      const index = rowsOf(bare, tidy, compress)
+      const index = rowsOf(watched, tidy, compress)
       timed.time('index transaction', 'bare lmdb', () => writeRows(bare, index))
     }
     for (const turn of i % 2 === 0 ? [droverTurn, bareTurn] : [bareTurn, droverTurn]) turn()
     if ((i + 1) % 50 === 0) say(`${i + 1} of ${warming + blocks} blocks`)
   }
-  await Promise.all([drover.close(), bare.close()])
+  await Promise.all(stores.map((store) => store.close()))
   return meters.rows().map((row) => ({ ...row, slots }))
 }

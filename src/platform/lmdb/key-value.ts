@@ -9,7 +9,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
 import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
-import { Buffers, type NativeTable } from './native.ts'
+import { Buffers, Instructions, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
 import { Transaction, type Tables } from './transaction.ts'
 import { storeLimits } from './limits.ts'
@@ -111,14 +111,17 @@ interface Opened {
 
 function keyValue({ root, tables, path, isWriter, reserve, unlock }: Opened): LmdbKeyValue {
   const buffers = new Buffers(tables.meta)
-  const environment = (root as unknown as { env: { info(): { lastPageNumber: number } } }).env
+  const { env: environment } = root as unknown as {
+    env: { readonly address: number; info(): { lastPageNumber: number } }
+  }
+  const instructions = new Instructions(environment.address)
   return {
     read: () => bindReader(root, tables, buffers),
     write(change) {
       assert(isWriter, 'a reader does not write')
       reserve?.ensure((environment.info().lastPageNumber + 1) * PAGE_BYTES)
       try {
-        return writeOnce(root, new Transaction(tables, buffers, 0), change)
+        return writeOnce(root, new Transaction(tables, buffers, 0, instructions), change)
       } catch (cause) {
         throw describe(path, cause)
       }

@@ -4,6 +4,7 @@ import { KEY_BYTES_MAX, type Row, type Table, VALUE_BYTES_MAX, type WriteTx } fr
 import {
   type Buffers,
   type Cursor,
+  type Instructions,
   type NativeTable,
   native,
   NOT_FOUND,
@@ -17,6 +18,7 @@ export class Transaction implements WriteTx {
   readonly #tables: Tables
   readonly #buffers: Buffers
   readonly #address: number
+  readonly #instructions: Instructions | undefined
   /** Kept until the end: a collected cursor whose address is used is a segfault. */
   readonly #cursors = new Map<Table, Cursor>()
   readonly #backwards = new Map<Table, Cursor>()
@@ -24,10 +26,13 @@ export class Transaction implements WriteTx {
   readonly #standing = new Set<Table>()
   #open = true
 
-  constructor(tables: Tables, buffers: Buffers, address: number) {
+  /** @param address of a reader's transaction, and 0 for the writer's own
+   *  @param instructions of who may write */
+  constructor(tables: Tables, buffers: Buffers, address: number, instructions?: Instructions) {
     this.#tables = tables
     this.#buffers = buffers
     this.#address = address
+    this.#instructions = instructions
   }
 
   get(table: Table, key: Uint8Array): Uint8Array | undefined {
@@ -58,14 +63,19 @@ export class Transaction implements WriteTx {
 
   put(table: Table, key: Uint8Array, value: Uint8Array): void {
     checkKey(key)
-    assert(this.#open && value.length <= VALUE_BYTES_MAX, 'a value has at most 1.9 KB')
-    this.#tables[table].putSync(key, this.#buffers.writable(value))
+    assert(value.length <= VALUE_BYTES_MAX, 'a value has at most 1.9 KB')
+    this.#writing().put(this.#tables[table], key, value)
+  }
+
+  insert(table: Table, key: Uint8Array, value: Uint8Array): boolean {
+    checkKey(key)
+    assert(value.length <= VALUE_BYTES_MAX, 'a value has at most 1.9 KB')
+    return this.#writing().insert(this.#tables[table], key, value)
   }
 
   remove(table: Table, key: Uint8Array): boolean {
     checkKey(key)
-    assert(this.#open, 'a transaction that has ended is not used')
-    return this.#tables[table].removeSync(key)
+    return this.#writing().remove(this.#tables[table], key)
   }
 
   /** Closes the cursors, which must not outlive lmdb's transaction. */
@@ -74,6 +84,11 @@ export class Transaction implements WriteTx {
     this.#open = false
     for (const cursor of this.#cursors.values()) cursor.close()
     for (const cursor of this.#backwards.values()) cursor.close()
+  }
+
+  #writing(): Instructions {
+    assert(this.#open && this.#instructions !== undefined, 'rows are written within a write transaction')
+    return this.#instructions
   }
 
   #setKey(key: Uint8Array): void {

@@ -65,13 +65,18 @@ function readOutcome(from: ByteReader): Receipt['outcome'] {
 }
 
 export function encodeLog(log: Log, transactionIndex: number): Uint8Array {
-  const topicsEnd = LOG_FIXED_BYTES + 32 * log.topics.length
-  const out = new Uint8Array(topicsEnd + log.data.length)
-  out[0] = log.topics.length
+  const { address, topics, data } = log
+  const topicsEnd = LOG_FIXED_BYTES + 32 * topics.length
+  const out = new Uint8Array(topicsEnd + data.length)
+  out[0] = topics.length
   putU32(out, 1, transactionIndex)
-  out.set(log.address, LOG_ADDRESS_AT)
-  log.topics.forEach((topic, i) => out.set(topic, LOG_FIXED_BYTES + 32 * i))
-  out.set(log.data, topicsEnd)
+  // Loops where bytes are few: `set` costs more.
+  for (let i = 0, at = LOG_ADDRESS_AT; i < 20; i++, at++) out[at] = address[i] as number
+  for (let topic = 0, at = LOG_FIXED_BYTES; topic < topics.length; topic++) {
+    const word = topics[topic] as Uint8Array
+    for (let i = 0; i < 32; i++, at++) out[at] = word[i] as number
+  }
+  out.set(data, topicsEnd)
   return out
 }
 

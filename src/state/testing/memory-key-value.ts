@@ -131,6 +131,14 @@ class MemoryWrite extends MemoryRead implements WriteTx {
     }
   }
 
+  insert(table: Table, key: Uint8Array, value: Uint8Array): boolean {
+    const row = firstAtOrAfter(this.chunks(table), key)
+    const isThere = row !== undefined && compareBytes(row.key, key) === 0
+    if (isThere) this.called(key)
+    else this.put(table, key, value)
+    return !isThere
+  }
+
   remove(table: Table, key: Uint8Array): boolean {
     const copy = key.slice()
     this.called(copy)

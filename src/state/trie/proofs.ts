@@ -14,7 +14,7 @@ import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { putU32 } from '#state/codec/bytes.ts'
-import { epochOf, historyKey } from '#state/rows.ts'
+import { stretchOf, historyKey } from '#state/rows.ts'
 
 export interface StateProofs {
   stateRoot(): Uint8Array
@@ -95,8 +95,8 @@ function branchAt(
 function historyAt(tx: Reads, position: Uint8Array, number: number, head: number): Uint8Array | undefined {
   if (number === head) return undefined
   const probe = historyKey(position, number + 1)
-  for (let epoch = epochOf(number + 1); epoch <= epochOf(head); epoch++) {
-    putU32(probe, 0, epoch)
+  for (let stretch = stretchOf(number + 1); stretch <= stretchOf(head); stretch++) {
+    putU32(probe, 0, stretch)
     const row = tx.seek('trieHistory', probe)
     if (row === undefined) return undefined
     if (isOfPosition(row.key, probe)) return row.value.slice()
@@ -108,7 +108,7 @@ function present(before: Uint8Array): Reference | undefined {
   return before.length === 0 ? undefined : before
 }
 
-/** The same epoch and position, whatever the block. */
+/** The same stretch and position, whatever the block. */
 function isOfPosition(found: Uint8Array, probe: Uint8Array): boolean {
   if (found.length !== probe.length) return false
   for (let i = 0; i < probe.length - 4; i++) if (found[i] !== probe[i]) return false

@@ -1,6 +1,7 @@
 /**
  * The baseline: a store to which the same rows are written by bare puts and removes, nothing read, nothing computed. What the rows are is
- * found by letting the production code apply the block to this store in a transaction that is given up.
+ * found by letting the production code apply the block to a store of its own: in the one that is measured that would bring every page of
+ * them near.
  */
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, Table, WriteTx } from '#ports/key-value.ts'
@@ -14,14 +15,15 @@ export interface RowChange {
   readonly value: Uint8Array | undefined
 }
 
-/** What `change` writes to a store at the same block. */
+/** Applies to a store and says which rows that wrote. */
 export function rowsOf(
   kv: KeyValue,
   change: (writer: StoreWriter) => void,
   compress: Compress,
 ): readonly RowChange[] {
   const rows: RowChange[] = []
-  openStore({ ...kv, write: (each) => spy(kv, each, rows) }, { compress }).commit(change)
+  const watched: KeyValue = { ...kv, write: (each) => kv.write((tx) => each(watch(tx, rows))) }
+  openStore(watched, { compress }).commit(change)
   return rows
 }
 
@@ -33,34 +35,24 @@ export function writeRows(kv: KeyValue, rows: readonly RowChange[]): void {
   })
 }
 
-class GivenUp extends Error {}
-
-/** Runs the change on the store and notes what it writes, then leaves the store as it was. */
-function spy<T>(kv: KeyValue, change: (tx: WriteTx) => T, into: RowChange[]): T {
-  let result: { readonly value: T } | undefined
-  try {
-    kv.write((tx) => {
-      const watched: WriteTx = {
-        get: (table, key) => tx.get(table, key),
-        seek: (table, key) => tx.seek(table, key),
-        seekBefore: (table, key) => tx.seekBefore(table, key),
-        next: (table) => tx.next(table),
-        put(table, key, value) {
-          const row = { table, key: key.slice(), value: value.slice() }
-          tx.put(table, row.key, row.value)
-          into.push(row)
-        },
-        remove(table, key) {
-          const row = { table, key: key.slice(), value: undefined }
-          into.push(row)
-          return tx.remove(table, row.key)
-        },
-      }
-      result = { value: change(watched) }
-      throw new GivenUp()
-    })
-  } catch (thrown) {
-    if (!(thrown instanceof GivenUp)) throw thrown
+function watch(tx: WriteTx, into: RowChange[]): WriteTx {
+  return {
+    get: (table, key) => tx.get(table, key),
+    seek: (table, key) => tx.seek(table, key),
+    seekBefore: (table, key) => tx.seekBefore(table, key),
+    next: (table) => tx.next(table),
+    put(table, key, value) {
+      into.push({ table, key: key.slice(), value: value.slice() })
+      tx.put(table, key, value)
+    },
+    insert(table, key, value) {
+      const isNew = tx.insert(table, key, value)
+      if (isNew) into.push({ table, key: key.slice(), value: value.slice() })
+      return isNew
+    },
+    remove(table, key) {
+      into.push({ table, key: key.slice(), value: undefined })
+      return tx.remove(table, key)
+    },
   }
-  return (result as { readonly value: T }).value
 }

@@ -8,19 +8,20 @@ export interface Meters {
 }
 
 export function createMeters(): Meters {
-  const kinds = new Map<string, { what: string; server: string; us: number[] }>()
+  const kinds = new Map<string, { what: string; server: string; us: number[]; systemUs: number }>()
   return {
     time(what, server, work) {
       const before = process.threadCpuUsage()
       work()
       const { user, system } = process.threadCpuUsage(before)
       const key = `${what}/${server}`
-      const kind = kinds.get(key) ?? { what, server, us: [] }
+      const kind = kinds.get(key) ?? { what, server, us: [], systemUs: 0 }
       kinds.set(key, kind)
       kind.us.push(user + system)
+      kind.systemUs += system
     },
     rows: () =>
-      [...kinds.values()].map(({ what, server, us }) => {
+      [...kinds.values()].map(({ what, server, us, systemUs }) => {
         const sorted = us.toSorted((a, b) => a - b)
         const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] as number
         return {
@@ -29,6 +30,8 @@ export function createMeters(): Meters {
           us: at(0.5),
           p99_us: at(0.99),
           mean_us: Math.round(us.reduce((sum, one) => sum + one, 0) / us.length),
+          // Of the mean: in the kernel, mostly for pages that are written to for the first time since they went to disk.
+          system_us: Math.round(systemUs / us.length),
           blocks: us.length,
         }
       }),
