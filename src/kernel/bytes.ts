@@ -124,3 +124,10 @@ export function utf8(text: string): Uint8Array {
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes)
 }
+
+/** Texts and bytes in a row that nobody has copied together; a text stands for its UTF-8. */
+export type Parts = readonly (string | Uint8Array)[]
+
+export function joinParts(parts: Parts): Uint8Array {
+  return concatBytes(...parts.map((part) => (typeof part === 'string' ? utf8(part) : part)))
+}

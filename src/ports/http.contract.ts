@@ -1,6 +1,7 @@
 /** What every HttpServer promises; run against our own server and node:http. What ours refuses beyond that is in its attack tests. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { HttpGate, HttpHandler, HttpListener, HttpResponse, HttpServer } from './http.ts'
 import { converse } from './testing/raw-http.ts'
@@ -68,13 +69,14 @@ export function httpServerContract(name: string, create: () => HttpServer): void
     const bytes = Uint8Array.from({ length: size }, (_, i) => (i * 31) & 255)
     const text = 'é€🐑x'.repeat(size / 10)
     scenario(
-      `a ${kind} answer arrives exactly, as bytes and as text`,
-      ({ target }) => plain(target === '/bytes' ? bytes : text),
+      `a ${kind} answer arrives exactly, as bytes, as text and in parts`,
+      ({ target }) => plain({ '/bytes': bytes, '/parts': ['é', utf8(text), '', text, 'x'] }[target] ?? text),
       async (_port, url) => {
         for (let i = 0; i < 2; i++) {
           const gotBytes = new Uint8Array(await (await fetch(`${url}/bytes`)).arrayBuffer())
           assert.deepEqual(gotBytes, bytes)
           assert.equal(await (await fetch(`${url}/text`)).text(), text)
+          assert.equal(await (await fetch(`${url}/parts`)).text(), `é${text}${text}x`)
         }
       },
     )
@@ -376,7 +378,7 @@ export function httpServerContract(name: string, create: () => HttpServer): void
   })
 }
 
-function plain(body: string | Uint8Array, status = 200): HttpResponse {
+function plain(body: HttpResponse['body'], status = 200): HttpResponse {
   return { status, headers: { 'content-type': 'text/plain' }, body }
 }
 

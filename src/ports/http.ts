@@ -1,4 +1,6 @@
 /** HTTP as a server and as a client. Bodies are whole byte arrays with a limit; headers are lower-case. */
+import { joinParts, type Parts, utf8 } from '#kernel/bytes.ts'
+
 export interface HttpServer {
   /** @throws Fault net/port-in-use, net/refused */
   listen(
@@ -41,7 +43,13 @@ export interface HttpGate {
 export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array | string
+  readonly body: Uint8Array | string | Parts
+}
+
+/** In one piece. */
+export function wholeBody({ body }: Pick<HttpResponse, 'body'>): Uint8Array {
+  if (typeof body === 'string') return utf8(body)
+  return body instanceof Uint8Array ? body : joinParts(body)
 }
 
 export interface HttpListener {

@@ -1,11 +1,12 @@
 /** What answering one body of JSON-RPC gives, before anybody turns it into HTTP or a link response. */
 import type { BlockRef } from '#chain/block-ref.ts'
+import type { Parts } from '#kernel/bytes.ts'
 
 /** One call's outcome: the JSON text of its response object, or a wish that a master's forward port answers it. */
 export type AnswerItem =
   | { readonly kind: 'answered'; readonly json: string }
-  /** The same, where the text is long: as bytes, which are the UTF-8 of the response object. */
-  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
+  /** The same, where its result is bytes already. */
+  | { readonly kind: 'encoded'; readonly parts: Parts }
   /** The request is a notification: nothing is sent back. */
   | { readonly kind: 'silent' }
   /** This store cannot know (pending, a transaction not in a block, below the horizon); `request` is the call's own JSON text. */
@@ -13,8 +14,8 @@ export type AnswerItem =
   /** Announced but not here yet: the JSON text of a -32005 response. If every item is so, the HTTP status is 503. */
   | { readonly kind: 'retry'; readonly json: string }
 
-/** The JSON text of a response object, or its bytes. */
-export type ResponseText = string | Uint8Array
+/** The JSON text of a response object, whole or in parts. */
+export type ResponseText = string | Parts
 
 /** What a method gives that writes its result itself: the bytes of its JSON. */
 export class EncodedResult {

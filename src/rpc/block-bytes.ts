@@ -3,7 +3,7 @@ import type { Withdrawal } from '#chain/frame.ts'
 import type { Header } from '#chain/header.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { headerJson, quantityText, withdrawalJson } from './encode.ts'
-import { JsonBytes } from './json-bytes.ts'
+import { jsonBytes, type JsonBytes } from './json-bytes.ts'
 import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
 
 /** A block whose transactions are their canonical bytes still. */
@@ -18,13 +18,12 @@ export interface RawBlockParts {
   readonly size: number
 }
 
-/** About; what is longer grows. */
-const HEAD_BYTES = 4_096
-const TRANSACTION_BYTES = 1_024
-
 export function blockBytes(block: RawBlockParts, transactions: 'full' | 'hashes'): Uint8Array {
+  return jsonBytes((out) => writeBlock(out, block, transactions))
+}
+
+function writeBlock(out: JsonBytes, block: RawBlockParts, transactions: 'full' | 'hashes'): void {
   const { header, hashes, ommers, size, withdrawals } = block
-  const out = new JsonBytes(HEAD_BYTES + hashes.length * (transactions === 'full' ? TRANSACTION_BYTES : 70))
   const head = JSON.stringify({ ...headerJson(header), size: quantityText(size) })
   out.text(`${head.slice(0, -1)},"transactions":[`)
   if (transactions === 'full') writeAll(out, block)
@@ -34,7 +33,6 @@ export function blockBytes(block: RawBlockParts, transactions: 'full' | 'hashes'
     ...(withdrawals && { withdrawals: withdrawals.map(withdrawalJson) }),
   }
   out.text(`],${JSON.stringify(tail).slice(1)}`)
-  return out.copy()
 }
 
 function writeAll(out: JsonBytes, { header, hashes, transactions, senders }: RawBlockParts): void {

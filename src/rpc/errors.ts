@@ -1,5 +1,5 @@
 /** Errors of JSON-RPC in geth's code and wording (1.17). One place for every code; failures are thrown as RpcFailure and caught by the answerer. */
-import { utf8 } from '#kernel/bytes.ts'
+import type { Parts } from '#kernel/bytes.ts'
 
 export interface RpcError {
   readonly code: number
@@ -53,16 +53,10 @@ export function methodNotFound(method: string): RpcError {
 export function resultText(id: string, result: string): string {
   return `{"jsonrpc":"2.0","id":${id},"result":${result}}`
 }
-/** The same as bytes, around a result that is bytes. */
-export function resultBytes(id: string, result: Uint8Array): Uint8Array {
-  const head = utf8(`{"jsonrpc":"2.0","id":${id},"result":`)
-  const out = new Uint8Array(head.length + result.length + 1)
-  out.set(head)
-  out.set(result, head.length)
-  out[out.length - 1] = CLOSE
-  return out
+/** The same around a result that is bytes, which are not copied. */
+export function resultParts(id: string, result: Uint8Array): Parts {
+  return [`{"jsonrpc":"2.0","id":${id},"result":`, result, '}']
 }
-const CLOSE = '}'.charCodeAt(0)
 
 export function errorText(id: string, error: RpcError): string {
   return `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`

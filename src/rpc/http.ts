@@ -2,7 +2,6 @@
  * JSON-RPC over HTTP as geth speaks it, the part that replicas and gateways have in common: POST / takes a body, GET serves operators'
  * pages, everything else is refused in geth's words. A user may ask for a least block (X-Min-Block), never for a head.
  */
-import { utf8 } from '#kernel/bytes.ts'
 import type { ResponseText } from './answer.ts'
 import { CODE, errorText } from './errors.ts'
 
@@ -160,21 +159,14 @@ function headersOf({ block, verifiedNumber, forwarded, retry }: Said): Record<st
   }
 }
 
-/** As text where all are texts, else as bytes. */
+/** As one text where all are texts, else in parts. */
 function listOf(jsons: readonly ResponseText[]): ResponseText {
   if (jsons.every((one) => typeof one === 'string')) return `[${jsons.join(',')}]`
-  const parts = jsons.map((one) => (typeof one === 'string' ? utf8(one) : one))
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length + 1, 1))
-  let at = 0
-  for (const part of parts) {
-    out[at++] = at === 1 ? OPEN : COMMA
-    out.set(part, at)
-    at += part.length
-  }
-  out[at] = CLOSE
-  return out
+  return [
+    ...jsons.flatMap((one, i) => [i === 0 ? '[' : ',', ...(typeof one === 'string' ? [one] : one)]),
+    ']',
+  ]
 }
-const [OPEN, COMMA, CLOSE] = utf8('[,]') as unknown as [number, number, number]
 
 export function json(
   status: number,

@@ -5,6 +5,8 @@
 import { utf8 } from '#kernel/bytes.ts'
 
 const FIRST_BYTES = 4_096
+/** What was written in is used again up to this size: a large array is more work to get than to fill. */
+const SPARE_BYTES_MAX = 4 * 1024 * 1024
 /** Up to this a loop is faster than a copy by the engine. */
 const LOOPED_BYTES_MAX = 32
 const ZERO = 48
@@ -26,6 +28,20 @@ const LOW = new Uint8Array(256)
 for (let i = 0; i < 256; i++) {
   HIGH[i] = DIGITS[i >> 4] as number
   LOW[i] = DIGITS[i & 15] as number
+}
+
+let spare: JsonBytes | undefined
+
+/** What `write` writes: a copy, as long as it is. */
+export function jsonBytes(write: (out: JsonBytes) => void): Uint8Array {
+  const out = spare ?? new JsonBytes()
+  spare = undefined // whoever writes within this writes elsewhere
+  try {
+    write(out)
+    return out.copy()
+  } finally {
+    if (out.restart() <= SPARE_BYTES_MAX) spare = out
+  }
 }
 
 export class JsonBytes {
@@ -50,8 +66,21 @@ export class JsonBytes {
     return this
   }
 
+  /** Of any characters; what is ASCII and short is written as it is read. */
   text(text: string): this {
-    return this.raw(utf8(text))
+    const { length } = text
+    if (length > LOOPED_BYTES_MAX) return this.raw(utf8(text))
+    const at = this.#grow(length)
+    const out = this.#bytes
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 127) {
+        this.#length = at
+        return this.raw(utf8(text))
+      }
+      out[at + i] = code
+    }
+    return this
   }
 
   /** `"0x…"`, two digits a byte. */
@@ -93,14 +122,33 @@ export class JsonBytes {
 
   /** `"0x…"` of an integer that is not negative. */
   integer(value: number | bigint): this {
-    return typeof value === 'number' && value < 16
-      ? this.raw(SMALL[value] as Uint8Array)
-      : this.text(`"0x${value.toString(16)}"`)
+    if (value > Number.MAX_SAFE_INTEGER) return this.text(`"0x${value.toString(16)}"`)
+    let digits = 1
+    for (let above = Math.floor(Number(value) / 16); above > 0; above = Math.floor(above / 16)) digits++
+    const at = this.#grow(4 + digits)
+    const out = this.#bytes
+    out[at] = QUOTE
+    out[at + 1] = ZERO
+    out[at + 2] = X
+    let left = Number(value)
+    for (let i = at + 2 + digits; i > at + 2; i--) {
+      const higher = Math.floor(left / 16)
+      out[i] = LOW[left - 16 * higher] as number
+      left = higher
+    }
+    out[at + 3 + digits] = QUOTE
+    return this
   }
 
-  /** What was written from `from` on; a copy. */
-  copy(from = 0): Uint8Array {
-    return this.#bytes.slice(from, this.#length)
+  /** What was written; a copy. */
+  copy(): Uint8Array {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  /** Forgets what was written; the bytes that there is room for. */
+  restart(): number {
+    this.#length = 0
+    return this.#bytes.length
   }
 
   /** Makes room for `count` bytes more; where they begin. */
@@ -115,8 +163,6 @@ export class JsonBytes {
     return at
   }
 }
-
-const SMALL = Array.from({ length: 16 }, (_, value) => utf8(`"0x${value.toString(16)}"`))
 
 /** `,"name":` for each. */
 export function memberNames<const N extends string>(...names: readonly N[]): Readonly<Record<N, Uint8Array>> {

@@ -175,11 +175,26 @@ function writeRecipient(out: JsonBytes, raw: Uint8Array, { to }: Layout): void {
 
 /** What the sender paid per gas. */
 function writePrice(out: JsonBytes, raw: Uint8Array, { fee, tip }: Layout, baseFee: bigint): void {
-  const bigint = (i: number): bigint => bigintFrom(raw.subarray(fields.from[i], fields.to[i]))
   if (tip === undefined) return void out.quantity(raw, fields.from[fee], fields.to[fee])
+  const [paid, most] = [smallInteger(raw, tip), smallInteger(raw, fee)]
+  if (paid !== undefined && most !== undefined && baseFee < SMALL_END)
+    return void out.integer(Math.min(Number(baseFee) + paid, most))
+  const bigint = (i: number): bigint => bigintFrom(raw.subarray(fields.from[i], fields.to[i]))
   const price = baseFee + bigint(tip)
-  const most = bigint(fee)
-  out.integer(price < most ? price : most)
+  const limit = bigint(fee)
+  out.integer(price < limit ? price : limit)
+}
+
+const SMALL_BYTES = 6
+const SMALL_END = 2n ** 48n
+
+/** A field of up to six bytes; undefined where it is longer. Prices that are paid are that small. */
+function smallInteger(raw: Uint8Array, field: number): number | undefined {
+  const [from, to] = [fields.from[field] as number, fields.to[field] as number]
+  if (to - from > SMALL_BYTES) return undefined
+  let value = 0
+  for (let i = from; i < to; i++) value = value * 256 + (raw[i] as number)
+  return value
 }
 
 /** EIP-155: v is 35 or 36 and twice the chain. */

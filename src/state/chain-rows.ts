@@ -15,7 +15,7 @@ import type { ReadTx, Row, WriteTx } from '#ports/key-value.ts'
 import { type Body, decodeBody, encodeBody } from './codec/body.ts'
 import { ByteReader, ByteWriter, getU32, putU32, u32 } from './codec/bytes.ts'
 import { decodeLog, decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
-import { getPart, getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
+import { getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
 import type { StoredLog } from './snapshot.ts'
 
 type Gets = Pick<ReadTx, 'get'>
@@ -84,7 +84,7 @@ export function readHeader(tx: Gets, number: number): Header | undefined {
 
 /** 32 bytes, a copy. */
 export function readBlockHash(tx: Gets, number: number): Uint8Array | undefined {
-  return getPart(tx, 'blockHashes', u32(number), 0)?.subarray(0, 32)
+  return tx.get('blockHashes', partKey(u32(number), 0))?.slice(0, HASH_BYTES)
 }
 
 export function readTransactionHashes(tx: Gets, number: number): Hash32[] | undefined {
@@ -112,15 +112,21 @@ export function readBody(
 }
 
 export function readReceiptRows(tx: Gets, number: number, compress: Compress): ReceiptRow[] | undefined {
+  const bytes = readReceiptList(tx, number, compress)
+  return bytes && decodeReceipts(bytes)
+}
+
+/** All receipts of a block, encoded. */
+export function readReceiptList(tx: Gets, number: number, compress: Compress): Uint8Array | undefined {
   const bytes = getParts(tx, 'receipts', u32(number))
-  return bytes && decodeReceipts(unpack(bytes, compress))
+  return bytes && unpack(bytes, compress)
 }
 
 export function readTransactionHash(tx: Gets, number: number, index: number): Hash32 | undefined {
   const at = HASH_BYTES * (index + 1)
-  const part = getPart(tx, 'blockHashes', u32(number), Math.floor(at / PART_BYTES))
+  const part = tx.get('blockHashes', partKey(u32(number), Math.floor(at / PART_BYTES)))
   const from = at % PART_BYTES
-  return part && part.length > from ? part.subarray(from, from + HASH_BYTES) : undefined
+  return part && part.length > from ? part.slice(from, from + HASH_BYTES) : undefined
 }
 
 /** Calls `visit` for each log of the block in order until it returns false. `visit` must not read logs of the same transaction. */

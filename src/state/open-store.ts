@@ -14,6 +14,7 @@ import {
   readBlockHash,
   readHeader,
   readNumber,
+  readReceiptList,
   readTransactionHash,
   readTransactionHashes,
   visitLogs,
@@ -28,7 +29,7 @@ import { putStatus, readIdentity, readKeepsTrie, readMachine, readStatus } from 
 import { getParts } from './parts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
-import { readRawBlock, readStoredBlock, readStoredReceipts } from './stored-block.ts'
+import { readRawBlock, readStoredBlock, readStoredReceipt, readStoredReceipts } from './stored-block.ts'
 import { proofsAt } from './trie/proofs.ts'
 import { trieReader } from './trie/block-trie.ts'
 import { sidePrefix, storeWriter } from './writer.ts'
@@ -131,10 +132,12 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       return number !== undefined && isHere(number) ? number : undefined
     },
     block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
-    rawBlock: (number) => (isHere(number) ? readRawBlock(tx, number, compress) : undefined),
+    rawBlock: (number, header) => (isHere(number) ? readRawBlock(tx, number, compress, header) : undefined),
     transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
     transactionHash: (number, index) => (isHere(number) ? readTransactionHash(tx, number, index) : undefined),
     receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),
+    receiptList: (number) => (isHere(number) ? readReceiptList(tx, number, compress) : undefined),
+    receipt: (number, index, list) => readStoredReceipt(tx, { number, index }, list),
     transaction(hash: Hash32) {
       const place = findTransaction(tx, hash)
       return place && isHere(place.number) ? place : undefined

@@ -29,8 +29,11 @@ export function replaceParts(tx: WriteTx, table: Table, prefix: Uint8Array, byte
 /** The whole value, a copy; undefined where there is none. */
 export function getParts(tx: Reads, table: Table, prefix: Uint8Array): Uint8Array | undefined {
   const rows: Uint8Array[] = []
+  const key = partKey(prefix, 0)
   for (let part = 0; part < PARTS_MAX; part++) {
-    const row = getPart(tx, table, prefix, part)
+    key[prefix.length] = part >>> 8
+    key[prefix.length + 1] = part
+    const row = tx.get(table, key)?.slice()
     if (row === undefined) {
       assert(part === 0, 'all parts of a value are stored')
       return undefined
@@ -39,11 +42,6 @@ export function getParts(tx: Reads, table: Table, prefix: Uint8Array): Uint8Arra
     if (row.length < PART_BYTES) break
   }
   return rows.length === 1 ? rows[0] : concatBytes(...rows)
-}
-
-/** One row of a value, a copy. */
-export function getPart(tx: Reads, table: Table, prefix: Uint8Array, part: number): Uint8Array | undefined {
-  return tx.get(table, partKey(prefix, part))?.slice()
 }
 
 export function removeParts(tx: WriteTx, table: Table, prefix: Uint8Array): void {

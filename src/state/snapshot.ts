@@ -35,13 +35,16 @@ export interface Snapshot {
   /** The number of a canonical block. */
   numberOf(hash: BlockHash): number | undefined
   block(number: number): StoredBlock | undefined
-  /** The same with its transactions as bytes: what most answers need, for a small part of the work. */
-  rawBlock(number: number): RawBlock | undefined
+  /** The same with its transactions as bytes: what most answers need, for a small part of the work. `header` where it is known. */
+  rawBlock(number: number, header?: Header): RawBlock | undefined
   /** The hash of one transaction of a block. */
   transactionHash(number: number, index: number): Hash32 | undefined
   /** In order; cheaper than the block where nothing else of its transactions is wanted. */
   transactionHashes(number: number): readonly Hash32[] | undefined
   receipts(number: number): readonly StoredReceipt[] | undefined
+  /** The receipts of a block as they are stored, to read single ones from. */
+  receiptList(number: number): Uint8Array | undefined
+  receipt(number: number, index: number, list: Uint8Array): StoredReceipt | undefined
   /** Where a transaction stands on the canonical chain. */
   transaction(hash: Hash32): { readonly number: number; readonly index: number } | undefined
   /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. `visit` reads no other logs meanwhile. */

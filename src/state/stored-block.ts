@@ -16,7 +16,9 @@ import {
   readReceiptRows,
   readTransactionHashes,
   visitLogs,
+  visitSomeLogs,
 } from './chain-rows.ts'
+import { decodeReceipt } from './codec/receipt.ts'
 import type { RawBlock, StoredBlock, StoredReceipt } from './snapshot.ts'
 
 type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
@@ -29,8 +31,12 @@ export function readStoredBlock(tx: Reads, number: number, compress: Compress): 
   return { ...found.block, size: blockSize({ ...found.block, transactions }) }
 }
 
-export function readRawBlock(tx: Reads, number: number, compress: Compress): RawBlock | undefined {
-  const header = readHeader(tx, number)
+export function readRawBlock(
+  tx: Reads,
+  number: number,
+  compress: Compress,
+  header = readHeader(tx, number),
+): RawBlock | undefined {
   const stored = header && readBody(tx, number, compress)
   const hashes = stored && readTransactionHashes(tx, number)
   if (header === undefined || stored === undefined || hashes === undefined) return undefined
@@ -59,6 +65,25 @@ export function readStoredReceipts(
     gasBefore = row.cumulativeGasUsed
     return receipt
   })
+}
+
+/** One receipt of an encoded list, with its own logs. */
+export function readStoredReceipt(
+  tx: Reads,
+  { number, index }: { readonly number: number; readonly index: number },
+  list: Uint8Array,
+): StoredReceipt | undefined {
+  const found = decodeReceipt(list, index)
+  if (found === undefined) return undefined
+  const { row, gasBefore, firstLogIndex } = found
+  const { logCount, ...receipt } = row
+  const logs: Log[] = []
+  const indexes = Array.from({ length: logCount }, (_, i) => firstLogIndex + i)
+  visitSomeLogs(tx, number, indexes, ({ address, topics, data }) => {
+    logs.push({ address, topics, data })
+    return true
+  })
+  return { ...receipt, logs, gasUsed: row.cumulativeGasUsed - gasBefore, firstLogIndex }
 }
 
 /** The frame of a stored block; `delta` is read last. */

@@ -3,6 +3,7 @@
  * the same stream: the sender puts one piece of each waiting answer at a time, the receiver collects them by request id.
  */
 import type { BlockRef } from '#chain/block-ref.ts'
+import type { Parts } from '#kernel/bytes.ts'
 import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Bytes of one piece: 64 KiB with its envelope. */
@@ -24,7 +25,7 @@ export interface LinkAnswer {
 
 export type LinkItem =
   | { readonly kind: 'answered'; readonly json: string }
-  | { readonly kind: 'encoded'; readonly bytes: Uint8Array }
+  | { readonly kind: 'encoded'; readonly parts: Parts }
   | { readonly kind: 'silent' }
   | { readonly kind: 'forward'; readonly request: string; readonly otherwise: string }
   | { readonly kind: 'retry'; readonly json: string }
@@ -41,7 +42,7 @@ export function encodeAnswer(answer: LinkAnswer): Uint8Array {
   for (const item of answer.items) {
     // Long or short, on the wire an answer is its bytes.
     out.u8(KINDS.indexOf(item.kind === 'encoded' ? 'answered' : item.kind))
-    if (item.kind === 'encoded') out.sized(item.bytes)
+    if (item.kind === 'encoded') out.sizedParts(item.parts)
     else if (item.kind === 'forward') out.text(item.request).text(item.otherwise)
     else if (item.kind !== 'silent') out.text(item.json)
   }
@@ -72,7 +73,7 @@ function decodeItem(reader: LinkReader): LinkItem {
   if (kind === 'silent') return { kind }
   if (kind === 'forward') return { kind, request: reader.text(), otherwise: reader.text() }
   if (kind === 'answered' && reader.nextLength() > TEXT_BYTES_MAX)
-    return { kind: 'encoded', bytes: reader.sized() }
+    return { kind: 'encoded', parts: [reader.sized()] }
   return { kind, json: reader.text() }
 }
 

@@ -183,14 +183,15 @@ test('a big answer travels in pieces of at most 64 KiB and comes together', () =
   const bytes = utf8(big.items[0].json) // what is long stays bytes
   assert.deepEqual(pieces.map((piece) => collector.add(piece)).at(-1), {
     batch: false,
-    items: [{ kind: 'encoded', bytes }],
+    items: [{ kind: 'encoded', parts: [bytes] }],
   })
 })
 
 test('an answer that is bytes is on the wire what its text would be', () => {
   fc.assert(
     fc.property(fc.string(), (json) => {
-      const encoded = encodeAnswer({ batch: false, items: [{ kind: 'encoded', bytes: utf8(json) }] })
+      const parts = [json.slice(0, 3), utf8(json.slice(3, 5)), json.slice(5)]
+      const encoded = encodeAnswer({ batch: false, items: [{ kind: 'encoded', parts }] })
       assert.deepEqual(encoded, encodeAnswer({ batch: false, items: [{ kind: 'answered', json }] }))
     }),
   )

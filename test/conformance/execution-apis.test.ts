@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
-import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, joinParts, utf8 } from '#kernel/bytes.ts'
 import { createMethods } from '#roles/replica/methods.ts'
 import { needs, SHARED } from '#test/support/needs.ts'
 import { readResultSchemas } from '#tools/conformance/result-schemas.ts'
@@ -24,7 +24,7 @@ test('recorded exchanges of execution-apis are answered as recorded', { ...needs
       const [item] = got.items
       // Without a master to ask, a transaction that is in no block is what its answer says otherwise.
       if (item?.kind === 'answered') return item.json
-      if (item?.kind === 'encoded') return fromUtf8(item.bytes)
+      if (item?.kind === 'encoded') return fromUtf8(joinParts(item.parts))
       return item?.kind === 'forward' ? item.otherwise : assert.fail(JSON.stringify(item))
     },
   }

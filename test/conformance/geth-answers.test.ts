@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { wholeBody } from '#ports/http.ts'
 import { silent } from '#ports/logger.ts'
 import { createAnswerHttp } from '#roles/replica/answer-http.ts'
 import { post } from '#test/support/json-rpc.ts'
@@ -41,7 +42,7 @@ test('odd questions are answered as geth 1.17.8 answered them', { ...needs('shar
         remote: '192.0.2.1',
         signal: new AbortController().signal,
       })
-      const body = typeof answered.body === 'string' ? answered.body : fromUtf8(answered.body)
+      const body = fromUtf8(wholeBody(answered))
       const geths = lines[i + 1]?.slice(3) as string
       const ours = lines[i + 2]?.startsWith('<! ') ? lines[i + 2]?.slice(3) : undefined
       if (ours !== undefined) assert.notDeepEqual(comparable(body, geths), parsed(geths), 'it differs')

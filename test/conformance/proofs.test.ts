@@ -4,7 +4,7 @@ import test from 'node:test'
 import { encodeRlp } from '#chain/rlp.ts'
 import { readLeaf } from '#chain/trie/testing/read-proof.ts'
 import { keccak256 } from '#core/keccak.ts'
-import { bigintTo, fromHex, fromUtf8, toHex, trimZeros, utf8 } from '#kernel/bytes.ts'
+import { bigintTo, fromHex, fromUtf8, joinParts, toHex, trimZeros, utf8 } from '#kernel/bytes.ts'
 import { needs } from '#test/support/needs.ts'
 import { suiteAnswerer } from './suite-answerer.ts'
 
@@ -39,7 +39,7 @@ function client() {
     assert.ok('items' in got)
     const [item] = got.items
     if (item?.kind === 'answered') return JSON.parse(item.json)
-    if (item?.kind === 'encoded') return JSON.parse(fromUtf8(item.bytes))
+    if (item?.kind === 'encoded') return JSON.parse(fromUtf8(joinParts(item.parts)))
     return assert.fail(JSON.stringify(item))
   }
 }

@@ -287,7 +287,7 @@ export class Connection {
   }
 
   #put({ status, headers, body }: HttpResponse, head: RequestHead, stays: boolean): void {
-    const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    const bodyBytes = lengthOf(body)
     const connection = stays ? (head.minorVersion === 0 ? 'keep-alive' : undefined) : 'close'
     const { dateSeconds } = this.#host
     const text = this.#host.writeHead({ status, headers, bodyBytes, connection, dateSeconds })
@@ -372,6 +372,14 @@ function leadingEmptyLine(bytes: Buffer): number | undefined {
   }
   const first = bytes[from]
   return first === undefined || (first >= 65 && first <= 90) ? from : undefined
+}
+
+function lengthOf(body: HttpResponse['body']): number {
+  if (typeof body === 'string') return Buffer.byteLength(body)
+  if (body instanceof Uint8Array) return body.length
+  let bytes = 0
+  for (const part of body) bytes += typeof part === 'string' ? Buffer.byteLength(part) : part.length
+  return bytes
 }
 
 /** As geth says it. */

@@ -2,7 +2,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { Fault } from '#kernel/fault.ts'
-import type { HttpGate, HttpHandler, HttpHead, HttpResponse, HttpServer } from '#ports/http.ts'
+import {
+  type HttpGate,
+  type HttpHandler,
+  type HttpHead,
+  type HttpResponse,
+  type HttpServer,
+  wholeBody,
+} from '#ports/http.ts'
 import { type HttpLimits, limitValues } from './limits.ts'
 import { listenAt } from './listening.ts'
 import { originForm } from './request-head.ts'
@@ -144,8 +151,9 @@ function plain(status: number, body: string): HttpResponse {
   return { status, headers: { 'content-type': 'text/plain' }, body }
 }
 
-function send(response: ServerResponse, { status, headers, body }: HttpResponse): void {
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+function send(response: ServerResponse, answer: HttpResponse): void {
+  const { status, headers } = answer
+  const bytes = wholeBody(answer)
   const length = status === 204 || status === 304 ? {} : { 'content-length': bytes.length }
   response.writeHead(status, { ...headers, ...length })
   response.end(bytes)

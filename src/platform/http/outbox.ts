@@ -4,10 +4,15 @@
  * is counted; while it is much, nothing further is answered.
  */
 import type { Socket } from 'node:net'
+import type { Parts } from '#kernel/bytes.ts'
+import type { HttpResponse } from '#ports/http.ts'
 
 /** Up to this size Node sends a text from the stack; a longer one is copied on the heap first. */
 const TEXT_BYTES_MAX = 16_384
 const PIECE_BYTES = 256 * 1024
+/** Below this a copy is cheaper than a piece of its own. */
+const JOINED_BYTES_MAX = 4_096
+const EMPTY = Buffer.alloc(0)
 
 export class Outbox {
   readonly #socket: Socket
@@ -15,7 +20,7 @@ export class Outbox {
   readonly #onUnread: (changeBytes: number) => void
   #text = ''
   /** What is left of a large answer. */
-  #rest: Buffer | undefined
+  #rest: Buffer[] = []
   #flushPlanned = false
   #closed = false
   /** The system takes no more for now: wait for `drained`. */
@@ -30,15 +35,16 @@ export class Outbox {
 
   /** The whole answer has been handed to the socket. */
   get written(): boolean {
-    return this.#rest === undefined
+    return this.#rest.length === 0
   }
 
-  put(head: string, body: Uint8Array | string, bodyBytes: number): void {
-    if (bodyBytes <= TEXT_BYTES_MAX / 2) return this.putText(head + oneByteText(body, bodyBytes))
+  put(head: string, body: HttpResponse['body'], bodyBytes: number): void {
+    const parts = typeof body === 'string' || body instanceof Uint8Array ? [body] : body
+    if (bodyBytes <= TEXT_BYTES_MAX / 2) return this.putText(head + parts.map(oneByteText).join(''))
     this.#socket.cork() // the head goes with the first piece
     this.putText(head)
     this.#writeText()
-    this.#rest = typeof body === 'string' ? Buffer.from(body) : bufferOf(body)
+    this.#rest = piecesOf(parts)
     this.#writeRest()
     this.#socket.uncork()
     this.#countUnread()
@@ -76,7 +82,7 @@ export class Outbox {
   close(): void {
     this.#closed = true
     this.#text = ''
-    this.#rest = undefined
+    this.#rest = []
     this.#changeUnread(0)
   }
 
@@ -87,19 +93,19 @@ export class Outbox {
   }
 
   #writeRest(): void {
-    while (this.#rest !== undefined && !this.blocked) {
-      const rest: Buffer = this.#rest
-      this.#rest = rest.length <= PIECE_BYTES ? undefined : rest.subarray(PIECE_BYTES)
-      if (!this.#socket.write(this.#rest === undefined ? rest : rest.subarray(0, PIECE_BYTES)))
-        this.blocked = true
+    while (this.#rest.length > 0 && !this.blocked) {
+      const [next = EMPTY, ...others] = this.#rest
+      const piece = next.length <= PIECE_BYTES ? next : next.subarray(0, PIECE_BYTES)
+      this.#rest = piece === next ? others : [next.subarray(PIECE_BYTES), ...others]
+      if (!this.#socket.write(piece)) this.blocked = true
     }
   }
 
   #countUnread(): void {
     const waitingBytes = this.#socket.writableLength
     // What the system took at once is its own to send.
-    if (waitingBytes === 0 && this.#rest === undefined) this.blocked = false
-    this.#changeUnread(waitingBytes + (this.#rest?.length ?? 0))
+    if (waitingBytes === 0 && this.written) this.blocked = false
+    this.#changeUnread(this.#rest.reduce((sum, { length }) => sum + length, waitingBytes))
   }
 
   #changeUnread(bytes: number): void {
@@ -110,10 +116,30 @@ export class Outbox {
   }
 }
 
-/** What is ASCII is text of one byte a character already. */
-function oneByteText(body: Uint8Array | string, byteLength: number): string {
-  if (typeof body !== 'string') return bufferOf(body).toString('latin1')
-  return body.length === byteLength ? body : Buffer.from(body).toString('latin1')
+/** Large parts as they are, what is small between them joined. */
+function piecesOf(parts: Parts): Buffer[] {
+  const pieces: Buffer[] = []
+  let small: Buffer[] = []
+  const join = (): void => {
+    if (small.length > 0) pieces.push(Buffer.concat(small))
+    small = []
+  }
+  for (const part of parts) {
+    const piece = typeof part === 'string' ? Buffer.from(part) : bufferOf(part)
+    if (piece.length < JOINED_BYTES_MAX) small.push(piece)
+    else {
+      join()
+      pieces.push(piece)
+    }
+  }
+  join()
+  return pieces
+}
+
+/** UTF-8 as text of one byte a character, which ASCII is already. */
+function oneByteText(part: Uint8Array | string): string {
+  if (typeof part !== 'string') return bufferOf(part).toString('latin1')
+  return Buffer.byteLength(part) === part.length ? part : Buffer.from(part).toString('latin1')
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -4,7 +4,7 @@ import '#test/support/core.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { HttpClient, HttpRequest, HttpResponse } from '#ports/http.ts'
+import { type HttpClient, type HttpRequest, type HttpResponse, wholeBody } from '#ports/http.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { openScope } from '#ports/scope.ts'
@@ -86,8 +86,8 @@ async function rig(
   return { clock, transport, scope, addresses, replicas, gateway, post, call, asked }
 }
 
-function textOf({ body }: HttpResponse): string {
-  return typeof body === 'string' ? body : fromUtf8(body)
+function textOf(response: HttpResponse): string {
+  return fromUtf8(wholeBody(response))
 }
 
 const RAW = `0x02${'11'.repeat(40)}`

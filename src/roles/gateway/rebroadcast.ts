@@ -2,7 +2,7 @@
  * Keeps the transactions that this gateway took until a block has them, and gives them to every master again as the head moves: a client
  * that restarted, or dropped them from a full pool, gets another chance. Bounded in number, bytes and age; the oldest go first.
  */
-import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, joinParts, utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Forward } from './forward.ts'
 import type { GatewayMetrics } from './metrics.ts'
@@ -86,7 +86,7 @@ export function createRebroadcast(
     if (routed.kind !== 'answer') return undefined
     return routed.answer.items.map((item) => {
       if (item.kind !== 'answered' && item.kind !== 'encoded') return false
-      const text = item.kind === 'answered' ? item.json : fromUtf8(item.bytes)
+      const text = item.kind === 'answered' ? item.json : fromUtf8(joinParts(item.parts))
       return (JSON.parse(text) as { result?: unknown }).result != null
     })
   }

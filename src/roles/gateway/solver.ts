@@ -128,7 +128,7 @@ class Run {
       case 'answered':
         return { json: item.json }
       case 'encoded':
-        return { json: item.bytes }
+        return { json: item.parts }
       case 'retry':
         return { json: item.json, retryLater: true }
       case 'forward':

@@ -293,8 +293,8 @@ class Run implements AnswerContext {
   }
 
   #add(item: AnswerItem): void {
-    if (item.kind === 'encoded') this.#length += item.bytes.length
-    else if ('json' in item) this.#length += item.json.length
+    if ('json' in item) this.#length += item.json.length
+    else if (item.kind === 'encoded') for (const { length } of item.parts) this.#length += length
     this.#items.push(item)
   }
 

@@ -8,7 +8,7 @@ import {
   CODE,
   errorText,
   methodNotFound,
-  resultBytes,
+  resultParts,
   resultText,
   type RpcError,
   RpcFailure,
@@ -68,7 +68,7 @@ export function runCall(
 
 function success(id: string, result: Json | EncodedResult): AnswerItem {
   return result instanceof EncodedResult
-    ? { kind: 'encoded', bytes: resultBytes(id, result.bytes) }
+    ? { kind: 'encoded', parts: resultParts(id, result.bytes) }
     : { kind: 'answered', json: resultText(id, jsonText(result)) }
 }
 

@@ -75,7 +75,7 @@ class UserContext implements RequestContext {
 }
 
 function textOf(item: Exclude<AnswerItem, { kind: 'silent' }>): ResponseText {
-  return item.kind === 'forward' ? item.otherwise : item.kind === 'encoded' ? item.bytes : item.json
+  return item.kind === 'forward' ? item.otherwise : item.kind === 'encoded' ? item.parts : item.json
 }
 
 function render(answer: Answered, renderAnswer: AnswerRenderer): RpcHttpResponse {

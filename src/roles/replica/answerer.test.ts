@@ -4,7 +4,7 @@ import '#test/support/core.ts'
 import { type Frame, refOf } from '#chain/frame.ts'
 import type { Log } from '#chain/receipt.ts'
 import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
-import { fromUtf8, bigintTo, fromHex, toHex, utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, bigintTo, fromHex, joinParts, toHex, utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
@@ -105,7 +105,11 @@ function result(item: Item | undefined): unknown {
 }
 
 function textOf(item: Item): string {
-  return item.kind === 'encoded' ? fromUtf8(item.bytes) : 'json' in item ? item.json : assert.fail(item.kind)
+  return item.kind === 'encoded'
+    ? fromUtf8(joinParts(item.parts))
+    : 'json' in item
+      ? item.json
+      : assert.fail(item.kind)
 }
 
 function error(item: Item | undefined): { code: number; message: string } {

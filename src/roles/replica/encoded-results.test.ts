@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
 import type { Frame } from '#chain/frame.ts'
-import { fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, joinParts, toHex, utf8 } from '#kernel/bytes.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
@@ -49,7 +49,7 @@ function replica(cacheBytes: number) {
     const item = 'items' in answer ? answer.items[0] : undefined
     if (item?.kind === 'answered') return item.json
     assert.equal(item?.kind, 'encoded')
-    return fromUtf8(item.bytes)
+    return fromUtf8(joinParts(item.parts))
   }
   const look = <T>(read: (snapshot: Snapshot) => T): T => {
     const snapshot = store.snapshot()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
-import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { fromUtf8, joinParts, utf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import { silent } from '#ports/logger.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
@@ -94,7 +94,7 @@ function replica(answerAside?: (real: Aside) => Aside) {
     const answer = await answerer.answer(utf8(JSON.stringify(body)), { signal: new AbortController().signal })
     assert.ok('items' in answer)
     const texts = answer.items.map((item) =>
-      'json' in item ? item.json : 'bytes' in item ? fromUtf8(item.bytes) : '',
+      'json' in item ? item.json : 'parts' in item ? fromUtf8(joinParts(item.parts)) : '',
     )
     const answers = texts.map((text) => JSON.parse(text) as { result?: string; error?: { code: number } })
     return { ...answer, answers, numbers: answers.map(({ result }) => Number(result)) }

@@ -15,12 +15,11 @@ import {
   readParams,
   required,
 } from '#rpc/params.ts'
-import { JsonBytes } from '#rpc/json-bytes.ts'
-import { logPlace, writeReceipt } from '#rpc/receipt-bytes.ts'
-import type { RawBlock } from '#state/snapshot.ts'
+import { type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
+import { type LogPlace, logPlace, writeReceipt } from '#rpc/receipt-bytes.ts'
+import type { RawBlock, StoredReceipt } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
-import type { EncodedList } from './result-cache.ts'
 
 const NUMBER = required<BlockPlace>(numberPlace)
 export const HASH = required<BlockPlace>((value, index) => ({
@@ -29,8 +28,6 @@ export const HASH = required<BlockPlace>((value, index) => ({
   requireCanonical: false,
 }))
 const FULL = required(boolean)
-/** About; what is longer grows. */
-const RECEIPT_BYTES = 2_048
 
 export const blockMethods = {
   eth_getBlockByNumber: (params, context) => wholeBlock(context, ...readParams(params, NUMBER, FULL)),
@@ -47,47 +44,87 @@ export const blockMethods = {
     ommerAt(context, ...readParams(params, HASH, required(hexUint))),
   eth_getBlockReceipts: (params, context) => {
     const number = findNumber(context, ...readParams(params, required(blockPlace)))
-    const receipts = number === undefined ? undefined : receiptsAt(context, number)
-    return receipts === undefined ? null : new EncodedResult(receipts.bytes)
+    const receipts = number === undefined ? undefined : receiptsOf(context, number)
+    return receipts === undefined ? null : new EncodedResult(receipts)
   },
 } satisfies Handlers
 
 export function blockAt(context: AnswerContext, place: BlockPlace): RawBlock | undefined {
   const number = findNumber(context, place)
-  return number === undefined ? undefined : context.snapshot.rawBlock(number)
+  return number === undefined ? undefined : keptBlock(context, number)?.block
 }
 
-/** All receipts of a block as one list, kept for whoever asks for the next one. */
-export function receiptsAt(context: AnswerContext, number: number): EncodedList | undefined {
+/** A block from which single transactions and receipts are read. */
+interface KeptBlock {
+  readonly block: RawBlock
+  /** Its receipts as they are stored. */
+  readonly receipts: Uint8Array
+  /** What they have in common. */
+  readonly place: LogPlace
+  readonly heldBytes: number
+}
+
+/** Of each transaction: the views of its bytes, its hash and its sender, and what blooms remember of its logs. */
+const TRANSACTION_VIEWS_BYTES = 1_024
+
+export function keptBlock({ cache, snapshot }: AnswerContext, number: number): KeptBlock | undefined {
+  return cache.get(`block ${snapshot.hashAt(number)}`, () => {
+    const block = snapshot.rawBlock(number)
+    if (block === undefined) return undefined
+    const receipts = snapshot.receiptList(number)
+    if (receipts === undefined) throw missingReceipts(number)
+    const views = block.transactions.length * TRANSACTION_VIEWS_BYTES
+    const heldBytes = block.size + receipts.length + views
+    return { block, receipts, place: logPlace(block.header), heldBytes }
+  })
+}
+
+function missingReceipts(number: number): Error {
+  return failed('internal', `the receipts of block ${number} are not in the store`)
+}
+
+/** The receipt of one transaction; nothing is made of the others. */
+export function receiptAt(context: AnswerContext, number: number, index: number): Uint8Array | undefined {
+  const kept = keptBlock(context, number)
+  const receipt = kept && context.snapshot.receipt(number, index, kept.receipts)
+  if (kept === undefined || receipt === undefined) return undefined
+  return jsonBytes((out) => receiptWriter(out, context, kept)(receipt, index))
+}
+
+/** All receipts of a block as one list. */
+function receiptsOf(context: AnswerContext, number: number): Uint8Array | undefined {
   const { cache, snapshot } = context
   return cache.get(`receipts ${snapshot.hashAt(number)}`, () => {
     const block = snapshot.rawBlock(number)
-    return block && encodeReceipts(context, block)
+    if (block === undefined) return undefined
+    const receipts = snapshot.receipts(number)
+    if (receipts === undefined) throw missingReceipts(number)
+    return jsonBytes((out) => {
+      const write = receiptWriter(out, context, { block, place: logPlace(block.header) })
+      out.text('[')
+      receipts.forEach((receipt, index) => {
+        if (index > 0) out.text(',')
+        write(receipt, index)
+      })
+      out.text(']')
+    })
   })
 }
 
-function encodeReceipts({ snapshot, config }: AnswerContext, block: RawBlock): EncodedList {
+function receiptWriter(
+  out: JsonBytes,
+  { config }: AnswerContext,
+  { block, place }: Pick<KeptBlock, 'block' | 'place'>,
+): (receipt: StoredReceipt, index: number) => void {
   const { header, hashes, transactions, senders } = block
-  const receipts = snapshot.receipts(header.number)
-  if (receipts === undefined)
-    throw failed('internal', `the receipts of block ${header.number} are not in the store`)
   const { blob } = config.rulesAt(header.number, header.timestamp)
   const blobGasPrice =
     blob && header.excessBlobGas !== undefined ? blobBaseFee(header.excessBlobGas, blob) : undefined
-  const out = new JsonBytes(RECEIPT_BYTES * receipts.length + 2)
-  const place = logPlace(header)
-  const places = new Uint32Array(2 * receipts.length)
-  out.text('[')
-  receipts.forEach((receipt, index) => {
+  return (receipt, index) => {
     const [raw, hash, sender] = [transactions[index], hashes[index], senders[index]]
     assert(raw !== undefined && hash !== undefined && sender !== undefined, 'a receipt has its transaction')
-    if (index > 0) out.text(',')
-    places[2 * index] = out.length
     writeReceipt(out, place, { raw, hash, sender, index, receipt, blobGasPrice })
-    places[2 * index + 1] = out.length
-  })
-  out.text(']')
-  return { bytes: out.copy(), places }
+  }
 }
 
 function wholeBlock(context: AnswerContext, place: BlockPlace, full: boolean): Json | EncodedResult {

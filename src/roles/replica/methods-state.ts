@@ -10,7 +10,7 @@ import { Fault } from '#kernel/fault.ts'
 import { callObject } from '#rpc/call-object.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import { type Json, quantityOfBytes, quantityText } from '#rpc/encode.ts'
-import { JsonBytes } from '#rpc/json-bytes.ts'
+import { jsonBytes } from '#rpc/json-bytes.ts'
 import { failed, RpcFailure } from '#rpc/errors.ts'
 import { rpcLimits } from '#rpc/limits.ts'
 import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
@@ -159,7 +159,7 @@ function known(lookup: Lookup): Lookup {
 
 /** Bytes from the start: as text a large code is copied and collected several times over. */
 function codeText(code: Uint8Array): EncodedResult {
-  return new EncodedResult(new JsonBytes(2 * code.length + 4).hex(code).copy())
+  return new EncodedResult(jsonBytes((out) => void out.hex(code)))
 }
 
 function codeOf(view: StateView, hash: Uint8Array): Uint8Array {

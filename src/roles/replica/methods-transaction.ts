@@ -2,13 +2,13 @@
 import { toHex } from '#kernel/bytes.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import type { Json } from '#rpc/encode.ts'
-import { JsonBytes } from '#rpc/json-bytes.ts'
+import { jsonBytes } from '#rpc/json-bytes.ts'
 import { type BlockPlace, hash32, hexUint, numberPlace, readParams, required } from '#rpc/params.ts'
 import { transactionPlace, writeTransaction } from '#rpc/transaction-bytes.ts'
 import type { RawBlock } from '#state/snapshot.ts'
 import { type AnswerContext, ForwardWanted, prunedHistory } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
-import { blockAt, HASH, receiptsAt } from './methods-block.ts'
+import { blockAt, HASH, keptBlock, receiptAt } from './methods-block.ts'
 
 const NUMBER = required<BlockPlace>(numberPlace)
 const TRANSACTION = required(hash32)
@@ -16,7 +16,7 @@ const TRANSACTION = required(hash32)
 export const transactionMethods = {
   eth_getTransactionByHash: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
-    const block = found && context.snapshot.rawBlock(found.number)
+    const block = found && keptBlock(context, found.number)?.block
     // It may wait in a pool, or in a block that is not here yet: only a client can say.
     if (found === undefined || block === undefined) throw new ForwardWanted({ result: null })
     return whole(block, found.index)
@@ -25,11 +25,8 @@ export const transactionMethods = {
     rawTransaction(context, ...readParams(params, TRANSACTION)),
   eth_getTransactionReceipt: (params, context) => {
     const found = findTransaction(context, ...readParams(params, TRANSACTION))
-    const receipts = found && receiptsAt(context, found.number)
-    if (found !== undefined && receipts !== undefined) {
-      const { bytes, places } = receipts
-      return new EncodedResult(bytes.subarray(places[2 * found.index], places[2 * found.index + 1]))
-    }
+    const receipt = found && receiptAt(context, found.number, found.index)
+    if (receipt !== undefined) return new EncodedResult(receipt)
     // Whatever is in a block of this view is here, so that there is none; unless it is older than all that is here.
     if (context.snapshot.chainFrom > 0) throw prunedHistory()
     return null
@@ -42,7 +39,7 @@ export const transactionMethods = {
 
 export function rawTransaction(context: AnswerContext, hash: Uint8Array): Json {
   const found = findTransaction(context, hash)
-  const block = found && context.snapshot.rawBlock(found.number)
+  const block = found && keptBlock(context, found.number)?.block
   if (found === undefined || block === undefined) throw new ForwardWanted({ result: '0x' })
   return raw(block, found.index)
 }
@@ -71,9 +68,11 @@ function byPlace(
 function whole(block: RawBlock, index: number): Json | EncodedResult {
   const [bytes, hash, sender] = [block.transactions[index], block.hashes[index], block.senders[index]]
   if (bytes === undefined || hash === undefined || sender === undefined) return null
-  const out = new JsonBytes()
-  writeTransaction(out, transactionPlace(block.header), { raw: bytes, hash, sender, index })
-  return new EncodedResult(out.copy())
+  return new EncodedResult(
+    jsonBytes((out) =>
+      writeTransaction(out, transactionPlace(block.header), { raw: bytes, hash, sender, index }),
+    ),
+  )
 }
 
 function raw({ transactions }: RawBlock, index: number): Json {

@@ -1,18 +1,15 @@
 /**
- * Encoded results that are asked for again and again: blocks and receipts, by the hash of their block, so that a reorganisation makes
- * none of them wrong. Bounded by bytes; what was not asked for the longest goes first.
+ * What is asked for again and again: encoded blocks and receipts, and blocks that single transactions and receipts are read from, by the
+ * hash of their block, so that a reorganisation makes none of them wrong. Bounded by bytes; what was not asked for the longest goes first.
  */
 import type { Meter } from '#ports/meter.ts'
 
-/** A list's JSON, and where each of its items begins and ends in it. */
-export interface EncodedList {
-  readonly bytes: Uint8Array
-  readonly places: Uint32Array
-}
+/** Bytes, or something that knows how many it holds. */
+export type Keepable = Uint8Array | { readonly heldBytes: number }
 
 export interface ResultCache {
   /** What is kept under `key`, or what `make` makes; undefined is not kept. */
-  get<T extends Uint8Array | EncodedList>(key: string, make: () => T | undefined): T | undefined
+  get<T extends Keepable>(key: string, make: () => T | undefined): T | undefined
 }
 
 /** Of an entry beside its bytes. */
@@ -26,10 +23,10 @@ export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
     'encoded blocks and receipts that were asked for, by whether they were there',
   )
   const held = meter.gauge('drover_replica_cache_bytes', 'encoded blocks and receipts that are kept')
-  const entries = new Map<string, Uint8Array | EncodedList>()
+  const entries = new Map<string, Keepable>()
   let bytes = 0
 
-  const keep = (key: string, made: Uint8Array | EncodedList): void => {
+  const keep = (key: string, made: Keepable): void => {
     const size = sizeOf(made)
     if (size > bytesMax / SHARE_MAX) return
     entries.set(key, made)
@@ -42,7 +39,7 @@ export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
     held.set(bytes)
   }
   return {
-    get<T extends Uint8Array | EncodedList>(key: string, make: () => T | undefined): T | undefined {
+    get<T extends Keepable>(key: string, make: () => T | undefined): T | undefined {
       const found = entries.get(key)
       if (found !== undefined) {
         lookups.add(1, FOUND)
@@ -60,8 +57,6 @@ export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
 const FOUND = { outcome: 'found' }
 const MADE = { outcome: 'made' }
 
-function sizeOf(entry: Uint8Array | EncodedList): number {
-  return (
-    ENTRY_BYTES + ('places' in entry ? entry.bytes.byteLength + entry.places.byteLength : entry.byteLength)
-  )
+function sizeOf(entry: Keepable): number {
+  return ENTRY_BYTES + ('heldBytes' in entry ? entry.heldBytes : entry.byteLength)
 }

@@ -73,6 +73,7 @@ function share(snapshot: Snapshot, release: () => void): Shared {
       if (headers.size < HEADERS_MAX) headers.set(number, header)
       return header
     },
+    rawBlock: (number) => snapshot.rawBlock(number, facade.header(number)),
     stateAt(number) {
       if (lastState?.number !== number) lastState = { number, view: snapshot.stateAt(number) }
       return lastState.view

@@ -1,7 +1,7 @@
 /** The Http ports over the simulated network: a connection for each request, lost like any other; the answer or nothing. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { utf8 } from '#kernel/bytes.ts'
-import type { HttpClient, HttpResponse, HttpServer } from '#ports/http.ts'
+import { type HttpClient, type HttpResponse, type HttpServer, wholeBody } from '#ports/http.ts'
 import type { Life } from '#sim/world/life.ts'
 import type { End, Network } from './network.ts'
 
@@ -53,7 +53,8 @@ export function createHttpServer(life: Life, network: Network): HttpServer {
 }
 
 function answer(end: End<Message>, response: HttpResponse): void {
-  end.send({ kind: 'response', response }, HEAD_BYTES + response.body.length)
+  const body = wholeBody(response)
+  end.send({ kind: 'response', response: { ...response, body } }, HEAD_BYTES + body.length)
 }
 
 export function createHttpClient(life: Life, network: Network): HttpClient {
@@ -90,11 +91,11 @@ export function createHttpClient(life: Life, network: Network): HttpClient {
         }
       }, outcome.reject)
       try {
-        const { status, headers, body } = await outcome.promise
-        const bytes = typeof body === 'string' ? utf8(body) : body
-        if (bytes.length > options.responseBytesMax)
+        const response = await outcome.promise
+        const body = wholeBody(response)
+        if (body.length > options.responseBytesMax)
           throw new Fault('net/response-too-large', `${url} answered with more than was asked for`, { url })
-        return { status, headers, body: bytes }
+        return { status: response.status, headers: response.headers, body }
       } finally {
         isOver = true
         late.cancel()

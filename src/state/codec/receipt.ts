@@ -38,17 +38,37 @@ export function encodeReceipts(
   return out.done()
 }
 
+/** One receipt of an encoded list, and what those before it come to; undefined where there are fewer. */
+export function decodeReceipt(
+  bytes: Uint8Array,
+  index: number,
+): { readonly row: ReceiptRow; readonly gasBefore: bigint; readonly firstLogIndex: number } | undefined {
+  if (index >= getU32(bytes, 0)) return undefined
+  let at = 4
+  let gasAt: number | undefined
+  let firstLogIndex = 0
+  for (let i = 0; i < index; i++) {
+    gasAt = at + (bytes[at + 1] === STATE_ROOT ? 34 : 2)
+    firstLogIndex += getU32(bytes, gasAt + 8)
+    at = gasAt + (bytes[gasAt + 12] === 0 ? 13 : 33)
+  }
+  const gasBefore = gasAt === undefined ? 0n : new ByteReader(bytes, gasAt).u64()
+  return { row: readRow(new ByteReader(bytes, at)), gasBefore, firstLogIndex }
+}
+
 export function decodeReceipts(bytes: Uint8Array): ReceiptRow[] {
   const from = new ByteReader(bytes)
   const rows: ReceiptRow[] = []
-  for (let left = from.u32(); left > 0; left--) {
-    const type = from.u8()
-    const outcome = readOutcome(from)
-    const row = { type, outcome, cumulativeGasUsed: from.u64(), logCount: from.u32() }
-    rows.push(from.u8() === 0 ? row : { ...row, contractAddress: from.raw(20) })
-  }
+  for (let left = from.u32(); left > 0; left--) rows.push(readRow(from))
   assert(from.ended, 'a receipts row is as long as its layout says')
   return rows
+}
+
+function readRow(from: ByteReader): ReceiptRow {
+  const type = from.u8()
+  const outcome = readOutcome(from)
+  const row = { type, outcome, cumulativeGasUsed: from.u64(), logCount: from.u32() }
+  return from.u8() === 0 ? row : { ...row, contractAddress: from.raw(20) }
 }
 
 function writeOutcome(out: ByteWriter, outcome: Receipt['outcome']): void {
