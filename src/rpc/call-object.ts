@@ -115,12 +115,12 @@ function authorization(value: unknown, into: (type: string) => Into): Authorizat
     (one: unknown): bigint =>
       quantity(one, bits, inside(into(type), name))
   const fields = requiredFields(value, AUTHORIZATION, into('types.SetCodeAuthorization'), {
-    chainId: read('chainId', 'uint256.Int', 256),
+    chainId: read('chainId', '*uint256.Int', 256),
     address: (one) => fixedBytes(one, 20, inside(into('common.Address'), 'address')),
     nonce: read('nonce', 'hexutil.Uint64', 64),
     yParity: (one) => Number(read('yParity', 'hexutil.Uint64', 64)(one) & 0xffn),
-    r: read('r', 'uint256.Int', 256),
-    s: read('s', 'uint256.Int', 256),
+    r: read('r', '*uint256.Int', 256),
+    s: read('s', '*uint256.Int', 256),
   })
   return fields as unknown as Authorization
 }

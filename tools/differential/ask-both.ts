@@ -1,8 +1,8 @@
 /** One request to geth and to Drover, and what differs: result, error code, message or data. */
-import { firstDifference, parseExactly } from '#tools/conformance/judge.ts'
+import { firstDifference, parseExactly, shown } from '#tools/conformance/judge.ts'
 import { httpEndpoint } from '#tools/conformance/http-endpoint.ts'
 import { type Answer, type Deviation, deviationOf } from './deviations.ts'
-import { type Request, requestText } from './requests.ts'
+import { batchText, type Request, requestText } from './requests.ts'
 
 export type By = 'replica' | 'gateway'
 export interface Urls extends Readonly<Record<By, string>> {
@@ -20,22 +20,32 @@ const HEAD: Request = { method: 'eth_getBlockByNumber', params: ['latest', false
 
 export interface Pair {
   ask(request: Request, by: By): Promise<Outcome>
+  /** As one batch; the first that differs counts. */
+  askAll(requests: readonly Request[], by: By): Promise<Outcome>
 }
 
-export function askBoth(urls: Urls): Pair {
+export function askBoth(urls: Urls, sides: readonly string[]): Pair {
   const endpoints = {
     geth: httpEndpoint(urls.geth),
     replica: httpEndpoint(urls.replica),
     gateway: httpEndpoint(urls.gateway),
   }
-  const once = async (request: Request, by: By): Promise<Outcome> => {
-    const text = requestText(request)
-    const [geth, ours] = await Promise.all([endpoints.geth.ask(text), endpoints[by].ask(text)])
-    const [theirs, own] = [parsed(geth), parsed(ours)]
+  const judge = (request: Request, [theirs, own]: readonly [unknown, unknown], by: By): Outcome => {
     const what = firstDifference(theirs, own, { words: 'count' })
     if (what === undefined) return { kind: 'same' }
-    const deviation = deviationOf({ request, geth: theirs as Answer, ours: own as Answer, by })
-    return deviation === undefined ? { kind: 'different', what, geth, ours } : { kind: 'allowed', deviation }
+    const deviation = deviationOf({ request, geth: theirs as Answer, ours: own as Answer, by, sides })
+    return deviation === undefined
+      ? { kind: 'different', what, geth: shown(theirs), ours: shown(own) }
+      : { kind: 'allowed', deviation }
+  }
+  const once = async (requests: readonly Request[], text: string, by: By): Promise<Outcome> => {
+    const [geth, ours] = await Promise.all([endpoints.geth.ask(text), endpoints[by].ask(text)])
+    const [theirs, own] = [parsed(geth), parsed(ours)]
+    if (!Array.isArray(theirs) || !Array.isArray(own) || theirs.length !== own.length)
+      return judge(requests[0] as Request, [theirs, own], by)
+    const outcomes = requests.map((request, i) => judge(request, [theirs[i], own[i]], by))
+    const worst = (kind: Outcome['kind']): Outcome | undefined => outcomes.find((one) => one.kind === kind)
+    return worst('different') ?? worst('allowed') ?? { kind: 'same' }
   }
   const heads = async (): Promise<string> => {
     const texts = await Promise.all(Object.values(endpoints).map((each) => each.ask(requestText(HEAD))))
@@ -44,16 +54,18 @@ export function askBoth(urls: Urls): Pair {
     )
     return hashes.size === 1 ? String([...hashes][0]) : ''
   }
+  const steady = async (requests: readonly Request[], text: string, by: By): Promise<Outcome> => {
+    let outcome = await once(requests, text, by)
+    for (let tries = 1; outcome.kind === 'different' && tries < TRIES; tries++) {
+      const before = await heads()
+      outcome = await once(requests, text, by)
+      if (before !== '' && before === (await heads())) break
+    }
+    return outcome
+  }
   return {
-    async ask(request, by) {
-      let outcome = await once(request, by)
-      for (let tries = 1; outcome.kind === 'different' && tries < TRIES; tries++) {
-        const before = await heads()
-        outcome = await once(request, by)
-        if (before !== '' && before === (await heads())) break
-      }
-      return outcome
-    },
+    ask: (request, by) => steady([request], requestText(request), by),
+    askAll: (requests, by) => steady(requests, batchText(requests), by),
   }
 }
 

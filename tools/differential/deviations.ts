@@ -8,6 +8,8 @@ export interface Answers {
   readonly ours: Answer
   /** Who answered for Drover. */
   readonly by: 'replica' | 'gateway'
+  /** Hashes of blocks that were reorganised away. */
+  readonly sides: readonly string[]
 }
 export interface Answer {
   readonly result?: unknown
@@ -24,12 +26,21 @@ export const DEVIATIONS = {
     (by === 'replica' || request.method.startsWith('debug_')) &&
     jsonText(request.params).includes('"pending"') &&
     /^pending (block|state) is not available$/.test(ours.error?.message ?? ''),
+  /** A block that was reorganised away is not known; geth keeps it. */
+  side: ({ request, sides }) => {
+    const text = jsonText(request.params).toLowerCase()
+    return sides.some((hash) => text.includes(hash))
+  },
   /** Precompiles are built into the core: one that would be overridden or moved is refused. */
   'precompile-override': ({ ours }) =>
     /^overriding or moving the precompile 0x\w{40} is not supported$/.test(ours.error?.message ?? ''),
   /** Block numbers and times are exact up to 2^53, fees have their bits; a call cannot pretend to be above. */
   'large-block-override': ({ ours }) =>
     /^block override "\w+" of 2\^\d+ and more is not supported$/.test(ours.error?.message ?? ''),
+  /** Lengths that no modexp may have: geth looks at the price first. */
+  'modexp-lengths': ({ geth, ours }) =>
+    geth.error?.message === 'out of gas' &&
+    ours.error?.message === 'one or more of base/exponent/modulus length exceeded 1024 bytes',
   /** A number is read as a number, however it was written; geth refuses `1e1` where digits are meant. */
   'number-form': ({ request: { method, params } }) =>
     method === 'eth_feeHistory' && Array.isArray(params) && params[0] instanceof Raw,

@@ -85,3 +85,7 @@ export function requestText({ method, params }: Request): string {
   if (params !== undefined) entries.push(['params', params])
   return jsonText(new Fields(entries))
 }
+
+export function batchText(requests: readonly Request[]): string {
+  return `[${requests.map(requestText).join()}]`
+}

@@ -3,7 +3,7 @@ import { createPrng } from '#kernel/prng.ts'
 import { askBoth, type By, type Outcome, type Pair, type Urls } from './ask-both.ts'
 import type { Deviation } from './deviations.ts'
 import type { Facts } from './facts.ts'
-import { randomRequest, type Request, requestText } from './requests.ts'
+import { batchText, randomRequest, type Request, requestText } from './requests.ts'
 import { shrunk } from './shrink.ts'
 
 export interface DifferentialOptions {
@@ -25,12 +25,14 @@ export interface DifferentialReport {
 const AT_ONCE = 8
 const SHOWN_MAX = 40
 const GATEWAY_SHARE = 0.25
+const BATCH_SHARE = 0.03
+const BATCH_MAX = 6
 
 export async function runDifferential(
   { requests, seed, from = 0, urls, facts }: DifferentialOptions,
   say: (line: string) => void,
 ): Promise<DifferentialReport> {
-  const pair = askBoth(urls)
+  const pair = askBoth(urls, facts.sides)
   const allowed = new Map<Deviation, number>()
   const shown = new Set<string>()
   let different = 0
@@ -40,16 +42,23 @@ export async function runDifferential(
       const number = next++
       const prng = createPrng(`${seed}/${number}`)
       const by: By = prng.chance(GATEWAY_SHARE) ? 'gateway' : 'replica'
-      const request = randomRequest({ prng, facts })
-      const outcome = await pair.ask(request, by)
+      const batched = prng.chance(BATCH_SHARE) ? prng.between(1, BATCH_MAX) : undefined
+      const drawn = Array.from({ length: batched ?? 1 }, () => randomRequest({ prng, facts }))
+      const request = drawn[0] as Request
+      const outcome = batched === undefined ? await pair.ask(request, by) : await pair.askAll(drawn, by)
       if (outcome.kind === 'allowed')
         allowed.set(outcome.deviation, (allowed.get(outcome.deviation) ?? 0) + 1)
       if (outcome.kind !== 'different') continue
       different++
-      const kind = `${request.method} ${likeness(outcome)}`
+      const kind = `${batched === undefined ? request.method : 'batch'} ${likeness(outcome)}`
       if (shown.has(kind) || shown.size >= SHOWN_MAX) continue
       shown.add(kind)
-      say(await told(pair, { request, by, number, outcome }, urls))
+      const found = { number, by, outcome }
+      say(
+        batched === undefined
+          ? await toldSmall(pair, request, found, urls)
+          : told(batchText(drawn), found, urls),
+      )
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
@@ -63,23 +72,28 @@ function likeness({ what }: Different): string {
   return what.replace(/\d+|0x[0-9a-f]+/gi, '#').slice(0, 60)
 }
 
-async function told(
-  pair: Pair,
-  found: { readonly request: Request; readonly by: By; readonly number: number; readonly outcome: Different },
-  urls: Urls,
-): Promise<string> {
-  let last = found.outcome
-  const request = await shrunk(found.request, async (smaller) => {
-    const outcome = await pair.ask(smaller, found.by)
-    if (outcome.kind === 'different') last = outcome
-    return outcome.kind === 'different'
+interface Found {
+  readonly number: number
+  readonly by: By
+  readonly outcome: Different
+}
+
+async function toldSmall(pair: Pair, request: Request, found: Found, urls: Urls): Promise<string> {
+  let { outcome } = found
+  const small = await shrunk(request, async (smaller) => {
+    const got = await pair.ask(smaller, found.by)
+    if (got.kind === 'different') outcome = got
+    return got.kind === 'different'
   })
-  const body = requestText(request).replaceAll("'", String.raw`'\''`)
+  return told(requestText(small), { ...found, outcome }, urls)
+}
+
+function told(text: string, { number, by, outcome: { what, geth, ours } }: Found, urls: Urls): string {
+  const body = text.replaceAll("'", String.raw`'\''`)
   return [
-    `request ${found.number} of the seed, by the ${found.by}: ${last.what}`,
-    `  geth  ${last.geth.trim().slice(0, TEXT_SHOWN)}`,
-    `  ours  ${last.ours.trim().slice(0, TEXT_SHOWN)}`,
-    `  for u in ${urls.geth} ${urls[found.by]}; do curl -s $u -H 'content-type: application/json' -d '${body}'; echo; done`,
+    `request ${number} of the seed, by the ${by}: ${what}`,
+    `  geth  ${geth}`,
+    `  ours  ${ours}`,
+    `  for u in ${urls.geth} ${urls[by]}; do curl -s $u -H 'content-type: application/json' -d '${body}'; echo; done`,
   ].join('\n')
 }
-const TEXT_SHOWN = 400

@@ -203,12 +203,14 @@ function checkPercentiles(wanted: readonly number[]): void {
   if (wanted.length > PERCENTILES_MAX)
     throw failed('server', `invalid reward percentile: over the query limit ${PERCENTILES_MAX}`)
   for (const [i, one] of wanted.entries()) {
-    if (one < 0 || one > 100) throw failed('server', `invalid reward percentile: ${one.toFixed(6)}`)
+    if (one < 0 || one > 100) throw failed('server', `invalid reward percentile: ${fixed(one)}`)
     const before = wanted[i - 1]
     if (before !== undefined && one <= before)
-      throw failed(
-        'server',
-        `invalid reward percentile: #${i - 1}:${before.toFixed(6)} >= #${i}:${one.toFixed(6)}`,
-      )
+      throw failed('server', `invalid reward percentile: #${i - 1}:${fixed(before)} >= #${i}:${fixed(one)}`)
   }
+}
+
+/** Go's %f: no exponent, however large. */
+function fixed(number: number): string {
+  return Math.abs(number) < 1e21 ? number.toFixed(6) : `${BigInt(number)}.000000`
 }

@@ -62,8 +62,8 @@ export function stateMethods() {
     },
     eth_getStorageAt: (params, context) => {
       const [who, text, where] = readParams(params, ADDRESS, required(string), AT)
-      const key = storageKey(text)
-      return slotText(viewAt(context, where), who, key)
+      const view = viewAt(context, where)
+      return slotText(view, who, storageKey(text))
     },
     eth_getStorageValues: (params, context) => {
       const [wanted, where] = readParams(params, required(slotsByAddress), AT)

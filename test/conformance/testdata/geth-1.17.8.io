@@ -259,7 +259,7 @@
 << {"jsonrpc":"2.0","id":1,"result":{"difficulty":"0x20000","extraData":"0x68697665636861696e","gasLimit":"0x5f5e100","gasUsed":"0x0","hash":"0x44fd89d504659cd58f48f4796b77a7e7012cf296a2409afa2f6c3cb99b5b3d99","logsBloom":"0x00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000","miner":"0x0000000000000000000000000000000000000000","mixHash":"0x0000000000000000000000000000000000000000000000000000000000000000","nonce":"0x0000000000000000","number":"0x0","parentHash":"0x0000000000000000000000000000000000000000000000000000000000000000","receiptsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","sha3Uncles":"0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347","size":"0x205","stateRoot":"0xdc43f460541a253c0f64b6943ef83fa3bd601699a255622f088d46f7fde359fc","timestamp":"0x0","transactions":[],"transactionsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","uncles":[]}}
 // a replica has no pending block: a master is asked, and this is said where none can be
 >> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["pending",false]}
-<< {"jsonrpc":"2.0","id":1,"result":{"baseFeePerGas":"0x16dfe9b","blobGasUsed":"0x0","difficulty":"0x0","excessBlobGas":"0x0","extraData":"0xd883011108846765746888676f312e32362e38856c696e7578","gasLimit":"0xbe8c711","gasUsed":"0x0","hash":null,"logsBloom":"0x00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000","miner":null,"mixHash":"0x0000000000000000000000000000000000000000000000000000000000000000","nonce":null,"number":"0x37","parentHash":"0xd226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7dcd7","receiptsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","requestsHash":"0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","sha3Uncles":"0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347","size":"0x261","stateRoot":"0xed79e76e23ebc65f579596aeab9dc5b4901e5e4faa8f0d468e296140c2402725","timestamp":"0x6b05b743","transactions":[],"transactionsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","uncles":[],"withdrawals":[],"withdrawalsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"}}
+<< {"jsonrpc":"2.0","id":1,"result":{"baseFeePerGas":"0x16dfe9b","blobGasUsed":"0x0","difficulty":"0x0","excessBlobGas":"0x0","extraData":"0xd883011108846765746888676f312e32362e38856c696e7578","gasLimit":"0xbe8c711","gasUsed":"0x0","hash":null,"logsBloom":"0x00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000","miner":null,"mixHash":"0x0000000000000000000000000000000000000000000000000000000000000000","nonce":null,"number":"0x37","parentHash":"0xd226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7dcd7","receiptsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","requestsHash":"0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","sha3Uncles":"0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347","size":"0x261","stateRoot":"0xed79e76e23ebc65f579596aeab9dc5b4901e5e4faa8f0d468e296140c2402725","timestamp":"0x6b0a0a58","transactions":[],"transactionsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421","uncles":[],"withdrawals":[],"withdrawalsRoot":"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"}}
 <! {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"pending block is not available"}}
 >> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["safe",false]}
 << sha256 4809c7e3e1f68b0ab1d383d5cb0300d7f6912d25be9701b4811d77175f3848d6
@@ -1947,7 +1947,7 @@
 << {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"the method eth_protocolVersion does not exist/is not available"}}
 // what is true of one client only, or comes with a later release
 >> {"jsonrpc":"2.0","id":1,"method":"rpc_modules","params":[]}
-<< {"jsonrpc":"2.0","id":1,"result":{"admin":"1.0","debug":"1.0","eth":"1.0","net":"1.0","rpc":"1.0","txpool":"1.0","web3":"1.0"}}
+<< {"jsonrpc":"2.0","id":1,"result":{"admin":"1.0","debug":"1.0","eth":"1.0","net":"1.0","rpc":"1.0","testing":"1.0","txpool":"1.0","web3":"1.0"}}
 <! {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"the method rpc_modules does not exist/is not available"}}
 >> {"jsonrpc":"2.0","id":1,"method":"eth_getUncleByBlockNumberAndIndex","params":["0x1","0x0"]}
 << {"jsonrpc":"2.0","id":1,"result":null}
@@ -1961,3 +1961,98 @@
 <! {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"the method eth_config does not exist/is not available"}}
 >> {"jsonrpc":"2.0","id":1,"method":"web3_clientVersion","params":[1]}
 << {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"too many arguments, want at most 0"}}
+
+// what random requests found
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getTransactionByHash","params":["0x52effcd3adc3def5da9354908d69ee7a1efe0e7a709443ccdfcb6551da4f13b\""]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: json: cannot unmarshal hex string of odd length into Go value of type common.Hash"}}
+>> {"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x00c69b0b32f23c\"36cd97a5afcb7b0"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: json: cannot unmarshal hex string of odd length into Go value of type hexutil.Bytes"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0","latest",[99.5,0]]}
+<< {"jsonrpc":"2.0","id":1,"result":{"oldestBlock":"0x0","gasUsedRatio":null}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0x7fffffffffffffff"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"missing value for required argument 1"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0xffffffffffffffff","0x5",[]]}
+<< {"jsonrpc":"2.0","id":1,"result":{"oldestBlock":"0x0","baseFeePerGas":["0x0","0x0","0x0","0x0","0x0","0x0","0x0"],"gasUsedRatio":[0,0.00337899,0.91400327,0.00195339,0.00183684,0.00337023],"baseFeePerBlobGas":["0x0","0x0","0x0","0x0","0x0","0x0","0x0"],"blobGasUsedRatio":[0,0,0,0,0,0]}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0x10000000000000000","0x5",[]]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: invalid hex or decimal integer \"0x10000000000000000\""}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["00000000000000000000000000002","0x5",[]]}
+<< {"jsonrpc":"2.0","id":1,"result":{"oldestBlock":"0x4","baseFeePerGas":["0x0","0x0","0x0"],"gasUsedRatio":[0.00183684,0.00337023],"baseFeePerBlobGas":["0x0","0x0","0x0"],"blobGasUsedRatio":[0,0]}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["1\"","0x5",[]]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: invalid hex or decimal integer \"1\\\\\\\"\""}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0x14","0x7fffffffffffffff",[]]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"request beyond head block: requested 9223372036854775807, head 54"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_feeHistory","params":["0x14","earliest",[123456789012345678901234567890]]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"invalid reward percentile: 123456789012345677877719597056.000000"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getStorageValues","params":[{},0]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 1: json: cannot unmarshal number into Go value of type string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getStorageValues","params":[{"from":"0xzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: json: cannot unmarshal hex string without 0x prefix into Go value of type common.Address"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getStorageAt","params":["0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f","2g",5]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 2: json: cannot unmarshal number into Go value of type string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getStorageAt","params":["0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f","2g","0x99"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"header not found"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"gasPrice":"0x1","maxFeePerGas":"0x1"},{}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 1: must specify either BlockHash or BlockNumber"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"gasPrice":"0x1","maxFeePerGas":"0x1"},"0x99"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"header not found"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"gasPrice":"0x1","maxFeePerGas":"0x1"},"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[{"gasPrice":"0x1","maxFeePerGas":"0x1","value":"0xffffffffffffffffffffffffffffffff"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_estimateGas","params":[{"nonce":"0xffffffffffffffff"}]}
+<< {"jsonrpc":"2.0","id":1,"result":"0xd221"}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"FROM":"0x00","gas":"x"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: hex string has length 2, want 40 for common.Address"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"accessList":5,"from":"0x00"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: hex string has length 2, want 40 for common.Address"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"authorizationList":[{"chainId":"0x1","address":"0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f","nonce":"0x1","yParity":"0x100","r":"0x7","s":"latest"}]}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: json: cannot unmarshal hex string without 0x prefix into Go struct field TransactionArgs.authorizationList.s of type *uint256.Int"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x0000000000000000000000000000000000000009"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"invalid input length"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x000000000000000000000000000000000000000a"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"invalid input length"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x0000000000000000000000000000000000000011"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"invalid input length"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x0000000000000000000000000000000000000006","input":"0x0000000000000000000000000000000000000000000000000000000000000001"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"point is not on curve"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x0000000000000000000000000000000000000006","input":"0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"invalid fp.Element encoding"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"to":"0x0000000000000000000000000000000000000008","input":"0x01"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"bad elliptic curve pairing size"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"toBlock":"0x36"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid block range params"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"toBlock":"0x10000000000"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid block range params"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"fromBlock":"latest","toBlock":"safe"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid block range params"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"fromBlock":"0x10000000000"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid block range params"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"fromBlock":"safe","toBlock":"0x10000000000"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"block range extends beyond current head block"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"fromBlock":"0x10000000000","toBlock":"0x10000000001"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"block range extends beyond current head block"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockReceipts","params":[{"BLOCKNUMBER":"0x"}]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: json: cannot unmarshal object into Go value of type string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockReceipts","params":[{"BlockNumber":"0x1"}]}
+<< sha256 c77e93fe81571e5ad13562449601c36d4811d1483ad04ee9b679bd26c86717d1
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0x1000000000000000g0000",false]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: invalid hex string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0x10000000000000000g",false]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 0: hex number \u003e 64 bits"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getProof","params":["0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f",["0xg",5],"latest"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 1: json: cannot unmarshal number into Go value of type string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getProof","params":["0x7435ed30a8b4aeb0877cef0c6e8cffe834eb865f",["0xg"],5]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"invalid argument 2: json: cannot unmarshal number into Go value of type string"}}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawBlock","params":["0x99"]}
+<< {"jsonrpc":"2.0","id":1,"result":"0x"}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawBlock","params":["0xdededededededededededededededededededededededededededededededede"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"block #[222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222] not found"}}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawHeader","params":["0xdededededededededededededededededededededededededededededededede"]}
+<< {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"header #[222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222 222] not found"}}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawReceipts","params":["0xdededededededededededededededededededededededededededededededede"]}
+<< {"jsonrpc":"2.0","id":1,"result":[]}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawReceipts","params":["0x99"]}
+<< {"jsonrpc":"2.0","id":1,"result":null}
+>> {"jsonrpc":"2.0","id":1,"method":"debug_getRawTransaction","params":["0xdededededededededededededededededededededededededededededededede"]}
+<< {"jsonrpc":"2.0","id":1,"result":"0x"}
+<<
