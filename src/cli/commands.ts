@@ -6,6 +6,7 @@ import { drainCommand } from './command/drain.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { gatewayCommand } from './command/gateway.ts'
 import { importCommand } from './command/import.ts'
+import { maintainCommand } from './command/maintain.ts'
 import { masterCommand } from './command/master.ts'
 import { replicaCommand } from './command/replica.ts'
 import { statusCommand } from './command/status.ts'
@@ -19,6 +20,7 @@ const others: readonly Command[] = [
   feedInspectCommand,
   statusCommand,
   drainCommand,
+  maintainCommand,
   importCommand,
 ]
 

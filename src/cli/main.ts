@@ -1,4 +1,4 @@
-/** `drover`: finds the command, runs it, and says in one clear line what went wrong. Exit codes: 0 done, 1 failed, 2 wrong options. */
+/** `drover`: finds the command, runs it, and says in one clear line what went wrong. Exit codes: 0 done, 1 failed, 2 wrong options, 75 try again later. */
 import { enableCompileCache } from 'node:module'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { commands } from './commands.ts'
@@ -13,6 +13,7 @@ const OVERVIEW = `drover: read replicas for EVM nodes
   drover gateway            one endpoint before all replicas, whose head never goes backwards
   drover feed serve         hosts the embedded feed
   drover feed inspect       shows the records of a feed
+  drover maintain           runs a command that stalls an execution client, while another one serves
   drover import             executes and proves a chain file, into a store and onto a feed
   drover status             what a gateway knows of its cluster
   drover config show        every option with where its value comes from, and all limits
@@ -35,7 +36,8 @@ async function main(words: readonly string[]): Promise<void> {
     throw new Fault('options/unknown', `there is no command "${words[0]}"${hint} (drover --help lists them)`)
   }
   const args = words.slice(command.name.split(' ').length)
-  if (args.includes('--help') || args.includes('-h')) {
+  const own = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length)
+  if (own.includes('--help') || own.includes('-h')) {
     process.stdout.write(renderHelp(command))
     return
   }
@@ -48,11 +50,15 @@ function startsWith(words: readonly string[], prefix: readonly string[]): boolea
   return prefix.every((word, i) => words[i] === word)
 }
 
+function exitCodeOf({ code }: Fault): number {
+  return code.startsWith('options/') ? 2 : code === 'maintain/refused' ? 75 : 1
+}
+
 enableCompileCache()
 try {
   await main(process.argv.slice(2))
   // What is left open by then (a keep-alive socket, a timer) must not hold the process.
-  process.exit(0)
+  process.exit()
 } catch (thrown) {
   const known = thrown instanceof Fault
   process.stderr.write(
@@ -60,5 +66,5 @@ try {
       ? `drover: ${thrown.message} [${thrown.code}]\n`
       : `drover: ${(thrown as Error).stack ?? messageOf(thrown)}\n`,
   )
-  process.exit(known && thrown.code.startsWith('options/') ? 2 : 1)
+  process.exit(known ? exitCodeOf(thrown) : 1)
 }

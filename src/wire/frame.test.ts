@@ -172,6 +172,16 @@ const body = fc.oneof(
     head: ref,
     client: fc.record({ id: fc.string(), version: fc.string() }),
   }),
+  fc.record({
+    kind: fc.constant('maintenanceLease' as const),
+    lease: fc.bigInt(0n, 2n ** 64n - 1n),
+    client: fc.string(),
+    reason: fc.string(),
+    others: fc.nat(9),
+    alarmAfterMs: fc.nat(),
+    override: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('maintenanceRelease' as const), lease: fc.bigInt(0n, 2n ** 64n - 1n) }),
 )
 const record: fc.Arbitrary<FeedRecord> = fc.record({
   cluster: fc.string(),

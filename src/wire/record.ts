@@ -20,6 +20,15 @@ import { create, fromBinary, toBinary } from './protobuf.ts'
 
 export const SCHEMA = 1
 
+const KINDS: readonly string[] = [
+  'generation',
+  'framePart',
+  'headEvent',
+  'beat',
+  'maintenanceLease',
+  'maintenanceRelease',
+] satisfies RecordBody['kind'][]
+
 /** Parts of one frame; the worst legal block is a few MB, a part up to 900 KB. */
 const PARTS_MAX = 256
 
@@ -78,12 +87,18 @@ function encodeBody(body: RecordBody): object {
       return { case: 'headEvent', value: encodeHeadEvent(body) }
     case 'beat':
       return { case: 'beat', value: encodeBeat(body) }
+    case 'maintenanceLease': {
+      const { lease, client, reason, others, alarmAfterMs, override } = body
+      const value = { lease, clientId: client, reason, others, alarmAfterMs: BigInt(alarmAfterMs), override }
+      return { case: 'maintenanceLease', value }
+    }
+    case 'maintenanceRelease':
+      return { case: 'maintenanceRelease', value: { lease: body.lease } }
   }
 }
 
 function decodeBody({ kind, body }: RecordMessage): RecordBody {
-  const known = ['generation', 'framePart', 'headEvent', 'beat']
-  if (!known.includes(kind)) {
+  if (!KINDS.includes(kind)) {
     throw new Fault(
       'wire/unknown-kind',
       `a record is of the kind "${kind}", which this release does not know: upgrade it`,
@@ -134,6 +149,16 @@ function decodeKnown(body: BodyMessage): RecordBody {
         client: { id: value.clientId, version: value.clientVersion },
       }
     }
+    case 'maintenanceLease': {
+      const { lease, clientId, reason, others, alarmAfterMs, override } = body.value
+      return {
+        kind: 'maintenanceLease',
+        ...{ lease, client: clientId, reason, others, override },
+        alarmAfterMs: number(alarmAfterMs, 'time of the alarm'),
+      }
+    }
+    case 'maintenanceRelease':
+      return { kind: 'maintenanceRelease', lease: body.value.lease }
     default:
       throw malformed('it has no body')
   }

@@ -51,7 +51,7 @@ export function startMaster(options: {
     { clock, random, http, webSocket: createWebSocketClient(), log },
   )
   const follower = createMaster(
-    { id: options.id ?? 'm1', cluster: undefined, beatMs: 50 },
+    { id: options.id ?? 'm1', cluster: undefined, beatMs: 50, clientId: options.url },
     {
       ...{ client, genesis, store, clock, random, log, openLog: options.openLog, compress: stored },
       metrics: createMasterMetrics(meter),

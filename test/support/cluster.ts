@@ -25,6 +25,8 @@ export interface Cluster {
   /** The first of `masters`. */
   readonly master: DroverProcess
   readonly masters: readonly DroverProcess[]
+  /** Forward ports of the masters. */
+  readonly forward: readonly string[]
   readonly replicas: readonly { readonly process: DroverProcess; readonly url: string }[]
   readonly gateway: { readonly process: DroverProcess; readonly url: string }
   stop(): Promise<void>
@@ -38,6 +40,8 @@ export async function startCluster(options: {
   readonly horizon?: number
   /** A feed that is there already, on Kafka. */
   readonly feed?: string
+  /** Further options of each master. */
+  readonly masterOptions?: (id: string) => readonly string[]
   /** Options of the last replica alone. */
   readonly lastReplica?: readonly string[]
   /** Made before, with what a folder of it shall be (a mount of its own). */
@@ -57,7 +61,8 @@ export async function startCluster(options: {
     forward.push(`http://127.0.0.1:${port}`)
     const place = ['--id', `m${i}`, '--data', join(dir, `m${i}`), '--forward-port', port]
     const chain = ['--client', options.client, '--genesis', options.genesisFile, '--feed', feedAddress]
-    masters.push(new DroverProcess('master', ...place, ...chain, ...common))
+    const more = options.masterOptions?.(`m${i}`) ?? []
+    masters.push(new DroverProcess('master', ...place, ...chain, ...more, ...common))
   }
   const replicas: { process: DroverProcess; url: string; link: string }[] = []
   for (let i = 1; i <= (options.replicas ?? 2); i++) {
@@ -110,6 +115,7 @@ export async function startCluster(options: {
     openFeed: feedOpener(feedAddress, NO_SECURITY, { chainId: DEV_CHAIN_ID, mayCreate: false }),
     master: masters[0] as DroverProcess,
     masters,
+    forward,
     replicas,
     gateway: { process: gateway, url: `http://127.0.0.1:${gatewayPort}` },
     stop,

@@ -12,7 +12,7 @@ import { createRandom } from '#platform/random/random.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { LogRecord } from '#ports/record-log.ts'
-import type { RecordBody } from '#protocol/feed/records.ts'
+import { leaseText, type RecordBody } from '#protocol/feed/records.ts'
 import { startFeedHost } from '#roles/feedhost/host.ts'
 import { feedHostLimits } from '#roles/feedhost/limits.ts'
 import { feedHostOptions } from '#roles/feedhost/options.ts'
@@ -139,5 +139,9 @@ function describeBody(body: RecordBody): string {
     }
     case 'beat':
       return `beat ${body.phase}, client at ${body.head.number} (${body.client.version})`
+    case 'maintenanceLease':
+      return `asks for maintenance ${leaseText(body.lease)} of client ${body.client}: ${body.reason}${body.override ? ' (override)' : ''}`
+    case 'maintenanceRelease':
+      return `ends maintenance ${leaseText(body.lease)}`
   }
 }

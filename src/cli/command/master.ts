@@ -1,4 +1,5 @@
 /** `drover master`: one process with a follower (this thread) and an executor thread. */
+import { hostname } from 'node:os'
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
@@ -22,6 +23,7 @@ import { createFollower } from '#roles/master/follower.ts'
 import { createForwardPort } from '#roles/master/forward-port.ts'
 import { masterLimits } from '#roles/master/limits.ts'
 import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from '#roles/master/messages.ts'
+import type { Maintenance } from '#roles/master/maintenance.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
 import { masterOptions } from '#roles/master/options.ts'
 import { defineCommand } from './command.ts'
@@ -60,9 +62,10 @@ Executes every block of the client's chain, publishes what is proven, and passes
         },
         { clock, random, http, webSocket: createWebSocketClient(), log },
       )
+      let maintenance: Maintenance | undefined
       const forward = createForwardPort(
         { host: values.forwardHost, secret: values.forwardSecret },
-        { client, metrics, renderMetrics: () => renderSharedMeters(meters) },
+        { client, metrics, renderMetrics: () => renderSharedMeters(meters), maintenance: () => maintenance },
       )
       const listener = await httpServerFor(values).listen(
         {
@@ -84,7 +87,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
       })
       scope.defer(() => channel.port1.close())
       const follower = createFollower(
-        { id: values.id, cluster: clusterIn(values), beatMs: values.beatMs },
+        { id: values.id, cluster: clusterIn(values), beatMs: values.beatMs, clientId: clientIdIn(values) },
         {
           client,
           executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),
@@ -96,6 +99,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
           metrics,
         },
       )
+      maintenance = follower.maintenance
       scope.spawn('follow the client', (signal) => follower.run(signal))
       const forwardUrl = `http://${listener.host}:${listener.port}`
       log.info('standing beside its client', { client: values.clientUrl, forward: forwardUrl })
@@ -103,3 +107,17 @@ Executes every block of the client's chain, publishes what is proven, and passes
     })
   },
 })
+
+/** Beside one client all masters are on one machine, or name it by one address. */
+function clientIdIn({
+  clientId,
+  clientUrl,
+}: {
+  readonly clientId?: string | undefined
+  readonly clientUrl: string
+}) {
+  if (clientId !== undefined) return clientId
+  const { hostname: host, port } = new URL(clientUrl)
+  const isHere = host === 'localhost' || host === '[::1]' || host.startsWith('127.')
+  return `${isHere ? hostname() : host}:${port}`
+}

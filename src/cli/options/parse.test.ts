@@ -50,6 +50,8 @@ test('lists come by comma or by repetition, switches without a value', () => {
   assert.deepEqual(values.masters, ['a', 'b', 'c'])
   assert.equal(values.quiet, true)
   assert.deepEqual(operands, ['operand'])
+  const after = parse({ args: ['--quiet', '--', 'geth', '--quiet', '--no-such'] })
+  assert.deepEqual(after.operands, ['geth', '--quiet', '--no-such'])
 })
 
 test('an unknown flag, variable or key names the nearest known one', () => {

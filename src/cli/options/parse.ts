@@ -79,6 +79,10 @@ function readFlags(
   const operands: string[] = []
   for (let i = 0; i < args.length; i++) {
     const word = args[i] as string
+    if (word === '--') {
+      operands.push(...args.slice(i + 1)) // another command's own
+      break
+    }
     if (!word.startsWith('--')) {
       operands.push(word)
       continue

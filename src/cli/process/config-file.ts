@@ -7,7 +7,8 @@ export function readConfigFile(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): { readonly args: readonly string[]; readonly file?: Readonly<Record<string, unknown>> } {
-  const at = args.findIndex((word) => word === '--config' || word.startsWith('--config='))
+  const own = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length)
+  const at = own.findIndex((word) => word === '--config' || word.startsWith('--config='))
   const inline = args[at]?.startsWith('--config=') ? args[at].slice('--config='.length) : undefined
   const path = at >= 0 ? (inline ?? args[at + 1]) : environment['DROVER_CONFIG']
   const rest = at < 0 ? args : args.toSpliced(at, inline === undefined ? 2 : 1)

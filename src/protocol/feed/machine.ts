@@ -150,6 +150,8 @@ function take({ state, tree }: Born, position: number, record: FeedRecord): Feed
       producer.lastBeats = [...producer.lastBeats.slice(1 - GONE_AFTER_BEATS), position]
       return [...effects, ...judgeNewest(state, tree, id, producer)]
     case 'generation':
+    case 'maintenanceLease':
+    case 'maintenanceRelease':
       return effects
   }
 }

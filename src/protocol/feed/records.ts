@@ -17,7 +17,7 @@ export interface Envelope {
   readonly sequence: number
 }
 
-export type RecordBody = Generation | FramePart | HeadEvent | Beat
+export type RecordBody = Generation | FramePart | HeadEvent | Beat | MaintenanceLease | MaintenanceRelease
 
 /** Always the first record of a feed; of several the first counts. */
 export interface Generation {
@@ -78,5 +78,33 @@ export interface Beat {
   readonly phase: Phase
   /** The client's head as this master last saw it. */
   readonly head: BlockRef
+  /** The id is the same for all masters beside one client, and that of no other client. */
   readonly client: { readonly id: string; readonly version: string }
+}
+
+/** A master asks that its client may stall; `leases.ts` says whether it may. */
+export interface MaintenanceLease {
+  readonly kind: 'maintenanceLease'
+  /** Random 64 bits: a record that was appended twice is one lease. */
+  readonly lease: bigint
+  /** As in the producer's beats. */
+  readonly client: string
+  readonly reason: string
+  /** Other clients that must serve at the head meanwhile. */
+  readonly others: number
+  /** Only an alarm: a lease never ends because time passes. */
+  readonly alarmAfterMs: number
+  /** An operator's: granted whatever else is so. */
+  readonly override: boolean
+}
+
+/** A lease as people read and write it. */
+export function leaseText(lease: bigint): string {
+  return lease.toString(16).padStart(16, '0')
+}
+
+/** Ends a lease: the holder's own word, or an operator's through any master. */
+export interface MaintenanceRelease {
+  readonly kind: 'maintenanceRelease'
+  readonly lease: bigint
 }

@@ -53,8 +53,10 @@ export async function openFeedSink(
   scope: Scope,
 ): Promise<{ sink: FeedSink; start: BlockRef }> {
   const { executor, genesis, clock } = parts
-  const readBack = createReadBack(options.id, parts.random, ({ code, ...facts }) => {
-    parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) })
+  const readBack = createReadBack(options.id, parts.random, {
+    onAlarm: ({ code, ...facts }) =>
+      parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) }),
+    onLease() {}, // a file does not stall
   })
   const work = createBell()
   const take = (record: LogRecord): void => {

@@ -17,6 +17,7 @@ import { joinFeed } from './join.ts'
 import { lineUp } from './line-up.ts'
 import { beat, beatOf, followHeads, poll } from './loops.ts'
 import { patientExecutor } from './patient-executor.ts'
+import { createMaintenance, type Maintenance, type MaintenanceLines } from './maintenance.ts'
 import { createPublisher } from './publisher.ts'
 import { createReadBack } from './read-back.ts'
 import {
@@ -37,6 +38,7 @@ export interface Follower {
    *    store/foreign, feed/replaced */
   run(signal: AbortSignal): Promise<void>
   phase(): Phase
+  readonly maintenance: Maintenance
 }
 
 export function createFollower(options: FollowerOptions, given: FollowerCollaborators): Follower {
@@ -46,18 +48,26 @@ export function createFollower(options: FollowerOptions, given: FollowerCollabor
     parts,
     news: createBell(),
     phase: 'syncing',
+    maintaining: false,
     beatNow() {},
     farewell: async () => {},
   }
+  let lines: MaintenanceLines | undefined
+  const maintenance = createMaintenance(session, () => lines)
+  const opened = (found: MaintenanceLines): void => {
+    lines = found
+    for (const lease of found.book.open()) maintenance.take({ kind: 'granted', lease })
+  }
   return {
     phase: () => session.phase,
+    maintenance,
     async run(signal) {
       assert(session.phase === 'syncing', 'a follower runs once')
       const scope = openScope('follower')
       scope.defer(() => parts.executor.close())
       try {
         scope.spawn('client', (until) => parts.client.run(session.news.ring, until))
-        scope.spawn('follow', (until) => follow(session, scope, until))
+        scope.spawn('follow', (until) => follow(session, { maintenance, opened }, scope, until))
         await Promise.race([scope.failed, aborted(signal)])
         setPhase(session, 'draining')
         await Promise.race([session.farewell(), scope.failed, parts.clock.sleep(FAREWELL_MS_MAX)])
@@ -68,11 +78,21 @@ export function createFollower(options: FollowerOptions, given: FollowerCollabor
   }
 }
 
-async function follow(session: Session, scope: Scope, signal: AbortSignal): Promise<void> {
+async function follow(
+  session: Session,
+  {
+    maintenance,
+    opened,
+  }: { readonly maintenance: Maintenance; readonly opened: (lines: MaintenanceLines) => void },
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<void> {
   const { options, parts } = session
   const identified = await identifyInTime(session, signal)
-  const readBack = createReadBack(options.id, parts.random, ({ code, ...facts }) => {
-    parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) })
+  const readBack = createReadBack(options.id, parts.random, {
+    onAlarm: ({ code, ...facts }) =>
+      parts.log.error('the feed disagrees with itself', { alarm: code, facts: JSON.stringify(facts) }),
+    onLease: (effect) => maintenance.take(effect),
   })
   const work = createBell()
   const take = (record: LogRecord): void => {
@@ -104,6 +124,7 @@ async function follow(session: Session, scope: Scope, signal: AbortSignal): Prom
   session.clientHead = start
   session.beatNow = () => publisher.beat(beatOf(session, identified.version))
   session.farewell = () => publisher.flushed()
+  opened({ say: publisher.say, book: readBack.leases })
   const walk = createWalk(start, { ...parts, onFrame: publisher.frame, onHead: publisher.head })
   const blockTime = createBlockTime()
   scope.spawn('follow feed', (until) => link.follow(until))

@@ -19,7 +19,7 @@ function portTo(ask: (method: string, params: readonly unknown[]) => Promise<Rpc
   }
   const handler = createForwardPort(
     { host: '127.0.0.1', secret },
-    { client, metrics, renderMetrics: meter.render },
+    { client, metrics, renderMetrics: meter.render, maintenance: () => undefined },
   )
   return async (body: unknown, headers: Record<string, string> = {}, method = 'POST', target = '/') => {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
@@ -110,7 +110,7 @@ test('with a secret only those who know it are answered; beyond loopback there m
     () =>
       createForwardPort(
         { host: '0.0.0.0', secret: undefined },
-        { client: {} as ExecutionClient, metrics, renderMetrics: meter.render },
+        { client: {} as ExecutionClient, metrics, renderMetrics: meter.render, maintenance: () => undefined },
       ),
     { code: 'master/forward-open' },
   )

@@ -9,6 +9,8 @@ import type { HttpHandler, HttpRequest, HttpResponse } from '#ports/http.ts'
 import type { RpcError } from './calls.ts'
 import type { ExecutionClient } from './client.ts'
 import { methodNotFound, toGethDialect } from './dialect.ts'
+import type { Maintenance } from './maintenance.ts'
+import { maintenancePage } from './maintenance-page.ts'
 import type { MasterMetrics } from './metrics.ts'
 import { masterLimits } from './limits.ts'
 
@@ -41,6 +43,7 @@ export function createForwardPort(
     readonly metrics: MasterMetrics
     /** Prometheus text. */
     readonly renderMetrics: () => string
+    readonly maintenance: () => Maintenance | undefined
   },
 ): HttpHandler {
   if (options.secret === undefined && !isLoopback(options.host))
@@ -53,6 +56,9 @@ export function createForwardPort(
   return async (request) => {
     const refused = refusal(request, options.secret)
     if (refused !== undefined) return refused
+    const maintenance = parts.maintenance()
+    const steered = maintenance && maintenancePage(request, maintenance)
+    if (steered !== undefined) return steered
     if (request.method === 'GET') return page(request.target, parts.renderMetrics)
     if (inFlight >= REQUESTS_IN_FLIGHT_MAX) return busy()
     inFlight++

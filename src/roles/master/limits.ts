@@ -88,4 +88,16 @@ export const masterLimits = {
     what: 'frames of one append, at least one frame',
     over: 'a further append',
   },
+  maintenanceAlarmTimeMaxMs: {
+    value: 7 * 24 * 3_600_000,
+    unit: 'ms',
+    what: 'time after which a maintenance that goes on may raise its alarm',
+    over: 'the request is refused; a lease never ends by itself',
+  },
+  maintenanceWordsMax: {
+    value: 16,
+    unit: 'records',
+    what: "operators' words that wait for the feed",
+    over: 'the request is refused',
+  },
 } as const satisfies LimitTable

@@ -70,9 +70,11 @@ export async function beat(
 /** A master without its client leads nobody: it says `syncing` until it is back. */
 export function beatOf(session: Session, version: string): Beat {
   const { client } = session.parts
-  const phase = session.phase === 'serving' && !client.connected() ? 'syncing' : session.phase
+  const away = session.phase === 'serving' && !client.connected()
+  const phase =
+    session.maintaining && session.phase !== 'draining' ? 'maintaining' : away ? 'syncing' : session.phase
   const head = session.clientHead as BlockRef
-  return { kind: 'beat', phase, head, client: { id: version.split('/')[0] ?? version, version } }
+  return { kind: 'beat', phase, head, client: { id: session.options.clientId, version } }
 }
 
 export async function poll(session: Session, publisher: Publisher, signal: AbortSignal): Promise<void> {

@@ -44,6 +44,14 @@ export function createMasterMetrics(meter: Meter) {
       'drover_master_feed_reopened_total',
       'Times that the feed was lost and opened again.',
     ),
+    maintenanceOpen: meter.gauge(
+      'drover_master_maintenance_open',
+      'Maintenance leases of all masters that are open.',
+    ),
+    maintenanceAlarms: meter.counter(
+      'drover_master_maintenance_alarms_total',
+      'Maintenance that goes on for longer than was said (long), or while too few others serve (alone).',
+    ),
     forwarded: meter.counter(
       'drover_master_forwarded_calls_total',
       'Calls passed to the client by the forward port.',

@@ -24,6 +24,12 @@ export const masterOptions = {
     secret: 'url',
     help: 'ws:// address for new heads, where --client is http:// and the client has another port for WebSocket',
   },
+  clientId: {
+    flag: 'client-id',
+    type: 'text',
+    value: 'NAME',
+    help: "name of the execution client, the same for all masters beside it and no other's (else this machine's name and the port of --client)",
+  },
   genesisPath: {
     flag: 'genesis',
     type: 'text',

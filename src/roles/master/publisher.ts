@@ -14,12 +14,14 @@ import { splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'
 import { type Bell, orAborted } from './bell.ts'
 import { type FeedLink, isTransient } from './feed-link.ts'
+import { masterLimits } from './limits.ts'
 import type { EncodedFrame } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
 import type { ReadBack } from './read-back.ts'
 
 /** Appends whose read-back is awaited; past that the oldest is not measured. */
 const AWAITED_MAX = 64
+const WORDS_MAX = masterLimits.maintenanceWordsMax.value
 
 export interface Publisher {
   /** Takes an executed block, to be named as head in the same append or not; resolves when there is room for the next. */
@@ -29,6 +31,8 @@ export interface Publisher {
   /** Safe and finalized of the client; a change is named with the last head. */
   marks(safe: BlockRef | undefined, finalized: BlockRef | undefined): void
   beat(beat: Beat): void
+  /** Puts a word of an operator on the feed; resolves when it is there, and with false at once where too many wait. */
+  say(body: RecordBody): Promise<boolean>
   /** Publishes until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>
   /** Resolves when nothing is left to publish. */
@@ -51,6 +55,8 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
   const room = createWaiters()
   const readBacks = createReadBackWatch(parts)
   let waitingBeat: Beat | undefined
+  /** Appended again where that is not known; readers count the first. */
+  let words: readonly { readonly body: RecordBody; readonly said: () => void }[] = []
   let timer: Timer | undefined
 
   const standing = (): Standing => {
@@ -77,6 +83,8 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
     }
     const beat = waitingBeat
     const bodies: RecordBody[] = next.kind === 'append' ? next.items.flatMap(bodiesOf) : []
+    const saying = words
+    bodies.push(...saying.map(({ body }) => body))
     if (beat !== undefined) bodies.push(beat)
     if (bodies.length === 0) {
       if (next.kind === 'wait' && next.untilMs < Number.POSITIVE_INFINITY)
@@ -87,6 +95,8 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
     readBacks.appended(last, at.nowMs)
     publishing.appended()
     if (waitingBeat === beat) waitingBeat = undefined
+    words = words.slice(saying.length)
+    for (const { said } of saying) said()
     count(bodies, metrics)
     room.wake()
     return true
@@ -129,6 +139,13 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
     beat(beat) {
       waitingBeat = beat
       work.ring()
+    },
+    say(body) {
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      if (words.length >= WORDS_MAX) return Promise.resolve(false)
+      words = [...words, { body, said: () => resolve(true) }]
+      work.ring()
+      return promise
     },
     flushed: () => room.until(() => publishing.isEmpty() && waitingBeat === undefined),
     async run(signal) {

@@ -11,10 +11,19 @@ import { Fault } from '#kernel/fault.ts'
 import type { Random } from '#ports/random.ts'
 import type { LogRecord } from '#ports/record-log.ts'
 import type { Alarm } from '#protocol/feed/effects.ts'
+import { type LeaseEffect, Leases, type OpenLease } from '#protocol/feed/leases.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
 import type { FeedRecord, Generation, RecordBody } from '#protocol/feed/records.ts'
 import { WholeFrames } from '#protocol/feed/whole-frames.ts'
 import { decodeRecord } from '#wire/record.ts'
+
+/** Maintenance leases as the feed has them now. */
+export interface LeaseBook {
+  open(): readonly OpenLease[]
+  standing(): ReturnType<Leases['standing']>
+  /** Why our client may not stall now; undefined where it may. */
+  whyNot(client: string, others: number): string | undefined
+}
 
 export interface ReadBack {
   /** @throws Fault master/duplicate-id, and those of decodeRecord */
@@ -34,16 +43,23 @@ export interface ReadBack {
   hasWhole(hash: BlockHash): boolean
   /** Up to here every canonical block is whole. */
   settledNumber(): number
+  readonly leases: LeaseBook
 }
 
-/** `onAlarm` is told what the cluster's fork choice finds wrong. */
-export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alarm) => void): ReadBack {
+/** `onAlarm` is told what the cluster's fork choice finds wrong, `onLease` what becomes of maintenance leases. */
+export function createReadBack(
+  id: string,
+  random: Random,
+  told: { readonly onAlarm: (alarm: Alarm) => void; readonly onLease: (effect: LeaseEffect) => void },
+): ReadBack {
   const machine = createFeedMachine()
   const frames = new WholeFrames()
+  const leases = new Leases()
   const incarnation = bigintFrom(random.bytes(8))
   let founded: { cluster: string; body: Generation } | undefined
   let epoch: number | undefined
   let sequence = 0
+  const headNumber = (): number => machine.heads()?.head.number ?? 0
 
   const isOurs = (record: FeedRecord): boolean =>
     record.producer === id && record.epoch === epoch && record.incarnation === incarnation
@@ -53,7 +69,8 @@ export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alar
       const record = decodeRecord(bytes)
       if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body }
       if (record.cluster !== founded?.cluster) return
-      for (const effect of machine.step(position, record)) if (effect.kind === 'alarm') onAlarm(effect.alarm)
+      for (const effect of machine.step(position, record))
+        if (effect.kind === 'alarm') told.onAlarm(effect.alarm)
       if (!frames.take(record)) return
       if (record.producer === id && epoch !== undefined && record.epoch >= epoch && !isOurs(record))
         throw new Fault(
@@ -62,7 +79,9 @@ export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alar
           { id, epoch: record.epoch, incarnation: String(record.incarnation) },
         )
       const heads = machine.heads()
-      if (heads !== undefined) frames.judged(heads)
+      if (heads === undefined) return
+      frames.judged(heads)
+      for (const effect of leases.take(position, record, heads.head.number)) told.onLease(effect)
     },
     begin() {
       assert(epoch === undefined, 'a life has one epoch')
@@ -84,5 +103,10 @@ export function createReadBack(id: string, random: Random, onAlarm: (alarm: Alar
     needs: (block, deltaHash) => frames.needs(block, deltaHash),
     hasWhole: (hash) => frames.has(hash),
     settledNumber: () => frames.settledNumber(),
+    leases: {
+      open: () => leases.open(),
+      standing: () => leases.standing(headNumber()),
+      whyNot: (client, others) => leases.whyNot(id, client, others, headNumber()),
+    },
   }
 }

@@ -17,6 +17,8 @@ export interface FollowerOptions {
   /** Where undefined: what the feed says, or at its birth a random one. */
   readonly cluster: string | undefined
   readonly beatMs: number
+  /** Of the execution client: the same for all masters beside it, and no other's. */
+  readonly clientId: string
 }
 
 export interface FollowerCollaborators {
@@ -36,6 +38,8 @@ export interface Session {
   /** Rings when the client's head may have moved. */
   readonly news: Bell
   phase: Phase
+  /** The client may stall, or has been asked to: beats say so whatever the phase is. */
+  maintaining: boolean
   /** The client's head as last seen. */
   clientHead?: BlockRef
   /** The last head that was dealt with: reached, or refused. */

@@ -7,6 +7,7 @@ import { openScope } from '#ports/scope.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import { createForwardPort } from '#roles/master/forward-port.ts'
 import { masterLimits } from '#roles/master/limits.ts'
+import type { Maintenance } from '#roles/master/maintenance.ts'
 import { createMaster } from '#roles/master/master.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
 import { createHttpClient, createHttpServer } from '#sim/net/http.ts'
@@ -46,9 +47,10 @@ export function masterProgram(parts: MasterParts): Program {
       { url: parts.clientUrl, timeoutMs: CLIENT_TIMEOUT_MS },
       { clock, random, http, webSocket: createWebSocketClient(life, network), log },
     )
+    let maintenance: Maintenance | undefined
     const forward = createForwardPort(
       { host: '127.0.0.1', secret: undefined },
-      { client, metrics, renderMetrics: () => '' },
+      { client, metrics, renderMetrics: () => '', maintenance: () => maintenance },
     )
     const listener = await createHttpServer(life, network).listen(
       { host: id, port: FORWARD_PORT, bodyBytesMax: masterLimits.forwardBodyBytesMax.value },
@@ -57,7 +59,7 @@ export function masterProgram(parts: MasterParts): Program {
     scope.defer(() => listener.close({ graceMs: 0 }))
     const transport = createTransport(life, network)
     const master = createMaster(
-      { id, cluster: undefined, beatMs: parts.beatMs },
+      { id, cluster: undefined, beatMs: parts.beatMs, clientId: parts.clientUrl },
       {
         client,
         store: openStore(parts.disk.open(life, parts.faults, parts.random), { compress: stored }),
@@ -70,6 +72,7 @@ export function masterProgram(parts: MasterParts): Program {
         compress: stored,
       },
     )
+    maintenance = master.maintenance
     await master.run(life.signal)
   }
 }

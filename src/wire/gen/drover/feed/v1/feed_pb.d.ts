@@ -24,7 +24,7 @@ export declare type Record = Message<"drover.feed.v1.Record"> & {
   schema: number;
 
   /**
-   * The name of the body: "generation", "framePart", "headEvent", "beat".
+   * The name of the body: "generation", "framePart", "headEvent", "beat", "maintenanceLease", "maintenanceRelease".
    *
    * @generated from field: string kind = 2;
    */
@@ -82,6 +82,18 @@ export declare type Record = Message<"drover.feed.v1.Record"> & {
      */
     value: Beat;
     case: "beat";
+  } | {
+    /**
+     * @generated from field: drover.feed.v1.MaintenanceLease maintenance_lease = 20;
+     */
+    value: MaintenanceLease;
+    case: "maintenanceLease";
+  } | {
+    /**
+     * @generated from field: drover.feed.v1.MaintenanceRelease maintenance_release = 21;
+     */
+    value: MaintenanceRelease;
+    case: "maintenanceRelease";
   } | { case: undefined; value?: undefined };
 };
 
@@ -326,6 +338,73 @@ export declare type Beat = Message<"drover.feed.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export declare const BeatSchema: GenMessage<Beat>;
+
+/**
+ * The producer's client may stall where no other lease is open and enough other clients serve: judged at this record's place.
+ *
+ * @generated from message drover.feed.v1.MaintenanceLease
+ */
+export declare type MaintenanceLease = Message<"drover.feed.v1.MaintenanceLease"> & {
+  /**
+   * Random: a record that was appended twice is one lease.
+   *
+   * @generated from field: fixed64 lease = 1;
+   */
+  lease: bigint;
+
+  /**
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Other clients that must serve at the head meanwhile.
+   *
+   * @generated from field: uint32 others = 4;
+   */
+  others: number;
+
+  /**
+   * Only an alarm.
+   *
+   * @generated from field: uint64 alarm_after_ms = 5;
+   */
+  alarmAfterMs: bigint;
+
+  /**
+   * An operator's word: granted whatever else is so.
+   *
+   * @generated from field: bool override = 6;
+   */
+  override: boolean;
+};
+
+/**
+ * Describes the message drover.feed.v1.MaintenanceLease.
+ * Use `create(MaintenanceLeaseSchema)` to create a new message.
+ */
+export declare const MaintenanceLeaseSchema: GenMessage<MaintenanceLease>;
+
+/**
+ * @generated from message drover.feed.v1.MaintenanceRelease
+ */
+export declare type MaintenanceRelease = Message<"drover.feed.v1.MaintenanceRelease"> & {
+  /**
+   * @generated from field: fixed64 lease = 1;
+   */
+  lease: bigint;
+};
+
+/**
+ * Describes the message drover.feed.v1.MaintenanceRelease.
+ * Use `create(MaintenanceReleaseSchema)` to create a new message.
+ */
+export declare const MaintenanceReleaseSchema: GenMessage<MaintenanceRelease>;
 
 /**
  * All of one block. Each section is compressed on its own, so a reader of logs never touches state.

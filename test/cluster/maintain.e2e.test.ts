@@ -1,0 +1,134 @@
+/** `drover maintain` with real masters: a command runs while the other client serves, and never two at once; users do not notice. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { devGenesis } from '#cli/dev/genesis.ts'
+import { grows } from '#test/cluster/judge.ts'
+import { Anvil } from '#test/master/anvil.ts'
+import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import { DroverProcess } from '#test/support/drover-process.ts'
+import { needs } from '#test/support/needs.ts'
+import { waitFor } from '#test/support/wait.ts'
+
+const WAIT_MS = 60_000
+
+interface Status {
+  readonly open: readonly { readonly lease: string; readonly holder: string }[]
+  readonly masters: readonly { readonly master: string; readonly why: string | null }[]
+}
+
+test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-maintain-'))
+  const genesisFile = join(dir, 'genesis.json')
+  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
+  const anvil = await Anvil.start(genesisFile, '--block-time', '0.3')
+  let cluster: Cluster | undefined
+  try {
+    cluster = await startCluster({
+      ...{ client: anvil.webSocket, genesisFile, masters: 2, replicas: 1 },
+      masterOptions: (id) => ['--client-id', `client of ${id}`],
+    })
+    const { gateway, masters, forward } = cluster
+    const [first, second] = forward as [string, string]
+    const status = async (url: string): Promise<Status> =>
+      (await (await fetch(`${url}/maintenance`)).json()) as Status
+    const maintain = (url: string, ...words: readonly string[]) =>
+      DroverProcess.run('maintain', '--master', url, ...words)
+    const bothServe = (): Promise<true> =>
+      waitFor('both masters to serve', WAIT_MS, async () => {
+        const standings = await Promise.all([first, second].map(status))
+        const all = standings.flatMap((one) => [
+          ...one.masters.map(({ why }) => why === null),
+          one.open.length === 0,
+        ])
+        return all.length === 6 && all.every(Boolean) ? true : undefined
+      })
+    const log = join(dir, 'log')
+    const work = (name: string): string[] => [
+      ...['--', process.execPath, '-e'],
+      `const fs = require("fs"); fs.appendFileSync(${JSON.stringify(log)}, "+${name}"); setTimeout(() => { fs.appendFileSync(${JSON.stringify(log)}, "-${name}"); process.exit(3) }, 1500)`,
+    ]
+
+    await t.test('a command runs while the other client serves; its exit code comes back', async () => {
+      await bothServe()
+      const done = maintain(first, ...work('a'))
+      await waitFor('the lease', WAIT_MS, async () =>
+        (await status(second)).open.length === 1 ? true : undefined,
+      )
+      await grows(gateway.url, 2)
+      assert.equal((await done).code, 3)
+      assert.deepEqual((await status(first)).open, [])
+    })
+    await t.test('of two that are wanted at once one waits for the other', async () => {
+      await bothServe()
+      rmSync(log)
+      const both = await Promise.all(
+        [first, second].map((url, i) => maintain(url, '--wait', '60s', ...work(String(i)))),
+      )
+      assert.deepEqual(
+        both.map(({ code }) => code),
+        [3, 3],
+        both.map(({ output }) => output).join('\n'),
+      )
+      assert.match(readFileSync(log, 'utf8'), /^(\+0-0\+1-1|\+1-1\+0-0)$/)
+    })
+    await t.test(
+      'with no other client there it is refused with the reason; an operator may override',
+      async () => {
+        await bothServe()
+        await masters[1]?.kill('SIGKILL')
+        await waitFor('m2 to be missed', WAIT_MS, async () =>
+          (await status(first)).masters.some(({ master, why }) => master === 'm2' && why === null)
+            ? undefined
+            : true,
+        )
+        const refused = await maintain(first, '--', 'true')
+        assert.equal(refused.code, 75, refused.output)
+        assert.match(refused.output, /m2 is silent.*maintain\/refused/)
+        const overridden = await maintain(first, '--override', '--', 'true')
+        assert.equal(overridden.code, 0, overridden.output)
+        await masters[1]?.start()
+      },
+    )
+    await t.test(
+      'when the other client goes meanwhile the operator is told; what nobody ends is released',
+      async () => {
+        await bothServe()
+        const lease = (await (
+          await fetch(`${first}/maintenance`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ do: 'begin', reason: 'a long one', alarmAfterMs: 500 }),
+          })
+        ).json()) as { lease?: string }
+        assert.ok(lease.lease)
+        await masters[1]?.kill('SIGKILL')
+        await waitFor('the alarms', WAIT_MS, () =>
+          /too few clients serve/.test(masters[0]?.log ?? '') &&
+          /longer than was said/.test(masters[0]?.log ?? '')
+            ? true
+            : undefined,
+        )
+        assert.equal((await maintain(first, '--release', lease.lease)).code, 0)
+        await waitFor('its end', WAIT_MS, async () =>
+          (await status(first)).open.length === 0 ? true : undefined,
+        )
+        await grows(gateway.url, 2)
+        await masters[1]?.start()
+      },
+    )
+    await t.test('wrong requests are told what is wrong', async () => {
+      assert.match((await maintain(first)).output, /what shall be done/)
+      assert.match((await maintain(first, '--release', 'x')).output, /16 hex digits/)
+      assert.match((await maintain('http://127.0.0.1:9', '--status')).output, /maintain\/no-master/)
+      const asPage = await fetch(`${first}/maintenance`, { method: 'POST', body: '{"do":"end"}' })
+      assert.equal(asPage.status, 415)
+    })
+  } finally {
+    await cluster?.stop()
+    await anvil.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
