@@ -10,8 +10,7 @@ export interface KeyValue {
   read(): ReadTx
   /** Runs `change` in one transaction: all of it or, where it throws, nothing. */
   write<T>(change: (tx: WriteTx) => T): T
-  /** Makes committed transactions survive a power loss; kill -9 needs no flush. */
-  flush(): Promise<void>
+  /** Committed transactions survive kill -9 in any case; from here on a power loss too. */
   close(): Promise<void>
 }
 

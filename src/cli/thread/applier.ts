@@ -7,9 +7,12 @@ import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
-import { openLmdb } from '#platform/lmdb/key-value.ts'
+import { discardStore } from '#platform/lmdb/clean-mark.ts'
+import { type LmdbKeyValue, openLmdb } from '#platform/lmdb/key-value.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import type { Level } from '#chain/frame.ts'
+import { faultCode } from '#kernel/fault.ts'
+import type { Logger } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { sharedCells } from '#ports/shared-meters.ts'
 import { joinAnswerers } from '#roles/replica/answerers.ts'
@@ -35,7 +38,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
   installCommittedCore()
   const log = loggerFor(options.id, options)
   const genesis = readGenesis(options.genesisPath)
-  const kv = openLmdb({ path: join(options.dataPath, 'store'), mode: 'writer', durable: false })
+  const kv = openTrusted(join(options.dataPath, 'store'), log)
   scope.defer(() => kv.close())
   const maintenance = setInterval(() => kv.maintain(), MAINTAIN_EVERY_MS)
   scope.defer(() => clearInterval(maintenance))
@@ -80,3 +83,18 @@ await runThread('applier', async ({ scope, onOrder }) => {
     ),
   )
 })
+
+/** A store that the machine went down under is made anew: the feed fills it. */
+function openTrusted(path: string, log: Logger): LmdbKeyValue {
+  try {
+    return openLmdb({ path, mode: 'writer', durable: false })
+  } catch (thrown) {
+    if (faultCode(thrown) !== 'store/unclean') throw thrown
+    log.warn('the machine went down while the store was written: it is filled anew from the feed', {
+      code: 'store/unclean',
+      path,
+    })
+    discardStore(path)
+    return openLmdb({ path, mode: 'writer', durable: false })
+  }
+}

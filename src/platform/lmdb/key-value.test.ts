@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { utf8 } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
+import { discardStore, markWriting } from './clean-mark.ts'
 import { openLmdb } from './key-value.ts'
 import { openReserve } from './reserve.ts'
 
@@ -81,12 +82,11 @@ test("a dead writer's lock is taken over", async () => {
   await openLmdb({ path, mode: 'writer', durable: false }).close()
 })
 
-test('rows are there after closing and opening again, whether flushed or not', async () => {
+test('rows are there after closing and opening again', async () => {
   const path = join(directory, 'again')
   for (const durable of [false, true]) {
     const written = openLmdb({ path, mode: 'writer', durable })
     written.write((tx) => tx.put('meta', utf8('a'), utf8(String(durable))))
-    await written.flush()
     await written.close()
     const read = openLmdb({ path, mode: 'reader', durable })
     const tx = read.read()
@@ -111,6 +111,59 @@ test('a transaction larger than the reserve damages nothing when the next reserv
   for (let i = 0; i < rows; i++) assert.equal(tx.get('bodies', key(i))?.[1_799], i & 255)
   tx.release()
   await kv.close()
+})
+
+test('a store that was written when the machine went down is refused, until it is made anew', async () => {
+  const path = join(directory, 'boot')
+  const mark = join(path, 'writing-since-boot')
+  const kv = openLmdb({ path, mode: 'writer', durable: false })
+  kv.write((tx) => tx.put('meta', utf8('a'), utf8('b')))
+  assert.notEqual(readFileSync(mark, 'utf8'), '')
+  await kv.close()
+  assert.equal(existsSync(mark), false)
+  // As a machine that went down leaves it.
+  writeFileSync(mark, 'another boot')
+  for (const durable of [false, true])
+    assert.equal(
+      code(() => openLmdb({ path, mode: 'writer', durable })),
+      'store/unclean',
+    )
+  discardStore(path)
+  const again = openLmdb({ path, mode: 'writer', durable: false })
+  const tx = again.read()
+  assert.equal(tx.get('meta', utf8('a')), undefined)
+  tx.release()
+  await again.close()
+})
+
+test('a store whose writer was killed is opened again in the same boot', async () => {
+  const path = join(directory, 'killed')
+  await openLmdb({ path, mode: 'writer', durable: false }).close()
+  markWriting(path)
+  await openLmdb({ path, mode: 'writer', durable: false }).close()
+})
+
+test('a transaction that outgrows the reserve gives up before the disk is full, and all of it', async () => {
+  const path = join(directory, 'outgrows')
+  mkdirSync(path)
+  const file = join(path, 'data')
+  writeFileSync(file, '')
+  let free = 100 << 20
+  let looks = 0
+  const reserve = openReserve(file, () => {
+    looks++
+    return (free -= 2 << 20)
+  })
+  reserve.ensure(0)
+  const rows = (): void => {
+    for (let row = 0; row < 30_000; row++) reserve.row()
+  }
+  assert.equal(code(rows), 'store/disk-low')
+  assert.ok(looks > 30)
+  free = Number.MAX_SAFE_INTEGER
+  reserve.ensure(0)
+  rows()
+  reserve.close()
 })
 
 test('a full disk is a fault before the transaction, not the end of the process', () => {

@@ -8,6 +8,7 @@ import { assert } from '#kernel/assert.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
+import { checkMark, markClean, markWriting } from './clean-mark.ts'
 import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
 import { Buffers, Instructions, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
@@ -40,7 +41,7 @@ const TABLE_OPTIONS = {
 const SYNCHRONOUS_COMMIT = 2
 const DAMAGED: ReadonlySet<unknown> = new Set([-30_797, -30_796, -30_795, -30_794, -30_793])
 
-/** @throws Fault store/not-a-directory, store/not-writable, store/absent, store/held, store/disk-low, store/damaged */
+/** @throws Fault store/not-a-directory, store/not-writable, store/absent, store/held, store/disk-low, store/damaged, store/unclean */
 export function openLmdb(options: LmdbOptions): LmdbKeyValue {
   const unlock = options.mode === 'writer' ? prepareWriter(options.path) : prepareReader(options.path)
   try {
@@ -72,6 +73,8 @@ function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
   const { path, durable } = options
   if (existsSync(dataFile(path))) checkDataFile(path)
   const isWriter = options.mode === 'writer'
+  if (isWriter) checkMark(path)
+  if (isWriter && !durable) markWriting(path)
   const root = open({
     path,
     ...TABLE_OPTIONS,
@@ -88,7 +91,7 @@ function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
   const tables = Object.fromEntries(TABLES.map((name) => [name, openTable(root, name, path)])) as Tables
   root.readerCheck()
   const reserve = isWriter && !durable ? openReserve(dataFile(path)) : undefined
-  return keyValue({ root, tables, path, isWriter, reserve, unlock })
+  return keyValue({ root, tables, path, isWriter, durable, reserve, unlock })
 }
 
 function openTable(root: RootDatabase, name: Table, path: string): NativeTable {
@@ -105,16 +108,17 @@ interface Opened {
   readonly tables: Tables
   readonly path: string
   readonly isWriter: boolean
+  readonly durable: boolean
   readonly reserve: Reserve | undefined
   readonly unlock: () => void
 }
 
-function keyValue({ root, tables, path, isWriter, reserve, unlock }: Opened): LmdbKeyValue {
+function keyValue({ root, tables, path, isWriter, durable, reserve, unlock }: Opened): LmdbKeyValue {
   const buffers = new Buffers(tables.meta)
   const { env: environment } = root as unknown as {
     env: { readonly address: number; info(): { lastPageNumber: number } }
   }
-  const instructions = new Instructions(environment.address)
+  const instructions = new Instructions(environment.address, () => reserve?.row())
   return {
     read: () => bindReader(root, tables, buffers),
     write(change) {
@@ -126,18 +130,22 @@ function keyValue({ root, tables, path, isWriter, reserve, unlock }: Opened): Lm
         throw describe(path, cause)
       }
     },
-    flush: () =>
-      new Promise((resolve, reject) => {
-        const settle = (cause?: unknown): void => (cause ? reject(describe(path, cause)) : resolve())
-        ;(root as unknown as { sync(done: (cause?: unknown) => void): void }).sync(settle)
-      }),
     async close() {
+      if (isWriter && !durable) await sync(root, path)
       await root.close()
       reserve?.close()
+      if (isWriter && !durable) markClean(path)
       unlock()
     },
     maintain: () => root.readerCheck(),
   }
+}
+
+function sync(root: RootDatabase, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (cause?: unknown): void => (cause ? reject(describe(path, cause)) : resolve())
+    ;(root as unknown as { sync(done: (cause?: unknown) => void): void }).sync(settle)
+  })
 }
 
 function writeOnce<T>(root: RootDatabase, tx: Transaction, change: (tx: WriteTx) => T): T {

@@ -3,7 +3,7 @@ import type { LimitTable } from '#kernel/limit.ts'
 
 export const storeLimits = {
   diskReserveBytes: {
-    value: 8 << 20, // more than one block writes
+    value: 8 << 20, // more than one block writes; a transaction that is larger looks for as much again while it grows
     unit: 'bytes',
     what: 'room kept on the disk behind a store that is not durable',
     over: 'nothing is written (`store/disk-low`), what is there is served on, and writing goes on when there is room',

@@ -95,13 +95,16 @@ const LOOP_BYTES_MAX = 64
  */
 export class Instructions {
   readonly #environment: number
+  readonly #beforeRow: () => void
   readonly #bytes = new Uint8Array(WRITTEN_VALUE_AT + 2_048)
   readonly #words = new Uint32Array(this.#bytes.buffer)
   readonly #doubles = new Float64Array(this.#bytes.buffer)
   readonly #address = native.getBufferAddress(this.#bytes)
 
-  /** @param environment address of lmdb's environment */
-  constructor(environment: number) {
+  /** @param environment address of lmdb's environment
+   *  @param beforeRow is called before each, and may throw */
+  constructor(environment: number, beforeRow: () => void) {
+    this.#beforeRow = beforeRow
     assert(KEY_BYTES_MAX < 900 && VALUE_BYTES_MAX <= 2_048, 'an instruction has room for any row')
     this.#environment = environment
   }
@@ -137,6 +140,7 @@ export class Instructions {
 
   /** Returns where the words after the key begin, in units of 8 bytes. */
   #begin(flags: number, table: NativeTable, key: Uint8Array): number {
+    this.#beforeRow()
     this.#words[0] = flags
     this.#words[1] = table.db.dbi
     this.#words[2] = key.length

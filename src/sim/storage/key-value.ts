@@ -49,7 +49,6 @@ export function createStoreDisk(): StoreDisk {
           if (isLast) kill(life, 'after')
           return result
         },
-        flush: () => kv.flush(),
         close: () => Promise.resolve(),
       }
     },

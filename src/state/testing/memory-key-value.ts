@@ -35,7 +35,6 @@ export function memoryKeyValue(): KeyValue {
         writing = false
       }
     },
-    flush: () => Promise.resolve(),
     close() {
       closed = true
       return Promise.resolve()

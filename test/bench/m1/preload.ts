@@ -105,7 +105,6 @@ async function make(path: string, slots: number): Promise<void> {
   const world = createWorld(slots)
   writeInChunks(kv, 'accounts', accountRows(world))
   writeInChunks(kv, 'storage', slotRows(world))
-  await kv.flush()
   await kv.close()
   rmSync(join(path, 'lock.mdb'), { force: true })
 }
