@@ -17,6 +17,8 @@ const SESSION_MS = 3_000
 const LOG_SHOWN = 2_000
 
 export interface BrokerOptions {
+  /** Beside our own. */
+  readonly listeners?: readonly string[]
   /** Lines of server.properties beside or instead of ours. */
   readonly settings?: Readonly<Record<string, string>>
   /** Arguments of the first format of the folder, like SCRAM users. */
@@ -38,7 +40,7 @@ export class KafkaBroker {
     this.#dir = dir
     this.address = `127.0.0.1:${place.port}`
     mkdirSync(dir, { recursive: true })
-    const settings = { ...settingsOf(dir, place, all), ...options.settings }
+    const settings = { ...settingsOf(dir, place, all, options.listeners ?? []), ...options.settings }
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
     writeFileSync(this.#properties, `${lines.join('\n')}\n`)
     const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', this.#properties]
@@ -127,14 +129,20 @@ function classPath(): string[] {
   return ['-cp', `${KAFKA_LIBS}/*`]
 }
 
-function settingsOf(dir: string, place: Place, all: readonly Place[]): Record<string, string> {
+function settingsOf(
+  dir: string,
+  place: Place,
+  all: readonly Place[],
+  more: readonly string[],
+): Record<string, string> {
+  const open = [`PLAINTEXT://127.0.0.1:${place.port}`, ...more]
   const copies = String(Math.min(3, all.length))
   return {
     'process.roles': 'broker,controller',
     'node.id': String(place.id),
     'controller.quorum.voters': all.map((one) => `${one.id}@127.0.0.1:${one.controllerPort}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}`,
+    listeners: [...open, `CONTROLLER://127.0.0.1:${place.controllerPort}`].join(','),
+    'advertised.listeners': open.join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',

@@ -1,0 +1,135 @@
+/** What goes wrong with a feed on Kafka: users that are refused, a leader that dies among three brokers, a topic that is deleted under its users. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { faultCode } from '#kernel/fault.ts'
+import type { KafkaSasl } from '#platform/kafka/address.ts'
+import { openKafkaClient } from '#platform/kafka/client.ts'
+import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
+import type { RecordLog } from '#ports/record-log.ts'
+import { freePort } from '#test/geth/node.ts'
+import { makeBrokers } from '#test/support/kafka-broker.ts'
+import { needs } from '#test/support/needs.ts'
+import { waitFor } from '#test/support/wait.ts'
+
+const OPEN = { tlsAuthorities: undefined, sasl: undefined }
+const TOPIC = 'drover.test.1.1'
+const BACK_MS = 90_000
+const FOREVER = { maxBytes: 1e9 }
+
+const fails = (code: string) => (thrown: unknown) => faultCode(thrown) === code
+
+test('who is not known to the brokers, or gives a wrong password, is told so', needs('kafka'), async () => {
+  const port = await freePort()
+  const users = `127.0.0.1:${port}`
+  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule'
+  const { brokers, end } = await makeBrokers(1, {
+    listeners: [`USERS://${users}`],
+    settings: {
+      'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,USERS:SASL_PLAINTEXT',
+      'sasl.enabled.mechanisms': 'PLAIN',
+      'listener.name.users.plain.sasl.jaas.config': `${login} required user_drover="sesame";`,
+    },
+  })
+  try {
+    for (const broker of brokers) await broker.start()
+    const open = (sasl: KafkaSasl | undefined): Promise<RecordLog> =>
+      openKafkaRecordLog({ brokers: [users], topic: TOPIC, mayCreate: true, tlsAuthorities: undefined, sasl })
+    const known: KafkaSasl = { mechanism: 'PLAIN', username: 'drover', password: 'sesame' }
+    const log = await open(known)
+    assert.deepEqual(await log.append([utf8('a')]), [0])
+    await log.close()
+    await assert.rejects(open({ ...known, password: 'sesam' }), fails('feed/refused'))
+    await assert.rejects(open({ ...known, mechanism: 'SCRAM-SHA-512' }), fails('feed/refused'))
+    await assert.rejects(open(undefined), fails('feed/lost')) // the broker closes without a word
+  } finally {
+    await end()
+  }
+})
+
+test('of three brokers the leader dies: what was acknowledged is there once and in order, and the feed goes on', {
+  ...needs('kafka'),
+  timeout: 240_000,
+}, async () => {
+  const { brokers, end } = await makeBrokers(3)
+  try {
+    await Promise.all(brokers.map((broker) => broker.start()))
+    const addresses = brokers.map(({ address }) => address)
+    const open = (): Promise<RecordLog> =>
+      openKafkaRecordLog({ ...OPEN, brokers: addresses, topic: TOPIC, mayCreate: true })
+    const opened = (): Promise<RecordLog> => waitFor('the feed', BACK_MS, open)
+    let log = await opened()
+    const asked = openKafkaClient(addresses, OPEN)
+    const settings = await asked.settings(TOPIC)
+    assert.equal(settings.get('min.insync.replicas'), '2')
+    assert.equal(settings.get('unclean.leader.election.enable'), 'false')
+    assert.equal((await asked.topic(TOPIC))?.replicas, 3)
+
+    const acknowledged: string[] = []
+    const unknown = new Set<string>()
+    const write = async (count: number): Promise<void> => {
+      for (const until = acknowledged.length + count; acknowledged.length < until; ) {
+        const text = `record ${acknowledged.length + unknown.size}`
+        try {
+          await log.append([utf8(text)])
+          acknowledged.push(text)
+        } catch (thrown) {
+          assert.match(faultCode(thrown) ?? String(thrown), /^feed\/(append-unknown|lost)$/)
+          unknown.add(text)
+          await log.close()
+          log = await opened()
+        }
+      }
+    }
+    await write(20)
+    const { leader } = (await asked.topic(TOPIC)) ?? {}
+    assert.ok(leader !== undefined)
+    await brokers[leader - 1]?.stop('SIGKILL')
+    await write(20)
+    const next = await waitFor('another leader', BACK_MS, async () => (await asked.topic(TOPIC))?.leader)
+    assert.notEqual(next, leader)
+    await brokers[leader - 1]?.start()
+    await write(5)
+    await asked.close()
+
+    const { next: end } = await log.bounds()
+    const texts: string[] = []
+    while (texts.length < end)
+      texts.push(...(await log.read(texts.length, FOREVER)).map(({ bytes }) => fromUtf8(bytes)))
+    assert.deepEqual(
+      texts.filter((text) => !unknown.has(text)),
+      acknowledged,
+    )
+    await log.close()
+  } finally {
+    await end()
+  }
+})
+
+test('a topic that is deleted ends its users, who find another one', needs('kafka'), async () => {
+  const { brokers, end } = await makeBrokers(1)
+  try {
+    for (const broker of brokers) await broker.start()
+    const addresses = brokers.map(({ address }) => address)
+    const open = (mayCreate: boolean): Promise<RecordLog> =>
+      openKafkaRecordLog({ ...OPEN, brokers: addresses, topic: TOPIC, mayCreate })
+    const log = await open(true)
+    await log.append([utf8('a')])
+    const asked = openKafkaClient(addresses, OPEN)
+    const tail = (async () => {
+      for await (const records of log.tail(0, new AbortController().signal)) assert.equal(records.length, 1)
+    })()
+    const lost = assert.rejects(tail, fails('feed/lost'))
+    await asked.remove(TOPIC)
+    await asked.close()
+    await lost
+    await assert.rejects(log.append([utf8('b')]))
+    await assert.rejects(open(false), fails('feed/topic-missing'))
+    const again = await open(true)
+    assert.notEqual(await again.identity(), await log.identity())
+    await again.close()
+    await log.close()
+  } finally {
+    await end()
+  }
+})
