@@ -1,9 +1,11 @@
 /** The feed as the publish benchmark needs it: when a frame is there, and what the same bytes cost a bare append and tail. */
 import { join } from 'node:path'
+import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
+import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { decodeRecord } from '#wire/record.ts'
 
 export interface Published {
@@ -21,8 +23,8 @@ export interface FeedWatch {
 }
 
 /** Follows the feed from its end on, all the time, so that a block's time is that of its arrival. */
-export async function openFeedWatch(address: string): Promise<FeedWatch> {
-  const log = await open(address)
+export async function openFeedWatch(openLog: () => Promise<RecordLog>): Promise<FeedWatch> {
+  const log = await openLog()
   const stop = new AbortController()
   const from = (await log.bounds()).next
   const seen = new Set<string>()
@@ -61,12 +63,40 @@ export interface BareFeed {
   stop(): Promise<void>
 }
 
-/** A feed host with nobody else on it. */
-export async function startBareFeed(dir: string): Promise<BareFeed> {
+/** Where the cluster's feed is, and one of the same kind with nobody else on it. */
+export interface BenchFeed {
+  /** Undefined for a host of the cluster's own. */
+  readonly address: string | undefined
+  openBare(): Promise<RecordLog>
+  stop(): Promise<void>
+}
+
+export async function startEmbedded(dir: string): Promise<BenchFeed> {
   const address = `unix:${join(dir, 'bare.sock')}`
   const host = new DroverProcess('feed', 'serve', '--data', join(dir, 'bare'), '--listen', address)
   await host.start()
-  const [writer, reader] = [await open(address), await open(address)]
+  return {
+    address: undefined,
+    openBare: () => openRemoteRecordLog(address, createTransport()),
+    stop: () => host.stop(),
+  }
+}
+
+/** One broker, two topics. */
+export async function startKafka(): Promise<BenchFeed> {
+  const { brokers, end } = await makeBrokers(1)
+  const broker = brokers[0] as KafkaBroker
+  await broker.start()
+  const bare = { brokers: [broker.address], topic: 'drover.bare.1.1', mayCreate: true }
+  return {
+    address: `kafka://${broker.address}/bench`,
+    openBare: () => openKafkaRecordLog({ ...bare, tlsAuthorities: undefined, sasl: undefined }),
+    stop: end,
+  }
+}
+
+export async function openBareFeed(feed: BenchFeed): Promise<BareFeed> {
+  const [writer, reader] = [await feed.openBare(), await feed.openBare()]
   const stop = new AbortController()
   const tail = reader.tail(0, stop.signal)[Symbol.asyncIterator]()
   return {
@@ -84,11 +114,6 @@ export async function startBareFeed(dir: string): Promise<BareFeed> {
     async stop() {
       stop.abort()
       await Promise.all([writer.close(), reader.close()])
-      await host.stop()
     },
   }
-}
-
-function open(address: string): Promise<RecordLog> {
-  return openRemoteRecordLog(address, createTransport())
 }

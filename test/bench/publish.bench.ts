@@ -1,8 +1,8 @@
 /**
  * From a frame on the feed to its block being served: clusters of real processes beside anvil, one after another with more masters and
  * replicas, each block against a bare append and tail of the same bytes through a feed host of its own. A frame counts as published when
- * this process, a reader of the feed as any other, has it; a block as served when a server's answer has its number. Flags: --blocks,
- * --transactions, and --masters and --replicas for one shape alone.
+ * this process, a reader of the feed as any other, has it; a block as served when a server's answer has its number. On the embedded feed, and
+ * on a broker of Kafka. Flags: --blocks, --transactions, --feed embedded or kafka, and --masters and --replicas for one shape alone.
  */
 import '#test/support/core.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { flagOf } from './m1/cpu.ts'
-import { openFeedWatch, startBareFeed } from './publish-feed.ts'
+import { openBareFeed, openFeedWatch, startEmbedded, startKafka } from './publish-feed.ts'
 import { openHeadProbe } from './publish-probe.ts'
 
 /** Blocks before anything counts: connections are open and code is compiled. */
@@ -52,15 +52,28 @@ export const bench: Bench = {
     const all = [SMALLEST, ...(options.quick ? [] : BETWEEN), LARGEST]
     const shapes = masters === undefined && replicas === undefined ? all : [chosen]
     const rows: BenchRow[] = []
-    for (const shape of shapes) {
-      options.say(`${shape.masters} masters, ${shape.replicas} replicas`)
-      rows.push(...(await measure(shape, options)))
+    for (const feed of feedsOf(options)) {
+      for (const shape of shapes) {
+        options.say(`${feed}: ${shape.masters} masters, ${shape.replicas} replicas`)
+        rows.push(...(await measure(feed, shape, options)))
+      }
     }
     return { rows }
   },
 }
 
-async function measure(shape: Shape, { quick, flags }: BenchOptions): Promise<BenchRow[]> {
+const FEEDS = ['embedded', 'kafka'] as const
+type FeedKind = (typeof FEEDS)[number]
+
+function feedsOf({ flags, quick, say }: BenchOptions): readonly FeedKind[] {
+  const chosen = FEEDS.filter((feed) => (flags['feed'] ?? (quick ? 'embedded' : feed)) === feed)
+  const missing = needs('kafka').skip
+  if (missing === undefined || !chosen.includes('kafka')) return chosen
+  say(`left out: ${missing}`)
+  return chosen.filter((feed) => feed !== 'kafka')
+}
+
+async function measure(kind: FeedKind, shape: Shape, { quick, flags }: BenchOptions): Promise<BenchRow[]> {
   const blocks = flagOf(flags, 'blocks', quick ? 50 : 400)
   const transactions = flagOf(flags, 'transactions', 100)
   const dir = mkdtempSync(join(tmpdir(), 'drover-publish-'))
@@ -69,11 +82,17 @@ async function measure(shape: Shape, { quick, flags }: BenchOptions): Promise<Be
   const anvil = await Anvil.start(genesisFile)
   const stops: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true }), () => anvil.stop()]
   try {
-    const cluster = await startCluster({ client: anvil.webSocket, genesisFile, ...shape })
+    const feed = await (kind === 'kafka' ? startKafka() : startEmbedded(dir))
+    stops.push(() => feed.stop())
+    const { address } = feed
+    const cluster = await startCluster({
+      ...{ client: anvil.webSocket, genesisFile, ...shape },
+      ...(address !== undefined && { feed: address }),
+    })
     stops.push(() => cluster.stop())
-    const bare = await startBareFeed(dir)
+    const bare = await openBareFeed(feed)
     stops.push(() => bare.stop())
-    const watch = await openFeedWatch(cluster.feedAddress)
+    const watch = await openFeedWatch(cluster.openFeed)
     stops.push(() => watch.close())
     const probes = probesOf(cluster)
     stops.push(() => probes.forEach(({ close }) => close()))
@@ -92,9 +111,9 @@ async function measure(shape: Shape, { quick, flags }: BenchOptions): Promise<Be
       note('mined → published/master', atMs - minedMs)
       note('published → served/replica', Math.max(...servedMs.slice(1)) - atMs)
       note('published → served/gateway', (servedMs[0] as number) - atMs)
-      note('append → tail/feed host', bareMs)
+      note('append → tail/feed alone', bareMs)
     }
-    return [...times].map(([key, ms]) => rowOf(key, ms, shape))
+    return [...times].map(([key, ms]) => rowOf(key, ms, { feed: kind, ...shape }))
   } finally {
     for (const stop of stops.toReversed()) await stop()
   }
@@ -114,7 +133,7 @@ async function fill(anvil: Anvil, transactions: number): Promise<void> {
   )
 }
 
-function rowOf(key: string, times: readonly number[], shape: Shape): BenchRow {
+function rowOf(key: string, times: readonly number[], shape: Shape & { readonly feed: FeedKind }): BenchRow {
   const [what = '', server = ''] = key.split('/')
   const ascending = times.toSorted((a, b) => a - b)
   const at = (part: number): number => {
