@@ -4,7 +4,8 @@
  */
 import { type Block, refOf } from '#chain/frame.ts'
 import type { Genesis } from '#chain/genesis.ts'
-import { bigintTo, compareBytes, concatBytes, utf8 } from '#kernel/bytes.ts'
+import { bigintTo, compareBytes, concatBytes, equalBytes, toHex, utf8 } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import { type KeyValue, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
 import { putBlock } from './chain-rows.ts'
@@ -25,7 +26,7 @@ export function initialiseStore(
 ): void {
   empty(kv)
   inChunks(kv, stateRows(genesis), (tx, { table, key, value }) => tx.put(table, key, value))
-  if (trie) buildTrie(kv, genesis)
+  if (trie) refuseOtherRoot(buildTrie(kv), genesis)
   kv.write((tx) => {
     for (const { hash, code } of genesis.codes) putParts(tx, 'code', hash, code)
     putBlock(tx, genesisBlock(genesis), compress)
@@ -43,6 +44,17 @@ export function initialiseStore(
     if (trie) putKeepsTrie(tx)
     tx.remove('meta', INITIALISING_KEY)
   })
+}
+
+/** @throws Fault store/state-root */
+function refuseOtherRoot(root: Uint8Array, { header }: Genesis): void {
+  if (equalBytes(root, header.stateRoot)) return
+  const [expected, computed] = [toHex(header.stateRoot), toHex(root)]
+  throw new Fault(
+    'store/state-root',
+    `the first block says that its state root is ${expected}, the state that was given has ${computed}: give the genesis of this chain, or go without --trie`,
+    { expected, computed },
+  )
 }
 
 /** Leaves nothing but the mark. */

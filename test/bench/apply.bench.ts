@@ -1,12 +1,19 @@
 /**
  * A block of profile M1 through the production applier (encoded frame → decode → check → commit), its serve and index transactions apart,
- * against bare puts of the same rows into a store of the same size, block by block in turn. Flags: --slots, --blocks.
+ * against bare puts of the same rows into a store of the same size, block by block in turn; with --trie 1 beside the same on a store with a
+ * state trie. Flags: --slots, --blocks, --trie.
  * To see where the time goes: `npx node --cpu-prof --cpu-prof-dir=/tmp/prof tools/bench.ts apply --slots 1000000`, then load the file
  * in a browser's profiler.
  */
 import '#test/support/core.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
+import type { Frame } from '#chain/frame.ts'
+import { fromHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { Compress } from '#ports/compress.ts'
+import type { KeyValue } from '#ports/key-value.ts'
+import { openStore } from '#state/open-store.ts'
 import type { StoreWriter } from '#state/store.ts'
 import { type Bench, type BenchOptions, type BenchRow } from './bench.ts'
 import { rowsOf, writeRows } from './m1/bare.ts'
@@ -25,10 +32,15 @@ export const bench: Bench = {
   async run(options) {
     const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
     const { folder, paths } = await preloadedStores(slots, ['drover', 'bare', 'rows'], options.say)
+    const proven =
+      options.flags['trie'] === undefined
+        ? undefined
+        : await preloadedStores(slots, ['trie'], options.say, 'trie')
     try {
-      return { rows: await measure(slots, paths, options) }
+      return { rows: await measure(slots, [...paths, ...(proven?.paths ?? [])], options) }
     } finally {
       removeStores(folder)
+      if (proven !== undefined) removeStores(proven.folder)
     }
   },
 }
@@ -44,11 +56,12 @@ async function measure(
   const warming = horizonBlocks + 32
   const compress = createZstd()
   const stores = paths.map((path) => openLmdb({ path, mode: 'writer', durable: false }))
-  const [drover, bare, watched] = stores
+  const [drover, bare, watched, proven] = stores
   if (drover === undefined || bare === undefined || watched === undefined)
     throw new Error('three stores are opened')
   const replica = await startReplica(drover, { horizonBlocks, compress })
-  const next = createBlocks(createWorld(slots), genesis.header)
+  const withTrie = proven && (await startReplica(proven, { horizonBlocks, compress }))
+  const next = createBlocks(createWorld(slots), genesis.header, proven && rootAfter(proven, compress))
   const meters = createMeters()
   for (let i = 0; i < warming + blocks; i++) {
     const frame = next()
@@ -69,9 +82,29 @@ async function measure(
       const index = rowsOf(watched, tidy, compress)
       timed.time('index transaction', 'bare lmdb', () => writeRows(bare, index))
     }
-    for (const turn of i % 2 === 0 ? [droverTurn, bareTurn] : [bareTurn, droverTurn]) turn()
+    const trieTurn = (): void => {
+      timed.time('serve transaction', 'replica --trie', () => withTrie?.take(records))
+      timed.time('index transaction', 'replica --trie', () => withTrie?.tidy())
+    }
+    const turns = [droverTurn, bareTurn, ...(withTrie === undefined ? [] : [trieTurn])]
+    for (const turn of i % 2 === 0 ? turns : turns.reverse()) turn()
     if ((i + 1) % 50 === 0) say(`${i + 1} of ${warming + blocks} blocks`)
   }
   await Promise.all(stores.map((store) => store.close()))
   return meters.rows().map((row) => ({ ...row, slots }))
+}
+
+/** What the store itself says: it takes no block whose root is another. */
+function rootAfter(kv: KeyValue, compress: Compress): (frame: Frame) => Uint8Array {
+  const store = openStore(kv, { compress })
+  return (frame) => {
+    try {
+      store.commit((writer) => writer.apply(frame))
+    } catch (thrown) {
+      if (thrown instanceof Fault && thrown.code === 'store/state-root')
+        return fromHex(String(thrown.detail['computed']))
+      throw thrown
+    }
+    throw new Error('a root that nobody computed is not the root')
+  }
 }

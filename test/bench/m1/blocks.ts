@@ -33,9 +33,13 @@ export function firstHeader(): Header {
   return header(toHex(new Uint8Array(32)) as BlockHash, 0, [])
 }
 
-/** Endless: each call gives the next block. */
-export function createBlocks(world: World, genesis: Header, seed = 1): () => Frame {
-  const random = createRandom(seed)
+/** Endless: each call gives the next block. @param rootOf the state root after a block, where somebody will look at it */
+export function createBlocks(
+  world: World,
+  genesis: Header,
+  rootOf?: (frame: Frame) => Uint8Array,
+): () => Frame {
+  const random = createRandom(1)
   const hotSlots: [number, number][] = []
   const hotAccounts: number[] = []
   let parent = genesis
@@ -50,7 +54,7 @@ export function createBlocks(world: World, genesis: Header, seed = 1): () => Fra
       cleared: [],
       codes: [],
     })
-    const frame: Frame = {
+    const made: Frame = {
       block: {
         header: header(parent.hash, parent.number + 1, logs),
         transactions,
@@ -65,9 +69,15 @@ export function createBlocks(world: World, genesis: Header, seed = 1): () => Fra
       source: 'execute',
       level: 'root',
     }
+    const frame = rootOf === undefined ? made : withRoot(made, rootOf(made))
     parent = frame.block.header
     return frame
   }
+}
+
+function withRoot(frame: Frame, stateRoot: Uint8Array): Frame {
+  const { block } = frame
+  return { ...frame, block: { ...block, header: headerFromFields({ ...block.header, stateRoot }) } }
 }
 
 function pickSlots(

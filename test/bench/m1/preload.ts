@@ -22,10 +22,11 @@ import { bigintTo, concatBytes, fromHex } from '#kernel/bytes.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import type { StoreIdentity } from '#state/identity.ts'
-import { SCHEMA } from '#state/meta.ts'
+import { putKeepsTrie, SCHEMA } from '#state/meta.ts'
 import { openStore } from '#state/open-store.ts'
 import { encodeAccount, encodeSlot } from '#state/rows.ts'
 import { stored } from '#state/testing/stored.ts'
+import { buildTrie } from '#state/trie/build.ts'
 import { firstHeader } from './blocks.ts'
 import { addressOf, codeHashOf, createWorld, inOrder, slotKey, slotValue, type World } from './world.ts'
 
@@ -59,12 +60,13 @@ export async function preloadedStores(
   slots: number,
   names: readonly string[],
   say: (line: string) => void,
+  trie: 'trie' | undefined = undefined,
 ): Promise<{ folder: string; paths: readonly string[] }> {
-  const kept = join(tmpdir(), `drover-bench-m1-${slots}-${SCHEMA}.${WORLD_VERSION}`)
+  const kept = join(tmpdir(), `drover-bench-m1-${slots}-${SCHEMA}.${WORLD_VERSION}${trie ?? ''}`)
   if (!existsSync(kept)) {
     say(`writing ${slots} slots to ${kept}, which later runs use again`)
     const making = mkdtempSync(`${kept}-`)
-    await make(making, slots)
+    await make(making, slots, trie !== undefined)
     renameSync(making, kept)
   }
   const folder = mkdtempSync(join(tmpdir(), 'drover-bench-'))
@@ -99,12 +101,16 @@ export function removeStores(folder: string): void {
   rmSync(folder, { recursive: true })
 }
 
-async function make(path: string, slots: number): Promise<void> {
+async function make(path: string, slots: number, trie: boolean): Promise<void> {
   const kv = openLmdb({ path, mode: 'writer', durable: false })
   openStore(kv, { compress: stored }).initialise(identity, genesis)
   const world = createWorld(slots)
   writeInChunks(kv, 'accounts', accountRows(world))
   writeInChunks(kv, 'storage', slotRows(world))
+  if (trie) {
+    buildTrie(kv)
+    kv.write(putKeepsTrie)
+  }
   await kv.close()
   rmSync(join(path, 'lock.mdb'), { force: true })
 }
