@@ -1,8 +1,10 @@
 /** All commands, in the order of the help. */
 import type { Command } from './command/command.ts'
+import { checkCommand } from './command/check.ts'
 import { configShowCommand } from './command/config.ts'
 import { devCommand } from './command/dev.ts'
 import { drainCommand } from './command/drain.ts'
+import { exportCommand } from './command/export.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { gatewayCommand } from './command/gateway.ts'
 import { importCommand } from './command/import.ts'
@@ -22,6 +24,8 @@ const others: readonly Command[] = [
   drainCommand,
   maintainCommand,
   importCommand,
+  exportCommand,
+  checkCommand,
 ]
 
 export const commands: readonly Command[] = [...others, configShowCommand(others)]

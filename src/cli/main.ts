@@ -15,6 +15,8 @@ const OVERVIEW = `drover: read replicas for EVM nodes
   drover feed inspect       shows the records of a feed
   drover maintain           runs a command that stalls an execution client, while another one serves
   drover import             executes and proves a chain file, into a store and onto a feed
+  drover export             writes the blocks of a store to a chain file
+  drover check              recomputes the state root of a store from its flat state
   drover status             what a gateway knows of its cluster
   drover config show        every option with where its value comes from, and all limits
 

@@ -129,5 +129,24 @@ test(
       const rest = await importing(dir, CHAIN, GENESIS)
       assert.equal(rest.code, 0, rest.output)
       assert.match(rest.output, new RegExp(`"message":"imported".*"head":54,"hash":"${HEAD}"`))
+
+      const data = ['--data', join(dir, 'import')]
+      const out = join(dir, 'out.rlp')
+      writeFileSync(out, whole.subarray(0, whole.length >> 1))
+      const exported = await DroverProcess.run('export', out, ...data)
+      assert.equal(exported.code, 0, exported.output)
+      assert.ok(
+        readFileSync(out).equals(whole),
+        'the file is the one that was imported, and was gone on with',
+      )
+      writeFileSync(out, 'something else')
+      assert.match((await DroverProcess.run('export', out, ...data)).output, /export\/foreign/)
+
+      const checked = await DroverProcess.run('check', ...data)
+      assert.equal(checked.code, 0, checked.output)
+      assert.match(
+        checked.output,
+        /^block 54: \d+ accounts and \d+ slots have the state root of the header, 0x/m,
+      )
     }),
 )

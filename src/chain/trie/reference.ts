@@ -105,10 +105,10 @@ export function branchRlp(branch: Branch): Uint8Array {
       out[at++] = EMPTY
       continue
     }
-    const embedding = embeddingOf(child)
-    if (embedding.length === HASH_BYTES) out[at++] = HASH_PREFIX
-    out.set(embedding, at)
-    at += embedding.length
+    const end = HEAD_BYTES + ((child[0] as number) & LENGTH)
+    if (end === HEAD_BYTES + HASH_BYTES) out[at++] = HASH_PREFIX
+    // A loop: a view costs more than these few bytes.
+    for (let i = HEAD_BYTES; i < end; i++) out[at++] = child[i] as number
   }
   out[at] = EMPTY
   return out

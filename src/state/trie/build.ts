@@ -3,26 +3,41 @@
  * the store. Rows of the trie follow from the state alone, so the order in which leaves are put does not matter.
  */
 import type { Address } from '#chain/block-ref.ts'
-import { ACCOUNTS, storageOwner } from '#chain/trie/rows.ts'
+import { ACCOUNTS, storageOwner, type TrieRows } from '#chain/trie/rows.ts'
 import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
 import { type LeafChange, trieRootOf, updateTrie } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes } from '#kernel/bytes.ts'
-import type { KeyValue, WriteTx } from '#ports/key-value.ts'
+import type { KeyValue, ReadTx } from '#ports/key-value.ts'
 import { flatState } from '#state/flat-state.ts'
-import { rowsWithoutHistory, stateRootOf, trieReader } from './block-trie.ts'
+import { rowsWithoutHistory, stateRootOf } from './block-trie.ts'
 
 /** Leaves of one transaction: each has a few rows above it that nobody else has. */
 const LEAVES_MAX = 8_000
 const ADDRESS_BYTES = 20
 
-/** The root, 32 bytes. `onLeaves` is told how many more are in the trie. */
-export function buildTrie(kv: KeyValue, onLeaves: (leaves: number) => void = () => {}): Uint8Array {
-  inChunks(kv, 'storage', onLeaves, (tx, keys) => {
-    for (const [address, slots] of byAddress(keys)) putSlots(tx, address, slots)
-  })
-  inChunks(kv, 'accounts', onLeaves, putAccounts)
+type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
+/** Some leaves from the flat tables of `state` into `rows`. */
+type Chunk = (state: Reads, rows: TrieRows) => void
+
+/** Into the store's own table; the root, 32 bytes. */
+export function buildTrie(kv: KeyValue): Uint8Array {
+  build((chunk) => kv.write((tx) => chunk(tx, rowsWithoutHistory(tx))))
+  return rootIn(kv)
+}
+
+/** Into another store, which holds nothing else. `onLeaves` is told how many more are in the trie. */
+export function buildTrieApart(
+  state: ReadTx,
+  scratch: KeyValue,
+  onLeaves: (leaves: number) => void,
+): Uint8Array {
+  build((chunk) => scratch.write((tx) => chunk(state, rowsWithoutHistory(tx))), onLeaves)
+  return rootIn(scratch)
+}
+
+function rootIn(kv: KeyValue): Uint8Array {
   const tx = kv.read()
   try {
     return stateRootOf(tx)
@@ -31,21 +46,29 @@ export function buildTrie(kv: KeyValue, onLeaves: (leaves: number) => void = () 
   }
 }
 
-function putSlots(tx: WriteTx, address: Address, slots: readonly Uint8Array[]): void {
-  const state = flatState(tx, 0, 0)
+/** @param write does a chunk, in a transaction of its own */
+function build(write: (chunk: Chunk) => void, onLeaves: (leaves: number) => void = () => {}): void {
+  inChunks('storage', write, onLeaves, (state, rows, keys) => {
+    for (const [address, slots] of byAddress(keys)) putSlots(state, rows, address, slots)
+  })
+  inChunks('accounts', write, onLeaves, putAccounts)
+}
+
+function putSlots(from: Reads, rows: TrieRows, address: Address, slots: readonly Uint8Array[]): void {
+  const state = flatState(from, 0, 0)
   const valueOf = (slot: Uint8Array): Uint8Array => {
     const word = new Uint8Array(32)
     state.slot(address, slot, word)
     return there(slotLeaf(word))
   }
-  updateTrie(rowsWithoutHistory(tx), storageOwner(address), leavesOf(slots, valueOf), valueOf)
+  updateTrie(rows, storageOwner(address), leavesOf(slots, valueOf), valueOf)
 }
 
-function putAccounts(tx: WriteTx, addresses: readonly Uint8Array[]): void {
-  const state = flatState(tx, 0, 0)
-  const storageRoot = (address: Address): Uint8Array => trieRootOf(trieReader(tx), storageOwner(address))
+function putAccounts(from: Reads, rows: TrieRows, addresses: readonly Uint8Array[]): void {
+  const state = flatState(from, 0, 0)
+  const storageRoot = (address: Address): Uint8Array => trieRootOf(rows, storageOwner(address))
   const valueOf = (address: Address): Uint8Array => there(accountLeaf(state, address, storageRoot))
-  updateTrie(rowsWithoutHistory(tx), ACCOUNTS, leavesOf(addresses, valueOf), valueOf)
+  updateTrie(rows, ACCOUNTS, leavesOf(addresses, valueOf), valueOf)
 }
 
 function leavesOf(plain: readonly Uint8Array[], valueOf: (plain: Uint8Array) => Uint8Array): LeafChange[] {
@@ -54,22 +77,23 @@ function leavesOf(plain: readonly Uint8Array[], valueOf: (plain: Uint8Array) => 
     .sort((a, b) => compareBytes(a.key, b.key))
 }
 
-/** Keys of a table, so many at a time, each time in a transaction of its own. */
+/** Keys of a table, so many at a time. */
 function inChunks(
-  kv: KeyValue,
   table: 'accounts' | 'storage',
+  write: (chunk: Chunk) => void,
   onLeaves: (leaves: number) => void,
-  put: (tx: WriteTx, keys: readonly Uint8Array[]) => void,
+  put: (state: Reads, rows: TrieRows, keys: readonly Uint8Array[]) => void,
 ): void {
   let from = new Uint8Array(1)
   for (let done = false; !done; )
-    kv.write((tx) => {
+    write((state, rows) => {
       const keys: Uint8Array[] = []
-      let row = tx.seek(table, from)
-      for (; row !== undefined && keys.length < LEAVES_MAX; row = tx.next(table)) keys.push(row.key.slice())
+      let row = state.seek(table, from)
+      for (; row !== undefined && keys.length < LEAVES_MAX; row = state.next(table))
+        keys.push(row.key.slice())
       if (row === undefined) done = true
       else from = row.key.slice()
-      put(tx, keys)
+      put(state, rows, keys)
       onLeaves(keys.length)
     })
 }

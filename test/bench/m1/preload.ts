@@ -60,7 +60,7 @@ export async function preloadedStores(
   slots: number,
   names: readonly string[],
   say: (line: string) => void,
-  trie: 'trie' | undefined = undefined,
+  trie?: 'trie',
 ): Promise<{ folder: string; paths: readonly string[] }> {
   const kept = join(tmpdir(), `drover-bench-m1-${slots}-${SCHEMA}.${WORLD_VERSION}${trie ?? ''}`)
   if (!existsSync(kept)) {
