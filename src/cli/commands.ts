@@ -6,6 +6,7 @@ import { devCommand } from './command/dev.ts'
 import { drainCommand } from './command/drain.ts'
 import { exportCommand } from './command/export.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
+import { feedCopyCommand, feedVerifyCommand } from './command/feed-tools.ts'
 import { gatewayCommand } from './command/gateway.ts'
 import { importCommand } from './command/import.ts'
 import { maintainCommand } from './command/maintain.ts'
@@ -20,6 +21,8 @@ const others: readonly Command[] = [
   gatewayCommand,
   feedServeCommand,
   feedInspectCommand,
+  feedVerifyCommand,
+  feedCopyCommand,
   statusCommand,
   drainCommand,
   maintainCommand,

@@ -14,6 +14,8 @@ const OVERVIEW = `drover: read replicas for EVM nodes
   drover feed serve         hosts the embedded feed
   drover feed inspect       shows the records of a feed
   drover maintain           runs a command that stalls an execution client, while another one serves
+  drover feed verify        checks every record of a feed, and every frame against its header
+  drover feed copy          puts one feed onto another, embedded or Kafka
   drover import             executes and proves a chain file, into a store and onto a feed
   drover export             writes the blocks of a store to a chain file
   drover check              recomputes the state root of a store from its flat state

@@ -1,9 +1,9 @@
 /** `drover feed serve` hosts the embedded feed; `drover feed inspect` shows what is on one. */
 import { describeBlock } from '#chain/block-ref.ts'
-import { clusterOf, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
+import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
-import { Fault, messageOf } from '#kernel/fault.ts'
+import { messageOf } from '#kernel/fault.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
@@ -101,19 +101,6 @@ One line a record: position, producer, what it says.
     }
   },
 })
-
-/** An embedded feed knows its chain; a topic's name holds it. @throws Fault options/feed */
-function chainIn({
-  feed,
-  chainId,
-}: {
-  readonly feed: string
-  readonly chainId?: number | undefined
-}): number {
-  if (chainId === undefined && clusterOf(feed) !== undefined)
-    throw new Fault('options/feed', 'a feed on Kafka is that of a chain: add --chain-id')
-  return chainId ?? 0
-}
 
 export function describeRecord({ position, bytes }: LogRecord): string {
   try {

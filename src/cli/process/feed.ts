@@ -78,8 +78,21 @@ export function clusterIn({
   return named ?? cluster
 }
 
+/** An embedded feed knows its chain; a topic's name holds it. @throws Fault options/feed */
+export function chainIn({
+  feed,
+  chainId,
+}: {
+  readonly feed: string
+  readonly chainId?: number | undefined
+}): number {
+  if (chainId === undefined && isKafkaAddress(feed))
+    throw wrong('a feed on Kafka is that of a chain: add --chain-id')
+  return chainId ?? 0
+}
+
 /** The cluster that an address names; undefined where it names none. */
-export function clusterOf(address: string): string | undefined {
+function clusterOf(address: string): string | undefined {
   return isKafkaAddress(address) ? parseKafkaAddress(address).cluster : undefined
 }
 
