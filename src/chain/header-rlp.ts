@@ -49,6 +49,35 @@ export function headerFromFields(fields: HeaderFields): Header {
   return headerFromRlp(rlp)
 }
 
+/** Fields before the timestamp, which stands in the first 600 bytes. */
+const TIMESTAMP_FIELD = 11
+
+/** The timestamp of a header whose bytes are known to be canonical, without reading the rest of it. */
+export function timestampIn(rlp: Uint8Array): number {
+  let at = payloadFrom(rlp, 0)
+  for (let field = 0; field < TIMESTAMP_FIELD; field++) at = payloadTo(rlp, at)
+  const to = payloadTo(rlp, at)
+  let seconds = 0
+  for (let i = payloadFrom(rlp, at); i < to; i++) seconds = seconds * 256 + (rlp[i] as number)
+  return seconds
+}
+
+function payloadFrom(rlp: Uint8Array, at: number): number {
+  const prefix = rlp[at] as number
+  if (prefix < 0x80) return at
+  const code = prefix & 0x3f
+  return code > 55 ? at + 1 + code - 55 : at + 1
+}
+
+function payloadTo(rlp: Uint8Array, at: number): number {
+  const from = payloadFrom(rlp, at)
+  if (from === at) return at + 1
+  if (from === at + 1) return from + ((rlp[at] as number) & 0x3f)
+  let length = 0
+  for (let i = at + 1; i < from; i++) length = length * 256 + (rlp[i] as number)
+  return from + length
+}
+
 function fixedFields(list: readonly RlpItem[]): Pick<HeaderFields, RequiredField> {
   const extraData = rlpBytes(list[12], 'extraData')
   if (extraData.length > EXTRA_BYTES_MAX)

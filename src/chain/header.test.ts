@@ -5,7 +5,7 @@ import { fromHex, toHex } from '#kernel/bytes.ts'
 import { Fault, faultCode } from '#kernel/fault.ts'
 import type { BlockHash } from './block-ref.ts'
 import { headerFromJson } from './header-json.ts'
-import { headerFromFields, headerFromRlp, type HeaderFields } from './header-rlp.ts'
+import { headerFromFields, headerFromRlp, type HeaderFields, timestampIn } from './header-rlp.ts'
 import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
 import { ommersHash } from './roots.ts'
 import { EMPTY_TRIE_ROOT } from './trie-root.ts'
@@ -56,6 +56,17 @@ function asJson(fields: HeaderFields, hash: string): Record<string, unknown> {
 }
 
 const refusedAs = (code: string) => (thrown: unknown) => faultCode(thrown) === code
+
+test('a timestamp is found in the bytes of a header, whatever the length of what stands before it', () => {
+  for (const timestamp of [0, 1, 127, 128, 255, 256, 1_700_000_000, 2 ** 40])
+    for (const more of [
+      {},
+      { gasLimit: 2n ** 63n, gasUsed: 127n, number: 2 ** 50, difficulty: 2n ** 200n },
+    ]) {
+      const { rlp } = headerFromFields({ ...MAINNET, ...more, timestamp })
+      assert.equal(timestampIn(rlp), timestamp)
+    }
+})
 
 test('mainnet’s first header has its hash', () => {
   assert.equal(headerFromFields(MAINNET).hash, MAINNET_HASH)

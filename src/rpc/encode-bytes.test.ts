@@ -6,7 +6,8 @@ import type { BlockHash } from '#chain/block-ref.ts'
 import type { Header } from '#chain/header.ts'
 import { anyTransaction } from '#chain/testing/any-transaction.ts'
 import { decodeTransaction, encodeTransaction } from '#chain/transaction-rlp.ts'
-import { bigintTo, fromUtf8, toHex } from '#kernel/bytes.ts'
+import type { Log } from '#chain/receipt.ts'
+import { bigintTo, concatBytes, fromUtf8, toHex } from '#kernel/bytes.ts'
 import {
   type Json,
   logJson,
@@ -17,7 +18,7 @@ import {
   transactionJson,
 } from './encode.ts'
 import { JsonBytes } from './json-bytes.ts'
-import { logPlace, writeLog, writeReceipt } from './receipt-bytes.ts'
+import { logPlace, type RawLog, receiptPlace, writeLog, writeRawLog, writeReceipt } from './receipt-bytes.ts'
 import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
@@ -85,14 +86,28 @@ test('a log is written as its JSON value would be', () => {
       fc.nat(3_000),
       (log, header, hash, index, logIndex) => {
         const at = { transactionHash: hash, transactionIndex: index, logIndex }
+        const expected = text(logJson(log, placeOf(header), toHex(hash), index, logIndex))
         assert.equal(
           written((out) => writeLog(out, logPlace(header), log, at)),
-          text(logJson(log, placeOf(header), toHex(hash), index, logIndex)),
+          expected,
+        )
+        assert.equal(
+          written((out) => writeRawLog(out, logPlace(header), inARow(log), at)),
+          expected,
         )
       },
     ),
   )
 })
+
+/** Among other bytes, as a row has it. */
+function inARow({ address, topics, data }: Log): RawLog {
+  const before = new Uint8Array(7).fill(1)
+  const bytes = concatBytes(before, address, ...topics, data, before)
+  const [addressAt, topicsAt, dataAt] = [7, 27, 27 + 32 * topics.length]
+  const places = { addressAt, topicsAt, dataAt, dataTo: dataAt + data.length }
+  return { bytes, topicCount: topics.length, ...places }
+}
 
 test('a receipt of any transaction is written as its JSON value would be', () => {
   const more = fc.record({
@@ -107,7 +122,7 @@ test('a receipt of any transaction is written as its JSON value would be', () =>
       const receipt = contractAddress === undefined ? always : { ...always, contractAddress }
       const { raw, hash } = transaction
       assert.equal(
-        written((out) => writeReceipt(out, logPlace(header), { raw, hash, receipt, ...rest })),
+        written((out) => writeReceipt(out, receiptPlace(header), { raw, hash, receipt, ...rest })),
         text(receiptJson({ header, transaction, receipt, ...rest })),
       )
     }),

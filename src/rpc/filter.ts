@@ -1,13 +1,12 @@
 /** The filter object of eth_getLogs (geth's filters.FilterCriteria), and what it matches. */
 import type { BlockHash } from '#chain/block-ref.ts'
 import { bloomMayContain } from '#chain/bloom.ts'
-import type { Log } from '#chain/receipt.ts'
-import { equalBytes } from '#kernel/bytes.ts'
 import { failed } from './errors.ts'
 import { decodeBytes, fixedBytes, invalid } from './geth-hex.ts'
 import { fieldNames, listOf, objectOf, reading, type Remembered, structFields } from './go-struct.ts'
 import { type NumberPlace, numberPlace } from './params.ts'
 import { rpcLimits } from './limits.ts'
+import type { RawLog } from './receipt-bytes.ts'
 
 /** geth's limits. */
 const TOPIC_POSITIONS_MAX = 4
@@ -121,11 +120,21 @@ export function mayMatch({ addresses, topics }: LogFilter, bloom: Uint8Array): b
   return any(addresses) && topics.every(any)
 }
 
-export function matches({ addresses, topics }: LogFilter, log: Log): boolean {
-  if (topics.length > log.topics.length) return false
-  if (addresses.length > 0 && !addresses.some((address) => equalBytes(address, log.address))) return false
-  return topics.every(
-    (wanted, i) =>
-      wanted.length === 0 || wanted.some((topic) => equalBytes(topic, log.topics[i] as Uint8Array)),
-  )
+export function matches({ addresses, topics }: LogFilter, log: RawLog): boolean {
+  const { bytes, addressAt, topicsAt, topicCount } = log
+  if (topics.length > topicCount || !isOneOf(addresses, bytes, addressAt)) return false
+  for (let i = 0; i < topics.length; i++)
+    if (!isOneOf(topics[i] as readonly Uint8Array[], bytes, topicsAt + TOPIC_BYTES * i)) return false
+  return true
+}
+const TOPIC_BYTES = 32
+
+/** What stands at a place is one of these; of none it may be anything. */
+function isOneOf(wanted: readonly Uint8Array[], bytes: Uint8Array, at: number): boolean {
+  return wanted.length === 0 || wanted.some((one) => standsAt(one, bytes, at))
+}
+
+function standsAt(wanted: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false
+  return true
 }

@@ -6,27 +6,23 @@ import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
 import { createdAddress } from '#chain/sender.ts'
 import { LEVELS, SOURCES, type Frame } from '#chain/frame.ts'
 import type { Header } from '#chain/header.ts'
-import { headerFromRlp } from '#chain/header-rlp.ts'
+import { headerFromRlp, timestampIn } from '#chain/header-rlp.ts'
 import type { Receipt } from '#chain/receipt.ts'
 import { assert } from '#kernel/assert.ts'
-import { compareBytes, concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { ReadTx, Row, WriteTx } from '#ports/key-value.ts'
+import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { type Body, decodeBody, encodeBody } from './codec/body.ts'
 import { ByteReader, ByteWriter, getU32, putU32, u32 } from './codec/bytes.ts'
-import { decodeLog, decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
+import { decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
 import { getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
-import type { StoredLog } from './snapshot.ts'
 
 type Gets = Pick<ReadTx, 'get'>
-type Seeks = Pick<ReadTx, 'seek' | 'next'>
 
 const CODECS = ['stored', 'zstd'] as const
 const PLACE_BYTES = 8
 const PREFIX_BYTES = 8
 const HASH_BYTES = 32
-/** A log this close behind the last one is reached by going on rather than by a new search. */
-const NEAR_LOGS = 8
 
 /** What a frame says about itself, kept so that undoing a block gives back the frame that it was. */
 export type Provenance = Pick<Frame, 'senders' | 'source' | 'level' | 'deltaHash'>
@@ -123,66 +119,45 @@ export function readReceiptList(tx: Gets, number: number, compress: Compress): U
 }
 
 export function readTransactionHash(tx: Gets, number: number, index: number): Hash32 | undefined {
-  const at = HASH_BYTES * (index + 1)
-  const part = tx.get('blockHashes', partKey(u32(number), Math.floor(at / PART_BYTES)))
-  const from = at % PART_BYTES
-  return part && part.length > from ? part.slice(from, from + HASH_BYTES) : undefined
+  return new BlockHashes(tx, number).transaction(index)
 }
 
-/** Calls `visit` for each log of the block in order until it returns false. `visit` must not read logs of the same transaction. */
-export function visitLogs(tx: Seeks, number: number, visit: (log: StoredLog) => boolean): void {
-  const block = u32(number)
-  let row = tx.seek('logs', block)
-  for (let logIndex = 0; row !== undefined && compareBytes(row.key.subarray(0, 4), block) === 0; logIndex++) {
-    if (!visit({ ...decodeLog(wholeLog(tx, row)), logIndex })) return
-    row = tx.next('logs')
+/** A block's own hash and those of its transactions, of which neighbours are read together. */
+export class BlockHashes {
+  readonly #tx: Gets
+  readonly #number: number
+  #at = -1
+  #part: Uint8Array | undefined
+
+  constructor(tx: Gets, number: number) {
+    this.#tx = tx
+    this.#number = number
   }
-}
 
-/** The same for some logs of a block only, ascending; false where `visit` ended it. */
-export function visitSomeLogs(
-  tx: Seeks,
-  number: number,
-  indexes: readonly number[] | 'any',
-  visit: (log: StoredLog) => boolean,
-): boolean {
-  let goesOn = true
-  const visited = (log: StoredLog): boolean => (goesOn = visit(log))
-  if (indexes === 'any') visitLogs(tx, number, visited)
-  else
-    for (let at = 0, before = -NEAR_LOGS; at < indexes.length && goesOn; at++) {
-      const logIndex = indexes[at] as number
-      const row = logIndex - before < NEAR_LOGS ? nextLog(tx, logIndex) : seekLog(tx, number, logIndex)
-      visited({ ...decodeLog(wholeLog(tx, row)), logIndex })
-      before = logIndex
+  /** Undefined where no such block is stored. */
+  block(): Uint8Array | undefined {
+    return this.#hash(0)
+  }
+
+  transaction(index: number): Hash32 | undefined {
+    return this.#hash(HASH_BYTES * (index + 1))
+  }
+
+  #hash(at: number): Uint8Array | undefined {
+    const wanted = Math.floor(at / PART_BYTES)
+    if (wanted !== this.#at) {
+      this.#part = this.#tx.get('blockHashes', partKey(u32(this.#number), wanted))?.slice()
+      this.#at = wanted
     }
-  return goesOn
-}
-
-function seekLog(tx: Seeks, number: number, logIndex: number): Row {
-  const row = tx.seek('logs', partKey(logPrefix(number, logIndex), 0))
-  assert(row !== undefined && getU32(row.key, 4) === logIndex, 'an indexed log is stored')
-  return row
-}
-
-/** The first row of a log of the block in which the cursor stands. */
-function nextLog(tx: Seeks, logIndex: number): Row {
-  for (;;) {
-    const row = tx.next('logs')
-    assert(row !== undefined && getU32(row.key, 4) <= logIndex, 'an indexed log is stored')
-    if (getU32(row.key, 4) === logIndex) return row
+    const from = at % PART_BYTES
+    return this.#part && this.#part.length > from ? this.#part.subarray(from, from + HASH_BYTES) : undefined
   }
 }
 
-/** A copy of a log whose first row has just been found. */
-function wholeLog(tx: Seeks, first: Row): Uint8Array {
-  const parts = [first.value.slice()]
-  while ((parts.at(-1) as Uint8Array).length === PART_BYTES) {
-    const more = tx.next('logs')
-    assert(more !== undefined, 'all parts of a log are stored')
-    parts.push(more.value.slice())
-  }
-  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts)
+/** Seconds. */
+export function readTimestamp(tx: Gets, number: number): number | undefined {
+  const rlp = tx.get('headers', partKey(u32(number), 0))
+  return rlp && timestampIn(rlp)
 }
 
 export function findTransaction(tx: Gets, hash: Hash32): { number: number; index: number } | undefined {

@@ -18,6 +18,10 @@ type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
 
 /** Rows that are looked up one by one rather than read in a row: a lookup costs as much as a dozen neighbours. */
 const LOOKUPS_MAX = 12
+/** Of each block. */
+const FEW_LOGS = 4
+/** When the rarest position has had more blocks than this, one that was not needed yet is tried: it may be rarer. */
+const UNTRIED = 2 * (BLOCK_BITS + 1)
 
 /** What is asked of a log: one of the addresses, and at each place one of the topics; an empty list asks nothing. */
 export interface LogTerms {
@@ -28,11 +32,13 @@ export interface LogTerms {
 /** Of each block with candidates, ascending, their log indexes, ascending. */
 export type Candidates = ReadonlyMap<number, readonly number[] | 'any'>
 
+type Found = Map<number, readonly number[] | 'any'>
+
 interface Position {
   /** Hashes of the alternatives. */
   readonly terms: readonly number[]
-  /** Blocks that it had in the stretches searched so far. */
-  found: number
+  /** Blocks that it had in the stretches in which it was asked; undefined where it never was. */
+  found: number | undefined
 }
 
 export class LogSearch {
@@ -55,17 +61,17 @@ export class LogSearch {
 
   /** Of blocks `from` to `to`, which are of one epoch. A log that is not among them does not match. */
   candidates(tx: Reads, from: number, to: number): Candidates {
-    this.#positions.sort((a, b) => a.found - b.found)
-    let left: Map<number, readonly number[] | 'any'> | undefined
+    this.#positions.sort((a, b) => (a.found ?? UNTRIED) - (b.found ?? UNTRIED))
+    let left: Found | undefined
     for (const each of this.#positions) {
-      const found: Candidates =
+      const found: Found =
         left !== undefined && left.size * each.terms.length <= LOOKUPS_MAX
           ? lookUp(tx, each, left.keys())
           : readAll(tx, each, from, to)
       // Of a position that was only looked up we know no more than that.
-      each.found += found.size
-      left = left === undefined ? new Map(found) : intersect(left, found)
-      if (left.size === 0) break
+      each.found = (each.found ?? 0) + found.size
+      left = left === undefined ? found : intersect(left, found)
+      if (isFew(left)) break
     }
     return new Map([...(left ?? [])].sort(([a], [b]) => a - b))
   }
@@ -81,7 +87,7 @@ export function* epochsOf(from: number, to: number): Generator<readonly [number,
 }
 
 function position(at: number, alternatives: readonly Uint8Array[]): Position {
-  return { terms: [...new Set(alternatives.map((bytes) => termHash(at, bytes)))], found: 0 }
+  return { terms: [...new Set(alternatives.map((bytes) => termHash(at, bytes)))], found: undefined }
 }
 
 function readAll(tx: Reads, { terms }: Position, from: number, to: number): Map<number, number[] | 'any'> {
@@ -136,6 +142,22 @@ function intersectIndexes(
 ): readonly number[] | 'any' {
   if (a === 'any') return b
   if (b === 'any') return a
-  const others = new Set(b)
-  return a.filter((index) => others.has(index))
+  const common: number[] = []
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const [one, other] = [a[i] as number, b[j] as number]
+    if (one === other) common.push(one)
+    if (one <= other) i++
+    if (other <= one) j++
+  }
+  return common
+}
+
+/** To look at so many logs of each block costs no more than to ask what else is known of them. */
+function isFew(left: Found): boolean {
+  let logs = 0
+  for (const indexes of left.values()) {
+    if (indexes === 'any') return false
+    logs += indexes.length
+  }
+  return logs <= FEW_LOGS * left.size
 }

@@ -114,6 +114,40 @@ test('a receipt tells its own gas, its first log and the contract that it made',
   snapshot.release()
 })
 
+test('a receipt read alone is the one that reading all of them gives, however long its logs', () => {
+  const { store, builder } = started()
+  const log = (bytes: number, topics: number) => ({
+    address: makeAddress(bytes),
+    topics: Array.from({ length: topics }, (_, i) => new Uint8Array(32).fill(i + topics)),
+    data: Uint8Array.from({ length: bytes }, (_, i) => i),
+  })
+  const logs = [
+    [log(0, 0), log(7_000, 4)],
+    [],
+    [log(1_888 - 25, 0), log(1_888 - 57, 1), log(64, 3)],
+    [log(9, 2)],
+  ]
+  store.commit((writer) => writer.apply(builder.next({ logs })))
+  const snapshot = store.snapshot()
+  const all = snapshot.receipts(1) ?? []
+  assert.deepEqual(
+    all.map((receipt) => receipt.logs),
+    logs,
+  )
+  const list = snapshot.receiptList(1)
+  assert.ok(list)
+  for (const [index, receipt] of all.entries()) assert.deepEqual(snapshot.receipt(1, index, list), receipt)
+  assert.equal(snapshot.receipt(1, all.length, list), undefined)
+  const place = snapshot.logPlace(1)
+  assert.equal(place?.hash, snapshot.hashAt(1))
+  assert.equal(place?.timestamp, snapshot.header(1)?.timestamp)
+  assert.deepEqual(
+    all.map((_, i) => place?.transactionHash(i)),
+    snapshot.transactionHashes(1),
+  )
+  snapshot.release()
+})
+
 test('two transactions whose hashes begin alike are told apart, and each goes with its own block', () => {
   const { store, builder } = started()
   const [first, second] = [builder.next({ logs: [[]] }), builder.next({ logs: [[]] })]

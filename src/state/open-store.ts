@@ -9,25 +9,25 @@ import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, ReadTx } from '#ports/key-value.ts'
 import {
+  BlockHashes,
   findTransaction,
   hashText,
   readBlockHash,
   readHeader,
   readNumber,
   readReceiptList,
-  readTransactionHash,
+  readTimestamp,
   readTransactionHashes,
-  visitLogs,
-  visitSomeLogs,
 } from './chain-rows.ts'
 import { bulkApply } from './bulk-apply.ts'
 import { flatState } from './flat-state.ts'
 
 import type { StoreIdentity } from './identity.ts'
 import { initialiseStore } from './initialise.ts'
+import { LogRow, visitLogs, visitSomeLogs } from './log-rows.ts'
 import { putStatus, readIdentity, readKeepsTrie, readMachine, readStatus } from './meta.ts'
 import { getParts } from './parts.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { LogPlace, Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
 import { readRawBlock, readStoredBlock, readStoredReceipt, readStoredReceipts } from './stored-block.ts'
 import { proofsAt } from './trie/proofs.ts'
@@ -106,6 +106,7 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
   const status = readStatus(tx)
   const { head } = status.heads
   const isHere = (number: number): boolean => number >= status.chainFrom && number <= head.number
+  const logRow = new LogRow()
   return {
     sequence: status.sequence,
     heads: status.heads,
@@ -134,7 +135,7 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
     block: (number) => (isHere(number) ? readStoredBlock(tx, number, compress) : undefined),
     rawBlock: (number, header) => (isHere(number) ? readRawBlock(tx, number, compress, header) : undefined),
     transactionHashes: (number) => (isHere(number) ? readTransactionHashes(tx, number) : undefined),
-    transactionHash: (number, index) => (isHere(number) ? readTransactionHash(tx, number, index) : undefined),
+    logPlace: (number) => (isHere(number) ? readLogPlace(tx, number) : undefined),
     receipts: (number) => (isHere(number) ? readStoredReceipts(tx, number, compress) : undefined),
     receiptList: (number) => (isHere(number) ? readReceiptList(tx, number, compress) : undefined),
     receipt: (number, index, list) => readStoredReceipt(tx, { number, index }, list),
@@ -143,16 +144,29 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       return place && isHere(place.number) ? place : undefined
     },
     logs(number, visit) {
-      if (isHere(number)) visitLogs(tx, number, visit)
+      if (isHere(number)) visitLogs(tx, number, visit, logRow)
     },
     catchingUpTo: status.catchingUpTo,
     indexed: status.indexed,
     indexedLogs(search, { from, to }, visit) {
       assert(from >= status.chainFrom && to <= status.indexed, 'the index is asked about what it knows')
       for (const [number, indexes] of search.candidates(tx, from, to))
-        if (!visitSomeLogs(tx, number, indexes, (log) => visit(number, log))) return
+        if (!visitSomeLogs(tx, { number, indexes }, (log) => visit(number, log), logRow)) return
     },
     side: (key) => getParts(tx, 'side', sidePrefix(key)),
     release: () => tx.release(),
+  }
+}
+
+function readLogPlace(tx: ReadTx, number: number): LogPlace {
+  const hashes = new BlockHashes(tx, number)
+  const hash = hashes.block()
+  const timestamp = readTimestamp(tx, number)
+  assert(hash !== undefined && timestamp !== undefined, 'a block of the chain has its header and its hashes')
+  return {
+    hash: hashText(hash),
+    number,
+    timestamp,
+    transactionHash: (index) => hashes.transaction(index),
   }
 }

@@ -2,7 +2,7 @@
 import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
 import type { Withdrawal } from '#chain/frame.ts'
 import type { Header } from '#chain/header.ts'
-import type { Log, Receipt } from '#chain/receipt.ts'
+import type { Receipt } from '#chain/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
 import type { TrieReader } from '#chain/trie/rows.ts'
@@ -37,8 +37,8 @@ export interface Snapshot {
   block(number: number): StoredBlock | undefined
   /** The same with its transactions as bytes: what most answers need, for a small part of the work. `header` where it is known. */
   rawBlock(number: number, header?: Header): RawBlock | undefined
-  /** The hash of one transaction of a block. */
-  transactionHash(number: number, index: number): Hash32 | undefined
+  /** What all logs of a block have in common. */
+  logPlace(number: number): LogPlace | undefined
   /** In order; cheaper than the block where nothing else of its transactions is wanted. */
   transactionHashes(number: number): readonly Hash32[] | undefined
   receipts(number: number): readonly StoredReceipt[] | undefined
@@ -47,7 +47,7 @@ export interface Snapshot {
   receipt(number: number, index: number, list: Uint8Array): StoredReceipt | undefined
   /** Where a transaction stands on the canonical chain. */
   transaction(hash: Hash32): { readonly number: number; readonly index: number } | undefined
-  /** Logs of block `number` in order, decoded one by one; stops when `visit` returns false. `visit` reads no other logs meanwhile. */
+  /** Logs of block `number` in order, one by one; stops when `visit` returns false. `visit` reads no other logs meanwhile. */
   logs(number: number, visit: (log: StoredLog) => boolean): void
   /** The last block whose logs are in the index. */
   readonly indexed: number
@@ -87,8 +87,24 @@ export interface StoredReceipt extends Receipt {
   readonly firstLogIndex: number
 }
 
-export interface StoredLog extends Log {
+/** A log as bytes in a row, and where its parts stand in them. Valid until the visit ends. */
+export interface StoredLog {
   /** Block-wide. */
   readonly logIndex: number
   readonly transactionIndex: number
+  readonly bytes: Uint8Array
+  readonly addressAt: number
+  /** Of 32 bytes each, one after the other. */
+  readonly topicsAt: number
+  readonly topicCount: number
+  readonly dataAt: number
+  readonly dataTo: number
+}
+
+export interface LogPlace {
+  readonly hash: BlockHash
+  readonly number: number
+  /** Seconds. */
+  readonly timestamp: number
+  transactionHash(index: number): Hash32 | undefined
 }

@@ -15,10 +15,9 @@ import {
   readHeader,
   readReceiptRows,
   readTransactionHashes,
-  visitLogs,
-  visitSomeLogs,
 } from './chain-rows.ts'
 import { decodeReceipt } from './codec/receipt.ts'
+import { copyLog, visitLogs, visitSomeLogs } from './log-rows.ts'
 import type { RawBlock, StoredBlock, StoredReceipt } from './snapshot.ts'
 
 type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>
@@ -79,10 +78,7 @@ export function readStoredReceipt(
   const { logCount, ...receipt } = row
   const logs: Log[] = []
   const indexes = Array.from({ length: logCount }, (_, i) => firstLogIndex + i)
-  visitSomeLogs(tx, number, indexes, ({ address, topics, data }) => {
-    logs.push({ address, topics, data })
-    return true
-  })
+  visitSomeLogs(tx, { number, indexes }, (log) => logs.push(copyLog(log)) > 0)
   return { ...receipt, logs, gasUsed: row.cumulativeGasUsed - gasBefore, firstLogIndex }
 }
 
@@ -120,9 +116,6 @@ function readBlock(
 
 function readLogs(tx: Reads, number: number): Log[] {
   const logs: Log[] = []
-  visitLogs(tx, number, ({ address, topics, data }) => {
-    logs.push({ address, topics, data })
-    return true
-  })
+  visitLogs(tx, number, (log) => logs.push(copyLog(log)) > 0)
   return logs
 }

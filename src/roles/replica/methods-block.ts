@@ -16,7 +16,7 @@ import {
   required,
 } from '#rpc/params.ts'
 import { type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
-import { type LogPlace, logPlace, writeReceipt } from '#rpc/receipt-bytes.ts'
+import { type ReceiptPlace, receiptPlace, writeReceipt } from '#rpc/receipt-bytes.ts'
 import type { RawBlock, StoredReceipt } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
@@ -60,7 +60,7 @@ interface KeptBlock {
   /** Its receipts as they are stored. */
   readonly receipts: Uint8Array
   /** What they have in common. */
-  readonly place: LogPlace
+  readonly place: ReceiptPlace
   readonly heldBytes: number
 }
 
@@ -75,7 +75,7 @@ export function keptBlock({ cache, snapshot }: AnswerContext, number: number): K
     if (receipts === undefined) throw missingReceipts(number)
     const views = block.transactions.length * TRANSACTION_VIEWS_BYTES
     const heldBytes = block.size + receipts.length + views
-    return { block, receipts, place: logPlace(block.header), heldBytes }
+    return { block, receipts, place: receiptPlace(block.header), heldBytes }
   })
 }
 
@@ -100,7 +100,7 @@ function receiptsOf(context: AnswerContext, number: number): Uint8Array | undefi
     const receipts = snapshot.receipts(number)
     if (receipts === undefined) throw missingReceipts(number)
     return jsonBytes((out) => {
-      const write = receiptWriter(out, context, { block, place: logPlace(block.header) })
+      const write = receiptWriter(out, context, { block, place: receiptPlace(block.header) })
       out.text('[')
       receipts.forEach((receipt, index) => {
         if (index > 0) out.text(',')

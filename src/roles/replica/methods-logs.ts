@@ -2,15 +2,16 @@
  * eth_getLogs. As far as the index of logs reaches it says which logs may match, above it the headers' blooms say which blocks may; log rows
  * say which do. So a query reads little more than what it returns.
  */
+import type { BlockHash } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import { failed } from '#rpc/errors.ts'
 import { checkAlternatives, logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
-import { JsonBytes } from '#rpc/json-bytes.ts'
-import { type LogPlace, logPlace, writeLog } from '#rpc/receipt-bytes.ts'
+import { JSON_TEXT, type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
+import { logPlace, writeRawLog } from '#rpc/receipt-bytes.ts'
 import { type BlockPlace, LATEST, type NumberPlace, readParams, required } from '#rpc/params.ts'
 import { epochsOf, LogSearch } from '#state/log-search.ts'
-import type { StoredLog } from '#state/snapshot.ts'
+import type { LogPlace, Snapshot, StoredLog } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 import { replicaLimits } from './limits.ts'
@@ -22,28 +23,39 @@ export const LOGS_MAX = replicaLimits.logsMax.value
 export const logMethods = {
   eth_getLogs: (params, context) => {
     const [filter] = readParams(params, required(logFilter))
-    const { from, to } = rangeOf(filter, context)
-    const search = new LogSearch(filter)
-    const indexedTo = search.isOfAll() ? from - 1 : Math.min(to, context.snapshot.indexed)
-    const found = createFound(context, filter)
-    const check = (): void => {
-      if (found.count() > LOGS_MAX) throw tooMany(from, to, found.reached())
-      if (context.expired()) throw failed('timeout', 'request timed out')
-    }
-    for (const [first, last] of epochsOf(from, indexedTo)) {
-      context.snapshot.indexedLogs(search, { from: first, to: last }, found.take)
-      check()
-    }
-    for (let number = Math.max(from, indexedTo + 1); number <= to; number++) {
-      if (search.isOfAll() || mayMatch(filter, headerAt(context, number).logsBloom))
-        context.snapshot.logs(number, (log) => found.take(number, log))
-      check()
-    }
-    return found.result()
+    const range = rangeOf(filter, context)
+    return new EncodedResult(jsonBytes((out) => writeMatching(out, filter, range, context)))
   },
 } satisfies Handlers
 
-function rangeOf(filter: LogFilter, context: AnswerContext): { from: number; to: number } {
+function writeMatching(out: JsonBytes, filter: LogFilter, { from, to }: Range, context: AnswerContext): void {
+  const { snapshot } = context
+  const search = new LogSearch(filter)
+  const indexedTo = search.isOfAll() ? from - 1 : Math.min(to, snapshot.indexed)
+  const found = createFound(out, snapshot, filter)
+  const check = (): void => {
+    if (found.count() > LOGS_MAX) throw tooMany(from, to, found.reached())
+    if (context.expired()) throw failed('timeout', 'request timed out')
+  }
+  out.text('[')
+  for (const [first, last] of epochsOf(from, indexedTo)) {
+    snapshot.indexedLogs(search, { from: first, to: last }, found.take)
+    check()
+  }
+  for (let number = Math.max(from, indexedTo + 1); number <= to; number++) {
+    if (search.isOfAll() || mayMatch(filter, headerAt(context, number).logsBloom))
+      snapshot.logs(number, (log) => found.take(number, log))
+    check()
+  }
+  out.text(']')
+}
+
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+function rangeOf(filter: LogFilter, context: AnswerContext): Range {
   checkAlternatives(filter)
   const { where } = filter
   if (where.kind === 'block') {
@@ -93,39 +105,32 @@ function invalidRange(): Error {
   return failed('invalidParams', 'invalid block range params')
 }
 
-/** Gathers the logs that match, in their order; what they share is read once. */
-function createFound(context: AnswerContext, filter: LogFilter) {
-  const { snapshot } = context
-  const out = new JsonBytes()
+/** Writes the logs that match, in their order; what they share is read once. */
+function createFound(out: JsonBytes, snapshot: Snapshot, filter: LogFilter) {
   let count = 0
-  let reached = 0
   let place: LogPlace | undefined
-  let transaction: { readonly index: number; readonly hash: Uint8Array } | undefined
-  out.text('[')
+  let written = logPlace(NOWHERE)
   return {
     count: () => count,
-    result: () => new EncodedResult(out.text(']').copy()),
     /** The block of the last log. */
-    reached: () => reached,
+    reached: () => place?.number ?? 0,
     take(number: number, log: StoredLog): boolean {
       if (!matches(filter, log)) return true
-      const { transactionIndex: index, logIndex } = log
-      if (place === undefined || reached !== number) {
-        place = logPlace(headerAt(context, number))
-        reached = number
-        transaction = undefined
+      if (place?.number !== number) {
+        place = snapshot.logPlace(number)
+        assert(place !== undefined, 'the block of a log is here')
+        written = logPlace(place)
       }
-      if (transaction?.index !== index) {
-        const hash = snapshot.transactionHash(number, index)
-        assert(hash !== undefined, 'the transaction of a log is stored')
-        transaction = { index, hash }
-      }
-      if (count++ > 0) out.text(',')
-      writeLog(out, place, log, { transactionHash: transaction.hash, transactionIndex: index, logIndex })
+      const { transactionIndex, logIndex } = log
+      const transactionHash = place.transactionHash(transactionIndex)
+      assert(transactionHash !== undefined, 'the transaction of a log is stored')
+      if (count++ > 0) out.raw(JSON_TEXT.comma)
+      writeRawLog(out, written, log, { transactionHash, transactionIndex, logIndex })
       return count <= LOGS_MAX
     },
   }
 }
+const NOWHERE = { hash: '0x' as BlockHash, number: 0, timestamp: 0 }
 
 /** In the words that indexers parse (Infura's): the range that would have been answered. */
 function tooMany(from: number, to: number, reached: number): Error {

@@ -99,17 +99,3 @@ export function encodeLog(log: Log, transactionIndex: number): Uint8Array {
   out.set(data, topicsEnd)
   return out
 }
-
-/** The log's bytes are views of `row`. */
-export function decodeLog(row: Uint8Array): Log & { readonly transactionIndex: number } {
-  const topics: Uint8Array[] = []
-  let at = LOG_FIXED_BYTES
-  for (let left = row[0] as number; left > 0; left--) topics.push(row.subarray(at, (at += 32)))
-  assert(at <= row.length, 'a log row is as long as its layout says')
-  return {
-    transactionIndex: getU32(row, 1),
-    address: row.subarray(LOG_ADDRESS_AT, LOG_FIXED_BYTES),
-    topics,
-    data: row.subarray(at),
-  }
-}

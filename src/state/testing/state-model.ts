@@ -11,6 +11,7 @@ import type { Genesis } from '#chain/genesis.ts'
 import { EMPTY_CODE_HASH, Lookup } from '#chain/state-view.ts'
 import { bigintFrom, bigintTo, concatBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
+import { copyLog } from '#state/log-rows.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
 import { createChainBuilder, headerOf, makeAddress } from './frame-builder.ts'
@@ -332,7 +333,10 @@ function compareChain(snapshot: Snapshot, made: Frame | Genesis): void {
     assert.deepEqual(snapshot.transaction(transaction.hash), { number, index })
   })
   const logs: unknown[] = []
-  snapshot.logs(number, (log) => logs.push(log) > 0)
+  snapshot.logs(number, (log) => {
+    const { transactionIndex, logIndex } = log
+    return logs.push({ ...copyLog(log), transactionIndex, logIndex }) > 0
+  })
   const expected = made.receipts.flatMap((receipt, transactionIndex) =>
     receipt.logs.map((log) => ({ ...log, transactionIndex })),
   )
