@@ -38,6 +38,7 @@ const verdicts = await Promise.all([
   run('purity', 'tsc', ['-p', 'tsconfig.pure.json']),
   run('dead code', 'knip', []),
   run('proto drift', process.execPath, ['tools/proto.ts', '--check']),
+  run('deploy drift', process.execPath, ['tools/deploy.ts', '--check']),
   said('core hashes', async () => checkCoreHashes()),
   said('docs drift', checkGeneratedDocs),
 ])

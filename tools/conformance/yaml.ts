@@ -1,2 +1,2 @@
 /** The door to yaml. */
-export { parse as parseYaml } from 'yaml'
+export { parse as parseYaml, stringify as renderYaml } from 'yaml'
