@@ -2,14 +2,16 @@
  * `npm run differential -- --requests N [--seed N]`: random valid and invalid requests to geth and to Drover at the same block; every
  * difference in a result, an error's code, message or data is printed with a command that repeats it (docs/conformance.md).
  *   --blocks N          length of the chain that is made for it
+ *   --suite DIR         on the chain of a conformance suite instead, which goes through all forks
  *   --from N            the number of the first request of the seed
  *   --keep              leaves the nodes running until ctrl-C, so that differences can be looked at
  *   --url GETH --replica URL [--gateway URL]   judges nodes that run already
  */
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { result } from '#test/support/json-rpc.ts'
-import { startJudgedCluster, type JudgedCluster } from './differential/chain.ts'
+import { type JudgedCluster, startJudgedCluster, startJudgedSuite } from './differential/chain.ts'
 import { readFacts } from './differential/facts.ts'
 import { runDifferential } from './differential/run.ts'
 
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     from: { type: 'string', default: '0' },
     blocks: { type: 'string', default: '60' },
+    suite: { type: 'string' },
     url: { type: 'string' },
     replica: { type: 'string' },
     gateway: { type: 'string' },
@@ -56,6 +59,7 @@ try {
 
 async function judged(): Promise<JudgedCluster> {
   const { url, replica, gateway = replica } = values
+  if (values.suite !== undefined) return startJudgedSuite(resolve(values.suite))
   if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks: number('blocks') })
   if (replica === undefined || gateway === undefined) {
     console.error('differential: --url GETH needs --replica URL, which follows that geth')

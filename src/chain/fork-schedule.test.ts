@@ -98,6 +98,16 @@ test('blocks under the rules of Amsterdam are refused when they come', () => {
   )
 })
 
+test('a pretended block is under the forks after the Merge only where it is said to be of proof of stake', () => {
+  const { pretendedRules } = parseChainConfig(MAINNET)
+  const forkAt = (number: number, timestamp: number, merged: boolean): string =>
+    pretendedRules({ number, timestamp, merged }).fork
+  assert.equal(forkAt(20_000_000, 1_746_612_311, false), 'grayGlacier')
+  assert.equal(forkAt(20_000_000, 1_746_612_311, true), 'prague')
+  assert.equal(forkAt(15_050_000, 1_746_612_311, true), 'prague')
+  assert.equal(forkAt(12_000_000, 1_746_612_311, true), 'muirGlacier')
+})
+
 test('blob parameters that cannot be are refused', () => {
   const withBlobs = (blobs: unknown) =>
     refusal({ ...TEN, cancunTime: 0, bpo1Time: 5, blobSchedule: { bpo1: blobs } })

@@ -66,19 +66,24 @@ export function parseChainConfig(value: unknown): ChainConfig {
 
   // One object for all blocks under the same rules, so that whoever derives something from them can see that it has it already.
   let last: Rules | undefined
+  const rules = (number: number, timestamp: number, merged: boolean): Rules => {
+    if (merged && amsterdam !== undefined && timestamp >= amsterdam) throw notYet(number)
+    let fork: Fork = 'frontier'
+    for (const entry of blockForks) if (number >= entry.at) fork = entry.fork
+    if (merged) fork = 'merge'
+    if (merged) for (const entry of timeForks) if (timestamp >= entry.at) fork = entry.fork
+    const blob = merged ? blobs.findLast((entry) => timestamp >= entry.at)?.parameters : undefined
+    if (last?.fork !== fork || last.blob !== blob)
+      last = { chainId, fork, ...(blob && { blob }), ...depositContract }
+    return number === daoBlock ? { ...last, isDaoFork: true } : last
+  }
   return {
     chainId,
-    rulesAt(number, timestamp): Rules {
-      const merged = mergeBlock !== undefined && number >= mergeBlock
-      if (merged && amsterdam !== undefined && timestamp >= amsterdam) throw notYet(number)
-      let fork: Fork = 'frontier'
-      for (const entry of blockForks) if (number >= entry.at) fork = entry.fork
-      if (merged) fork = 'merge'
-      if (merged) for (const entry of timeForks) if (timestamp >= entry.at) fork = entry.fork
-      const blob = merged ? blobs.findLast((entry) => timestamp >= entry.at)?.parameters : undefined
-      if (last?.fork !== fork || last.blob !== blob)
-        last = { chainId, fork, ...(blob && { blob }), ...depositContract }
-      return number === daoBlock ? { ...last, isDaoFork: true } : last
+    rulesAt: (number, timestamp) =>
+      rules(number, timestamp, mergeBlock !== undefined && number >= mergeBlock),
+    pretendedRules({ number, timestamp, merged }) {
+      const isLondon = blockForks.some(({ fork, at }) => fork === 'london' && number >= at)
+      return rules(number, timestamp, merged && isLondon)
     },
   }
 }

@@ -30,6 +30,12 @@ export interface ChainConfig {
   readonly chainId: bigint
   /** The rules of the block of this number and timestamp (seconds). */
   rulesAt(number: number, timestamp: number): Rules
+  /** The same for a block that is only pretended: whether it is of proof of stake is said, not known. Forks after the Merge need it. */
+  pretendedRules(block: {
+    readonly number: number
+    readonly timestamp: number
+    readonly merged: boolean
+  }): Rules
 }
 
 /** True where `rules` are those of `fork` or later. */

@@ -25,6 +25,8 @@ export interface EvmEnvironment {
   readonly timestamp: number
   readonly gasLimit: bigint
   readonly baseFee: bigint
+  /** The block has no base fee, whatever its rules: a call in it names its fees in the old way. */
+  readonly legacyFees?: boolean
   readonly beneficiary: Uint8Array
   readonly difficulty: bigint
   /** From the Merge on. */

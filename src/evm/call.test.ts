@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
-import { bigintFrom, concatBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import { bigintFrom, bigintTo, concatBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { type CallContext, type CallInput, createCaller } from './call.ts'
 import { code, deploying, returning } from './testing/bytecode.ts'
 import { address, createWorld, type World } from './testing/world.ts'
@@ -63,6 +63,21 @@ test('what contradicts itself or its chain is refused before anything is looked 
     "chainId does not match node's (have=99, want=1)",
     undefined,
   ])
+})
+
+test('lengths that no modexp may have are out of gas where they could not be paid for', () => {
+  const lengths = (...numbers: bigint[]) => concatBytes(...numbers.map((n) => bigintTo(n, 32)))
+  const reasonOf = (input: Uint8Array) => {
+    const outcome = callAt(createWorld({}, 'osaka'), { to: bigintTo(5n, 20), input })
+    return outcome.kind === 'halted' ? outcome.reason : outcome.kind
+  }
+  const tooLong = 'one or more of base/exponent/modulus length exceeded 1024 bytes'
+  assert.equal(reasonOf(lengths(1_024n, 1n, 1_024n)), 'returned')
+  assert.equal(reasonOf(lengths(1_025n, 1n, 1n)), tooLong)
+  assert.equal(reasonOf(lengths(1n, 1n, 2n ** 100n)), 'out of gas')
+  // 2 · 5,000² is what there is, but for the price of the transaction.
+  assert.equal(reasonOf(lengths(39_984n, 1n, 1n)), tooLong)
+  assert.equal(reasonOf(lengths(40_000n, 1n, 1n)), 'out of gas')
 })
 
 test('the nonce of a call is of no matter, the largest neither', () => {

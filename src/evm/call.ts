@@ -10,7 +10,10 @@ import { createEvm, type Evm } from '#core/evm.ts'
 import type { EvmEnvironment, EvmOutcome } from '#core/evm-values.ts'
 import { environmentOf } from './environment.ts'
 import { haltText } from './halt-text.ts'
+import { intrinsicGas } from './intrinsic-gas.ts'
 import { type CallInput, type Message, messageFrom, type Refusal, transactionFrom } from './message.ts'
+import { modexpGas } from './modexp-gas.ts'
+import { MODEXP_TOO_LONG } from './precompile-text.ts'
 import { type Missing, preCheck } from './pre-check.ts'
 
 export type { CallInput } from './message.ts'
@@ -21,6 +24,8 @@ export interface CallContext {
   readonly rules: Rules
   /** In place of what the header says (block overrides). */
   readonly environment?: EvmEnvironment
+  /** Whether estimates keep within EIP-7825's gas of one transaction; by default, as the rules say. */
+  readonly isTransactionCapped?: boolean
   /** Gas that a call may use at most; a larger wish is cut, silently, as geth does. */
   readonly gasMax: bigint
   /** True when the time for this call is over. */
@@ -72,10 +77,10 @@ export function createCaller(): Caller {
 function run(evm: Evm, message: Message, environment: EvmEnvironment, context: CallContext): CallOutcome {
   evm.bind(context.view, environment, context.expired)
   const outcome = evm.call(transactionFrom(message, environment))
-  return outcomeInGethsWords(outcome, message)
+  return outcomeInGethsWords(outcome, message, environment)
 }
 
-function outcomeInGethsWords(outcome: EvmOutcome, message: Message): CallOutcome {
+function outcomeInGethsWords(outcome: EvmOutcome, message: Message, { spec }: EvmEnvironment): CallOutcome {
   switch (outcome.kind) {
     case 'success': {
       const { output, gasUsed, gasSpent, logs } = outcome
@@ -83,12 +88,12 @@ function outcomeInGethsWords(outcome: EvmOutcome, message: Message): CallOutcome
     }
     case 'revert':
       return { kind: 'reverted', output: outcome.output, gasUsed: outcome.gasUsed }
-    case 'halt':
-      return {
-        kind: 'halted',
-        reason: haltText(outcome, message.to === undefined),
-        gasUsed: outcome.gasUsed,
-      }
+    case 'halt': {
+      const reason = haltText(outcome, message.to === undefined)
+      const unpaid =
+        reason === MODEXP_TOO_LONG && modexpGas(message.data) > message.gas - intrinsicGas(message, spec)
+      return { kind: 'halted', reason: unpaid ? 'out of gas' : reason, gasUsed: outcome.gasUsed }
+    }
     case 'invalid':
       // preCheck says all that geth says; this is revm being stricter.
       return { kind: 'refused', reason: outcome.reason, needsGas: false, suppliedGas: message.gas }

@@ -45,14 +45,16 @@ export function environmentOf(
     timestamp: header.timestamp,
     gasLimit: header.gasLimit,
     baseFee: header.baseFeePerGas ?? 0n,
+    ...(header.baseFeePerGas === undefined && { legacyFees: true }),
     beneficiary: header.beneficiary,
     difficulty: header.difficulty,
     ...(isActive(rules, 'merge') ? { prevRandao: header.mixHash } : {}),
-    ...(blob && header.excessBlobGas !== undefined
+    // A call may pretend that an older block is under rules with blobs: there nobody has named their price.
+    ...(blob && (header.excessBlobGas !== undefined || checks === 'call')
       ? {
           blob: {
-            excessGas: header.excessBlobGas,
-            gasPrice: blobBaseFee(header.excessBlobGas, blob),
+            excessGas: header.excessBlobGas ?? 0n,
+            gasPrice: header.excessBlobGas === undefined ? 0n : blobBaseFee(header.excessBlobGas, blob),
             fraction: blob.baseFeeUpdateFraction,
             blobsPerTransactionMax: isActive(rules, 'osaka')
               ? Math.min(BLOBS_PER_TRANSACTION_MAX, blob.max)

@@ -3,6 +3,7 @@ import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup } from '#chain/state-view.ts'
 import { GAS_PER_BLOB } from '#chain/verify-block.ts'
 import { isActive } from '#chain/rules.ts'
 import { toHex } from '#kernel/bytes.ts'
+import type { EvmEnvironment } from '#core/evm-values.ts'
 import type { CallContext, Caller, CallInput, CallOutcome } from './call.ts'
 import { environmentOf } from './environment.ts'
 import { TRANSACTION_GAS } from './intrinsic-gas.ts'
@@ -35,7 +36,7 @@ export function estimateGas(caller: Caller, input: CallInput, context: CallConte
   const environment = context.environment ?? environmentOf(context.header, context.rules, 'call')
   const contradictory = contradiction(input, environment)
   if (contradictory !== undefined) return { kind: 'failed', outcome: contradictory, gas: 0n }
-  const bound = upperBound(input, context)
+  const bound = upperBound(input, context, environment)
   if (typeof bound !== 'bigint')
     return bound.kind === 'missing' ? { kind: 'failed', outcome: bound, gas: 0n } : bound
   const attempt = (gas: bigint): CallOutcome => caller.call({ ...input, gas }, { ...context, gasMax: gas })
@@ -86,11 +87,12 @@ function search(attempt: (gas: bigint) => CallOutcome, first: Returned, bound: b
 function upperBound(
   input: CallInput,
   context: CallContext,
+  { legacyFees }: EvmEnvironment,
 ): bigint | Missing | Extract<Estimate, { kind: 'noFunds' }> {
-  const { header, rules, view, gasMax } = context
+  const { rules, view, gasMax, isTransactionCapped = isActive(rules, 'osaka') } = context
   let high = input.gas !== undefined && input.gas >= TRANSACTION_GAS ? input.gas : blockGas(context)
-  if (isActive(rules, 'osaka')) high = smaller(high, TRANSACTION_GAS_MAX)
-  const feeCap = input.gasPrice ?? (header.baseFeePerGas === undefined ? 0n : (input.maxFeePerGas ?? 0n))
+  if (isTransactionCapped) high = smaller(high, TRANSACTION_GAS_MAX)
+  const feeCap = input.gasPrice ?? (legacyFees === true ? 0n : (input.maxFeePerGas ?? 0n))
   if (feeCap > 0n) {
     const balance = balanceOf(input.from ?? new Uint8Array(20), view)
     if (typeof balance !== 'bigint') return balance

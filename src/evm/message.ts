@@ -98,9 +98,9 @@ export function messageFrom(request: CallInput, environment: EvmEnvironment, gas
 
 function feesOf(
   { gasPrice, maxFeePerGas: feeCap = 0n, maxPriorityFeePerGas: tipCap = 0n }: CallInput,
-  { spec, baseFee }: EvmEnvironment,
+  { legacyFees, baseFee }: EvmEnvironment,
 ): { gasPrice: bigint; feeCap: bigint; tipCap: bigint } {
-  if (spec < SPEC.london || gasPrice !== undefined) {
+  if (legacyFees === true || gasPrice !== undefined) {
     const price = gasPrice ?? 0n
     return { gasPrice: price, feeCap: price, tipCap: price }
   }
@@ -118,7 +118,7 @@ export function transactionFrom(message: Message, { spec, chainId }: EvmEnvironm
     from: message.from,
     to,
     gas: message.gas,
-    gasPrice: message.feeCap,
+    gasPrice: type >= 2 ? message.feeCap : message.gasPrice,
     priorityFee: type >= 2 ? message.tipCap : undefined,
     value: message.value,
     // Nobody checks it, and what is created gets its address from the account's own.

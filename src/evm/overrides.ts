@@ -42,9 +42,10 @@ const P256_VERIFY = 0x100n
 
 export function overrideEnvironment(environment: EvmEnvironment, overrides: BlockOverrides): EvmEnvironment {
   const { blobBaseFee, difficulty, ...fields } = overrides
-  const { blob, spec } = environment
+  const { blob, spec, legacyFees } = environment
   return {
     ...environment,
+    ...(legacyFees && { legacyFees: overrides.baseFee === undefined }),
     ...fields,
     ...(difficulty !== undefined && spec < SPEC.merge && { difficulty }),
     ...(blob && blobBaseFee !== undefined && { blob: { ...blob, gasPrice: blobBaseFee } }),

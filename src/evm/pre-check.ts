@@ -34,7 +34,8 @@ export function preCheck(
     checkFees(message, environment) ??
     checkParts(message, environment) ??
     checkFunds(message, view) ??
-    checkGas(message, environment)
+    checkGas(message, environment) ??
+    checkPrice(message)
   )
 }
 
@@ -94,9 +95,12 @@ function checkFunds(message: Message, view: StateView): Refusal | Missing | unde
   const have = balanceOf(from, view)
   if (typeof have !== 'bigint') return have
   if (have < want) return short(`have ${have} want ${want}`)
-  if (feeCap > PRICE_MAX || blobFeeCap > PRICE_MAX)
-    return refused('a price above 2^128-1 wei per gas is not supported')
   return undefined
+}
+
+function checkPrice({ feeCap, blobFeeCap = 0n }: Message): Refusal | undefined {
+  if (feeCap <= PRICE_MAX && blobFeeCap <= PRICE_MAX) return undefined
+  return refused('a price above 2^128-1 wei per gas is not supported')
 }
 
 /** Wei of an account; 0 where there is none. */

@@ -2,6 +2,8 @@
  * geth's words for inputs that a precompile refuses (core/vm/contracts.go and the libraries under it), from revm's. They are seen where a
  * call is to the precompile itself; inside a frame only that it failed is.
  */
+export const MODEXP_TOO_LONG = 'one or more of base/exponent/modulus length exceeded 1024 bytes'
+
 const TEXTS: readonly (readonly [revms: RegExp, geths: string])[] = [
   [/^wrong final indicator flag for blake2$/, 'invalid final flag'],
   [/^(wrong input length for blake2|invalid blob input length|bls12-381 .* input length error)$/, 'invalid input length'],
@@ -14,7 +16,7 @@ const TEXTS: readonly (readonly [revms: RegExp, geths: string])[] = [
   [/^bn254 invalid pair length$/, 'bad elliptic curve pairing size'],
   [/^mismatched blob version$/, 'mismatched versioned hash'],
   [/^verifying blob kzg proof failed$/, 'error verifying kzg proof'],
-  [/^Modexp limit all input sizes/, 'one or more of base/exponent/modulus length exceeded 1024 bytes'],
+  [/^Modexp limit all input sizes/, MODEXP_TOO_LONG],
 ] // biome-ignore format: one table
 
 export function precompileText(revms: string): string {

@@ -9,12 +9,14 @@ import { SUITE } from './suite-answerer.ts'
 
 const GAS_LIMIT = 100_000_000
 
-export async function startGethOnSuite(): Promise<{ readonly node: GethNode; stop(): Promise<void> }> {
+export async function startGethOnSuite(
+  suite = SUITE,
+): Promise<{ readonly node: GethNode; stop(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-suite-'))
   const jwtSecret = randomBytes(32).toString('hex')
   const jwtFile = join(dir, 'jwt.hex')
   writeFileSync(jwtFile, jwtSecret)
-  const genesisFile = join(SUITE, 'genesis.json')
+  const genesisFile = join(suite, 'genesis.json')
   const { config } = json(genesisFile) as { config: { chainId: number } }
   const node = new GethNode({
     geth: GETH,
@@ -32,9 +34,9 @@ export async function startGethOnSuite(): Promise<{ readonly node: GethNode; sto
   }
   try {
     await node.init()
-    await node.importChain(join(SUITE, 'chain.rlp'))
+    await node.importChain(join(suite, 'chain.rlp'))
     await node.start()
-    const { method, params } = json(join(SUITE, 'headfcu.json')) as { method: string; params: unknown[] }
+    const { method, params } = json(join(suite, 'headfcu.json')) as { method: string; params: unknown[] }
     await node.engine(method, ...params)
   } catch (thrown) {
     await stop()

@@ -1,27 +1,41 @@
 /** A short run of `npm run differential`: random requests to geth and to a cluster at the same block are answered alike. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { SUITE } from '#test/conformance/suite-answerer.ts'
 import { needs } from '#test/support/needs.ts'
-import { startJudgedCluster } from '#tools/differential/chain.ts'
+import { type JudgedCluster, startJudgedCluster, startJudgedSuite } from '#tools/differential/chain.ts'
 import { runDifferential } from '#tools/differential/run.ts'
 
 const REQUESTS = 2_000
 const BLOCKS = 45
+const SUITE_REQUESTS = 1_000
 
-test('random requests, valid and not, are answered as geth answers them', {
-  ...needs('geth'),
-  timeout: 180_000,
-}, async () => {
-  const { urls, facts, stop } = await startJudgedCluster({ seed: 'test', blocks: BLOCKS })
+async function judge({ urls, facts, stop }: JudgedCluster, requests: number): Promise<void> {
   try {
     const said: string[] = []
-    const report = await runDifferential({ requests: REQUESTS, seed: 'test', urls, facts }, (line) =>
-      said.push(line),
-    )
+    const report = await runDifferential({ requests, seed: 'test', urls, facts }, (line) => said.push(line))
     assert.equal(report.different, 0, said.join('\n'))
     const allowed = [...report.allowed.values()].reduce((sum, count) => sum + count, 0)
-    assert.ok(allowed < REQUESTS / 10, `${allowed} of ${REQUESTS} differ on purpose`)
+    assert.ok(allowed < requests / 10, `${allowed} of ${requests} differ on purpose`)
   } finally {
     await stop()
   }
-})
+}
+
+test(
+  'random requests, valid and not, are answered as geth answers them',
+  {
+    ...needs('geth'),
+    timeout: 180_000,
+  },
+  async () => judge(await startJudgedCluster({ seed: 'test', blocks: BLOCKS }), REQUESTS),
+)
+
+test(
+  'so are those about a chain that went through all forks',
+  {
+    ...needs('geth', 'shared'),
+    timeout: 180_000,
+  },
+  async () => judge(await startJudgedSuite(SUITE), SUITE_REQUESTS),
+)

@@ -1,4 +1,5 @@
 /** One request to geth and to Drover, and what differs: result, error code, message or data. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { firstDifference, parseExactly, shown } from '#tools/conformance/judge.ts'
 import { httpEndpoint } from '#tools/conformance/http-endpoint.ts'
 import { type Answer, type Deviation, deviationOf } from './deviations.ts'
@@ -16,6 +17,9 @@ export type Outcome =
 
 /** How often a difference is looked at again where heads moved meanwhile. */
 const TRIES = 5
+const TRY_AGAIN = -32_005
+const PATIENCE_MS = 250
+const PATIENCE_TRIES = 100
 const HEAD: Request = { method: 'eth_getBlockByNumber', params: ['latest', false] }
 
 export interface Pair {
@@ -39,13 +43,21 @@ export function askBoth(urls: Urls, sides: readonly string[]): Pair {
       : { kind: 'allowed', deviation }
   }
   const once = async (requests: readonly Request[], text: string, by: By): Promise<Outcome> => {
-    const [geth, ours] = await Promise.all([endpoints.geth.ask(text), endpoints[by].ask(text)])
-    const [theirs, own] = [parsed(geth), parsed(ours)]
+    const [theirs, own] = await Promise.all([endpoints.geth.ask(text).then(parsed), patient(by, text)])
     if (!Array.isArray(theirs) || !Array.isArray(own) || theirs.length !== own.length)
       return judge(requests[0] as Request, [theirs, own], by)
     const outcomes = requests.map((request, i) => judge(request, [theirs[i], own[i]], by))
     const worst = (kind: Outcome['kind']): Outcome | undefined => outcomes.find((one) => one.kind === kind)
     return worst('different') ?? worst('allowed') ?? { kind: 'same' }
+  }
+  /** Who is short of something says so, and is asked again. */
+  const patient = async (by: By, text: string): Promise<unknown> => {
+    for (let tries = 0; ; tries++) {
+      const answer = parsed(await endpoints[by].ask(text))
+      const { error } = answer as { error?: { code?: unknown } }
+      if (error?.code !== TRY_AGAIN || tries >= PATIENCE_TRIES) return answer
+      await sleep(PATIENCE_MS)
+    }
   }
   const heads = async (): Promise<string> => {
     const texts = await Promise.all(Object.values(endpoints).map((each) => each.ask(requestText(HEAD))))

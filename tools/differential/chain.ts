@@ -4,6 +4,8 @@ import { Devnet, type Hex } from '#test/geth/devnet.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { startGethOnSuite } from '#test/conformance/geth-on-suite.ts'
+import { startSuiteCluster } from '#tools/conformance/cluster.ts'
 import type { Urls } from './ask-both.ts'
 import { type Facts, readFacts } from './facts.ts'
 
@@ -66,6 +68,25 @@ export async function startJudgedCluster(options: {
     }
     const facts = await readFacts(node.http, mixture.chain.length, { addresses: mixture.addresses, sides })
     return { urls, facts, stop }
+  } catch (thrown) {
+    await stop()
+    throw thrown
+  }
+}
+
+/** The chain of a conformance suite, imported by both: all forks, one after another. No gateway, whose masters would have no client. */
+export async function startJudgedSuite(suite: string): Promise<JudgedCluster> {
+  const { node, stop: stopGeth } = await startGethOnSuite(suite)
+  let cluster: { readonly url: string; stop(): Promise<void> } | undefined
+  const stop = async (): Promise<void> => {
+    await cluster?.stop()
+    await stopGeth()
+  }
+  try {
+    cluster = await startSuiteCluster(suite)
+    const urls = { geth: node.http, replica: cluster.url, gateway: cluster.url }
+    const head = Number(await result(node.http, 'eth_blockNumber'))
+    return { urls, facts: await readFacts(node.http, head, { addresses: [], sides: [] }), stop }
   } catch (thrown) {
     await stop()
     throw thrown

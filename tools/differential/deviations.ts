@@ -37,10 +37,12 @@ export const DEVIATIONS = {
   /** Block numbers and times are exact up to 2^53, fees have their bits; a call cannot pretend to be above. */
   'large-block-override': ({ ours }) =>
     /^block override "\w+" of 2\^\d+ and more is not supported$/.test(ours.error?.message ?? ''),
-  /** Lengths that no modexp may have: geth looks at the price first. */
-  'modexp-lengths': ({ geth, ours }) =>
-    geth.error?.message === 'out of gas' &&
-    ours.error?.message === 'one or more of base/exponent/modulus length exceeded 1024 bytes',
+  /** Where geth's own handler panics. */
+  crash: ({ geth }) => geth.error?.code === -32_603 && geth.error.message === 'method handler crashed',
+  /** An instruction that cannot run, and cannot be paid for either: geth looks at the gas last, the core first. */
+  'gas-first': ({ geth, ours }) =>
+    /^(stack (underflow|limit reached)|invalid opcode)/.test(geth.error?.message ?? '') &&
+    /^(out of gas$|gas required exceeds allowance)/.test(ours.error?.message ?? ''),
   /** A number is read as a number, however it was written; geth refuses `1e1` where digits are meant. */
   'number-form': ({ request: { method, params } }) =>
     method === 'eth_feeHistory' && Array.isArray(params) && params[0] instanceof Raw,

@@ -41,7 +41,7 @@ export async function runDifferential(
     while (next < from + requests) {
       const number = next++
       const prng = createPrng(`${seed}/${number}`)
-      const by: By = prng.chance(GATEWAY_SHARE) ? 'gateway' : 'replica'
+      const by: By = prng.chance(urls.gateway === urls.replica ? 0 : GATEWAY_SHARE) ? 'gateway' : 'replica'
       const batched = prng.chance(BATCH_SHARE) ? prng.between(1, BATCH_MAX) : undefined
       const drawn = Array.from({ length: batched ?? 1 }, () => randomRequest({ prng, facts }))
       const request = drawn[0] as Request

@@ -1,4 +1,6 @@
 /** Methods that read state or run code at a block. */
+import type { Header } from '#chain/header.ts'
+import { isActive } from '#chain/rules.ts'
 import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup, type StateView } from '#chain/state-view.ts'
 import { type CallContext, type CallOutcome, createCaller } from '#evm/call.ts'
 import { environmentOf } from '#evm/environment.ts'
@@ -77,13 +79,17 @@ export function stateMethods() {
     },
     eth_call: (params, context) => {
       const [call, where, state, block] = readParams(params, ...CALL)
-      const outcome = caller.call(call, callContext(context, where, state, block))
+      const merges = ({ difficulty }: Header): boolean => difficulty === 0n || block.prevRandao !== undefined
+      const outcome = caller.call(call, callContext(context, where, { state, block, merges }))
       if (outcome.kind === 'returned') return toHex(outcome.output)
       throw callFailure(outcome, context)
     },
     eth_estimateGas: (params, context) => {
       const [call, where, state, block] = readParams(params, ...CALL)
-      const estimate = estimateGas(caller, call, callContext(context, where, state, block))
+      // As geth, which makes a header of the overrides here: a block is of proof of stake where it has no difficulty.
+      const merges = ({ difficulty }: Header): boolean =>
+        (difficulty === 0n ? 0n : (block.difficulty ?? difficulty)) === 0n
+      const estimate = estimateGas(caller, call, callContext(context, where, { state, block, merges }))
       switch (estimate.kind) {
         case 'estimated':
           return quantityText(estimate.gas)
@@ -102,12 +108,18 @@ export function stateMethods() {
   } satisfies Handlers
 }
 
+interface Pretended {
+  readonly state: ReadonlyMap<Hex, AccountOverride>
+  readonly block: BlockOverrides
+  /** Whether a block counts as one of proof of stake. */
+  readonly merges: (header: Header) => boolean
+}
+
 /** The block's own environment and state, or what the overrides make of them. */
 function callContext(
   context: AnswerContext,
   where: BlockPlace,
-  state: ReadonlyMap<Hex, AccountOverride>,
-  block: BlockOverrides,
+  { state, block, merges }: Pretended,
 ): CallContext {
   const { gasMax } = context
   const { view, header, rules: ownRules } = stateAt(context, where)
@@ -116,16 +128,24 @@ function callContext(
   for (const name of ['beaconRoot', 'withdrawals'] as const)
     if (block[name] !== undefined)
       throw failed('server', `block override "${name}" is not supported for this RPC method`)
-  const rules = pretendedRules(context, block.number ?? header.number, block.timestamp ?? header.timestamp)
+  const number = block.number ?? header.number
+  const timestamp = block.timestamp ?? header.timestamp
+  const merged = merges(header)
+  const rules = pretendedRules(context, { number, timestamp, merged })
+  // geth asks for this one by number and time alone.
+  const isTransactionCapped = isActive(pretendedRules(context, { number, timestamp, merged: true }), 'osaka')
   const environment = overrideEnvironment(environmentOf(header, rules, 'call'), block)
   const pretended = overrideState(view, state, environment.spec)
   if ('kind' in pretended) throw failed('server', pretended.reason)
-  return { ...at, rules, environment, view: pretended }
+  return { ...at, rules, environment, view: pretended, isTransactionCapped }
 }
 
-function pretendedRules({ config }: AnswerContext, number: number, timestamp: number): CallContext['rules'] {
+function pretendedRules(
+  { config }: AnswerContext,
+  block: { readonly number: number; readonly timestamp: number; readonly merged: boolean },
+): CallContext['rules'] {
   try {
-    return config.rulesAt(number, timestamp)
+    return config.pretendedRules(block)
   } catch (thrown) {
     if (thrown instanceof Fault) throw failed('server', thrown.message) // a fork that is not supported yet
     throw thrown

@@ -57,6 +57,7 @@ export function createChainBuilder(state: FirstBlock = {}): ChainBuilder {
     config: {
       chainId: CHAIN_ID,
       rulesAt: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }),
+      pretendedRules: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }),
     },
     header: makeHeader(NO_PARENT, state.number ?? 0, 'genesis', [], state.stateRoot),
     accounts: state.accounts ?? [],

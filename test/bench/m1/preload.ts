@@ -39,8 +39,10 @@ const ROWS_PER_TRANSACTION = 30_000
 /** Changes where the world's numbers give other bytes. */
 const WORLD_VERSION = 1
 
+const RULES = { chainId: CHAIN_ID, fork: 'shanghai' } as const
+
 export const genesis: Genesis = {
-  config: { chainId: CHAIN_ID, rulesAt: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }) },
+  config: { chainId: CHAIN_ID, rulesAt: () => RULES, pretendedRules: () => RULES },
   header: firstHeader(),
   accounts: [],
   slots: [],
