@@ -42,6 +42,11 @@ const options = {
     help: 'how many masters beside the one client; each block is published by the first that is ready',
   },
   replicas: { flag: 'replicas', type: 'integer', default: '2', min: 1, max: 16, help: 'how many replicas' },
+  trie: {
+    flag: 'trie',
+    type: 'switch',
+    help: 'masters and replicas keep a state trie: every block is proven by its state root, and eth_getProof answers',
+  },
   blockTimeMs: {
     flag: 'block-time',
     type: 'duration',
@@ -130,7 +135,15 @@ async function startCluster(values: DevOptions, log: Logger, scope: Scope): Prom
     values.clientUrl === undefined ? await startOwnAnvil(values, dir, genesisPath, log, scope) : undefined
   const client = values.clientUrl ?? (anvil as Anvil).webSocket
   const starter = childStarter(values, log, scope)
-  const plan = { masters: values.masters, replicas: values.replicas, dir, port, genesisPath, client }
+  const plan = {
+    masters: values.masters,
+    replicas: values.replicas,
+    trie: values.trie,
+    dir,
+    port,
+    genesisPath,
+    client,
+  }
   const roles = await startRoles(plan, starter, scope)
 
   const gateway = `http://127.0.0.1:${port}`

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Scope } from '#ports/scope.ts'
-import { DEV_CHAIN_ID } from './genesis.ts'
+import { DEV_ACCOUNTS, DEV_CHAIN_ID } from './genesis.ts'
 import { call } from './json-rpc.ts'
 import { type Child, superviseChild } from './supervisor.ts'
 
@@ -40,6 +40,8 @@ export async function startAnvil(
     new URL('./keeper.ts', import.meta.url).pathname,
     logFile,
     findAnvil(),
+    // Else it would give money to accounts that the genesis file does not have.
+    ...['--accounts', String(DEV_ACCOUNTS.length)],
     ...['--init', options.genesisFile, '--port', String(options.port), '--chain-id', String(DEV_CHAIN_ID)],
     ...[
       '--block-time',

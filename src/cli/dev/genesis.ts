@@ -19,6 +19,11 @@ const HISTORY_CONTRACT = '0x0000f90827f1c53a10cb7a02335b175320002935'
 const HISTORY_CODE =
   '0x3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f5260205ff35b5f5ffd5b5f35611fff60014303065500'
 
+/** What deploys with CREATE2 for everybody: anvil puts it into its first state whatever the genesis file says. */
+const DEPLOYER = '0x4e59b44847b379578588920ca78fbf26c0b4956c'
+const DEPLOYER_CODE =
+  '0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3'
+
 /** Ether in wei: 1,000,000. */
 const RICHES = '0xd3c21bcecceda1000000'
 
@@ -60,6 +65,7 @@ export function devGenesis(bornSeconds: number): unknown {
     alloc: {
       ...Object.fromEntries(DEV_ACCOUNTS.map((address) => [address, { balance: RICHES }])),
       [HISTORY_CONTRACT]: { balance: '0x0', nonce: '0x1', code: HISTORY_CODE },
+      [DEPLOYER]: { balance: '0x0', code: DEPLOYER_CODE },
     },
   }
 }

@@ -9,6 +9,7 @@ import type { Child } from './supervisor.ts'
 export interface RolesPlan {
   readonly masters: number
   readonly replicas: number
+  readonly trie: boolean
   readonly dir: string
   /** The gateway's. */
   readonly port: number
@@ -36,7 +37,7 @@ export async function startRoles(
 
   const feed = `unix:${join(sockets, 'feed')}`
   await start('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
-  const chain = ['--genesis', genesisPath, '--feed', feed]
+  const chain = ['--genesis', genesisPath, '--feed', feed, ...(plan.trie ? ['--trie'] : [])]
   const children: Child[] = []
   const masters: Started[] = []
   for (let i = 1; i <= plan.masters; i++) {

@@ -27,7 +27,7 @@ import type { Board } from './board.ts'
 import { encodeFeedState } from './feed-state.ts'
 import { checkFrame, type Verify } from './frame-check.ts'
 import { PendingSwitch } from './pending-switch.ts'
-import { areMore, rowsOf } from './commit-size.ts'
+import { areMore, rowsMaxOf, rowsOf } from './commit-size.ts'
 import { ReorgHold } from './reorg-hold.ts'
 import { replicaLimits } from './limits.ts'
 import type { SideShelf } from './side-shelf.ts'
@@ -351,7 +351,7 @@ export class Applier {
     writer.setMachine(this.#position, encodeFeedState(state))
   }
   #rowsMax(): number {
-    return this.#options.commitRowsMax ?? ROWS_PER_COMMIT_MAX
+    return rowsMaxOf(this.#options.commitRowsMax ?? ROWS_PER_COMMIT_MAX, this.#parts.store.keepsTrie())
   }
 
   #switch(writer: StoreWriter): Switched {

@@ -7,6 +7,14 @@ const ROWS_OF_ANY_BLOCK = 20
 /** Where the frame is not at hand. */
 const ROWS_OF_A_MIDDLING_BLOCK = 3_000
 
+/** Rows of the trie and its history for each row of state and history, about. */
+const ROWS_WITH_TRIE = 4
+
+/** How many rows, as they are counted here, a transaction takes where a state trie is kept too. */
+export function rowsMaxOf(rowsMax: number, keepsTrie: boolean): number {
+  return keepsTrie ? Math.ceil(rowsMax / ROWS_WITH_TRIE) : rowsMax
+}
+
 export function rowsOf(frame: Frame | undefined): number {
   if (frame === undefined) return ROWS_OF_A_MIDDLING_BLOCK
   const { delta, receipts } = frame
