@@ -10,6 +10,8 @@ export interface KeyValue {
   read(): ReadTx
   /** Runs `change` in one transaction: all of it or, where it throws, nothing. */
   write<T>(change: (tx: WriteTx) => T): T
+  /** About what a table takes of the disk. */
+  bytes(table: Table): number
   /** Committed transactions survive kill -9 in any case; from here on a power loss too. */
   close(): Promise<void>
 }

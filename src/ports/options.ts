@@ -2,7 +2,7 @@
 export interface OptionSpec {
   /** Without dashes, kebab-case: `block-time`. The environment name is DROVER_ and the flag in upper snake case. */
   readonly flag: string
-  readonly type: 'text' | 'integer' | 'duration' | 'bytes' | 'choice' | 'list' | 'switch'
+  readonly type: 'text' | 'integer' | 'duration' | 'bytes' | 'choice' | 'list' | 'switch' | 'horizon'
   /** As the user would write it; undefined where there is none (then `required` or absent). */
   readonly default?: string
   readonly required?: true
@@ -19,6 +19,13 @@ export interface OptionSpec {
   readonly secret?: 'value' | 'url'
 }
 
+/** How far back something is kept: blocks, a time by the chain's own clock, a size, or everything. */
+export type Horizon =
+  | { readonly kind: 'blocks'; readonly blocks: number }
+  | { readonly kind: 'time'; readonly seconds: number }
+  | { readonly kind: 'bytes'; readonly bytes: number }
+  | { readonly kind: 'all' }
+
 /** Property name (camelCase, units last) → its option. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
@@ -34,4 +41,6 @@ type Value<S extends OptionSpec> = S['type'] extends 'integer' | 'duration' | 'b
     ? readonly string[]
     : S['type'] extends 'switch'
       ? boolean
-      : string
+      : S['type'] extends 'horizon'
+        ? Horizon
+        : string

@@ -82,7 +82,11 @@ export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): Bul
     finish(change) {
       writeBlocks()
       writeState()
-      while (!kv.write((tx) => pruneUpTo(tx, last.number, ROWS_MAX).done));
+      while (
+        !kv.write(
+          (tx) => pruneUpTo(tx, last.number, { rowsMax: ROWS_MAX, widening: readStatus(tx).widening }).done,
+        )
+      );
       return kv.write((tx) => moveHead(tx, last, compress, change))
     },
   }

@@ -8,26 +8,39 @@ import { assert } from '#kernel/assert.ts'
 import { concatBytes, equalBytes } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { readBlockHash } from './chain-rows.ts'
-import { putU32 } from './codec/bytes.ts'
 import { getParts } from './parts.ts'
-import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, stretchOf, SLOT_KEY_BYTES, Tag } from './rows.ts'
+import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, SLOT_KEY_BYTES, Tag } from './rows.ts'
+import { NOT_WIDENED, valueBefore, type Widening } from './stretches.ts'
 
 /** The state after block `number`, where `head` is the last block of the tables. */
-export function flatState(tx: Pick<ReadTx, 'get' | 'seek'>, number: number, head: number): StateView {
-  return new FlatState(tx, number, head)
+export function flatState(
+  tx: Pick<ReadTx, 'get' | 'seek'>,
+  number: number,
+  { head, widening }: { readonly head: number; readonly widening: Widening },
+): StateView {
+  return new FlatState(tx, { number, head, widening })
+}
+
+/** The state that the tables hold, after block `head`. */
+export function latestState(tx: Pick<ReadTx, 'get' | 'seek'>, head: number): StateView {
+  return flatState(tx, head, { head, widening: NOT_WIDENED })
+}
+
+interface Place {
+  readonly number: number
+  readonly head: number
+  readonly widening: Widening
 }
 
 class FlatState implements StateView {
   readonly #tx: Pick<ReadTx, 'get' | 'seek'>
-  readonly #number: number
-  readonly #head: number
+  readonly #place: Place
   readonly #account = makeProbe(ACCOUNT_KEY_BYTES, Tag.account)
   readonly #slot = makeProbe(SLOT_KEY_BYTES, Tag.slot)
 
-  constructor(tx: Pick<ReadTx, 'get' | 'seek'>, number: number, head: number) {
+  constructor(tx: Pick<ReadTx, 'get' | 'seek'>, place: Place) {
     this.#tx = tx
-    this.#number = number
-    this.#head = head
+    this.#place = place
   }
 
   account(address: Address, out: Uint8Array): Lookup {
@@ -52,7 +65,7 @@ class FlatState implements StateView {
 
   /** Of the latest state alone: blocks are executed on nothing else. */
   hasStorage(address: Address): boolean {
-    assert(this.#number === this.#head, 'whether an account has storage is known at the head')
+    assert(this.#place.number === this.#place.head, 'whether an account has storage is known at the head')
     const first = concatBytes(address, new Uint8Array(32))
     const row = this.#tx.seek('storage', first)
     return row !== undefined && equalBytes(row.key.subarray(0, address.length), address)
@@ -63,30 +76,18 @@ class FlatState implements StateView {
   }
 
   blockHash(number: number, out: Uint8Array): Lookup {
-    const hash = number > this.#number ? undefined : readBlockHash(this.#tx, number)
+    const hash = number > this.#place.number ? undefined : readBlockHash(this.#tx, number)
     if (hash === undefined) return Lookup.absent
     out.set(hash)
     return Lookup.found
   }
 
   #read(table: 'accounts' | 'storage', probe: Probe): Uint8Array | undefined {
-    if (this.#number < this.#head) {
-      const before = this.#readHistory(probe)
+    if (this.#place.number < this.#place.head) {
+      const before = valueBefore(this.#tx, 'history', probe.history, this.#place)
       if (before !== undefined) return before
     }
     return this.#tx.get(table, probe.key)
-  }
-
-  #readHistory(probe: Probe): Uint8Array | undefined {
-    const first = this.#number + 1
-    putU32(probe.history, probe.history.length - 4, first)
-    for (let stretch = stretchOf(first); stretch <= stretchOf(this.#head); stretch++) {
-      putU32(probe.history, 0, stretch)
-      const row = this.#tx.seek('history', probe.history)
-      if (row === undefined) return undefined
-      if (isOfKey(row.key, probe.history)) return row.value
-    }
-    return undefined
   }
 }
 
@@ -100,11 +101,4 @@ function makeProbe(taggedBytes: number, tag: number): Probe {
   const history = new Uint8Array(8 + taggedBytes)
   history[4] = tag
   return { history, key: history.subarray(5, 4 + taggedBytes) }
-}
-
-/** The same stretch and key, whatever the block. */
-function isOfKey(found: Uint8Array, probe: Uint8Array): boolean {
-  if (found.length !== probe.length) return false
-  for (let i = 0; i < probe.length - 4; i++) if (found[i] !== probe[i]) return false
-  return true
 }

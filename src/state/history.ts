@@ -6,7 +6,8 @@ import { assert } from '#kernel/assert.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { getU32, u32 } from './codec/bytes.ts'
 import { PART_BYTES, partKey } from './parts.ts'
-import { ACCOUNT_KEY_BYTES, historyKey, SLOT_KEY_BYTES, Tag } from './rows.ts'
+import { ACCOUNT_KEY_BYTES, SLOT_KEY_BYTES, Tag } from './rows.ts'
+import { historyKey, NOT_WIDENED, removeHistory, type Widening } from './stretches.ts'
 
 /** Entries of a changes row: a tagged key of the state, or a fact of the delta that undo gives back. */
 export const Entry = { ...Tag, cleared: 3, code: 4 } as const
@@ -69,14 +70,15 @@ export function readBefore(tx: Pick<ReadTx, 'get'>, tagged: Uint8Array, block: n
 }
 
 export function removeChanges(tx: WriteTx, block: number): void {
-  for (let part = 0; removeChangesRow(tx, partKey(u32(block), part)) > 0; part++);
+  // History is widened below the last final block only.
+  for (let part = 0; removeChangesRow(tx, partKey(u32(block), part), NOT_WIDENED) > 0; part++);
 }
 
 /** Deletes the oldest changes and their history up to and with `number`, about `rowsMax` rows: what is left begins at `from`. */
 export function pruneUpTo(
   tx: WriteTx,
   number: number,
-  rowsMax: number,
+  { rowsMax, widening }: { readonly rowsMax: number; readonly widening: Widening },
 ): { readonly done: boolean; readonly prunedTo: number | undefined } {
   let rows = 0
   let prunedTo: number | undefined
@@ -85,19 +87,19 @@ export function pruneUpTo(
     if (key === undefined || getU32(key, 0) > number) return { done: true, prunedTo }
     if (rows >= rowsMax) return { done: false, prunedTo }
     prunedTo = getU32(key, 0)
-    rows += removeChangesRow(tx, key)
+    rows += removeChangesRow(tx, key, widening)
   }
 }
 
 /** Removes one row and the history of its keys; the number of rows removed. */
-function removeChangesRow(tx: WriteTx, key: Uint8Array): number {
+function removeChangesRow(tx: WriteTx, key: Uint8Array, widening: Widening): number {
   const row = tx.get('changes', key)?.slice()
   if (row === undefined) return 0
   tx.remove('changes', key)
   let removed = 1
-  for (const entry of entriesOf(row)) {
-    if (isStateKey(entry) && tx.remove('history', historyKey(entry, getU32(key, 0)))) removed++
-  }
+  const place = { block: getU32(key, 0), widening }
+  for (const entry of entriesOf(row))
+    if (isStateKey(entry) && removeHistory(tx, 'history', entry, place)) removed++
   return removed
 }
 

@@ -15,6 +15,7 @@ import { INITIALISING_KEY, putIdentity, putKeepsTrie, putStatus } from './meta.t
 import { putParts } from './parts.ts'
 import { encodeAccount, encodeSlot } from './rows.ts'
 import { buildTrie } from './trie/build.ts'
+import { NOT_WIDENED } from './stretches.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */
 const ROWS_MAX = 30_000
@@ -39,6 +40,7 @@ export function initialiseStore(
       chainFrom: head.number,
       indexed: head.number,
       catchingUpTo: undefined,
+      widening: NOT_WIDENED,
       heads: { head, safe: head, finalized: head, verified: head },
     })
     putIdentity(tx, identity)

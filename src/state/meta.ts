@@ -11,9 +11,10 @@ import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { ByteReader, ByteWriter } from './codec/bytes.ts'
 import type { Heads, StoreIdentity } from './identity.ts'
 import { getParts, replaceParts } from './parts.ts'
+import { NOT_WIDENED, type Widening } from './stretches.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
-export const SCHEMA = 4
+export const SCHEMA = 5
 
 export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')
@@ -31,6 +32,8 @@ export interface Status {
   indexed: number
   /** State or head are on their way to this block, or further; what is here meanwhile is for nobody to see. */
   catchingUpTo: number | undefined
+  /** How far rows of history stand in wider stretches. */
+  widening: Widening
   heads: Heads
 }
 
@@ -70,6 +73,7 @@ export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
   const chainFrom = from.u32()
   const indexed = from.u32()
   const catchingUpTo = from.u8() === 0 ? undefined : from.u32()
+  const widening = { moving: from.u8(), from: NOT_WIDENED.from.map(() => from.u32()) }
   const [head, safe, finalized, verified] = [readRef(from), readRef(from), readRef(from), readRef(from)]
   return {
     sequence,
@@ -78,6 +82,7 @@ export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
     chainFrom,
     indexed,
     catchingUpTo,
+    widening,
     heads: { head, safe, finalized, verified },
   }
 }
@@ -91,6 +96,8 @@ export function putStatus(tx: WriteTx, status: Status): void {
   out.u32(status.indexed)
   out.u8(status.catchingUpTo === undefined ? 0 : 1)
   if (status.catchingUpTo !== undefined) out.u32(status.catchingUpTo)
+  out.u8(status.widening.moving)
+  for (const from of status.widening.from) out.u32(from)
   const { head, safe, finalized, verified } = status.heads
   for (const ref of [head, safe, finalized, verified]) {
     out.u32(ref.number)

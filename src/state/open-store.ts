@@ -32,13 +32,15 @@ import type { Store } from './store.ts'
 import { readRawBlock, readStoredBlock, readStoredReceipt, readStoredReceipts } from './stored-block.ts'
 import { proofsAt } from './trie/proofs.ts'
 import { trieReader } from './trie/block-trie.ts'
-import { sidePrefix, storeWriter } from './writer.ts'
+import { sidePrefix, storeWriter, wideningOf } from './writer.ts'
 
 export interface StoreOptions {
   readonly compress: Compress
   /** Keep a state trie: decided when the store is made, and then its own. */
   readonly trie?: boolean
 }
+
+const HISTORY_TABLES = ['history', 'changes', 'trieHistory', 'trieChanges'] as const
 
 /** @throws Fault store/schema where `kv` holds a store of another version's layout */
 export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions): Store {
@@ -63,6 +65,7 @@ export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions
         putStatus(tx, status)
         return status.sequence
       }),
+    historyBytes: () => HISTORY_TABLES.reduce((sum, table) => sum + kv.bytes(table), 0),
     bulk() {
       assert(!reading(kv, readKeepsTrie), 'a store with a state trie takes block after block')
       return bulkApply(kv, compress, reading(kv, readStatus).heads.head)
@@ -112,15 +115,16 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
     heads: status.heads,
     position: status.position,
     historyFrom: status.historyFrom,
+    isToWiden: () => wideningOf(status).moving > 0,
     chainFrom: status.chainFrom,
     machine: () => readMachine(tx),
     stateAt(number) {
       assert(number >= status.historyFrom && number <= head.number, 'state is read within the horizon')
-      return flatState(tx, number, head.number)
+      return flatState(tx, number, { head: head.number, widening: status.widening })
     },
     proofsAt(number) {
       if (!readKeepsTrie(tx)) return undefined
-      return proofsAt(tx, number, head.number, this.stateAt(number))
+      return proofsAt(tx, { number, head: head.number, widening: status.widening }, this.stateAt(number))
     },
     trieRows: () => (readKeepsTrie(tx) ? trieReader(tx) : undefined),
     hashAt(number) {

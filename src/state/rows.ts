@@ -2,15 +2,11 @@
 import { ACCOUNT_BYTES, EMPTY_CODE_HASH } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { equalBytes, fromHex } from '#kernel/bytes.ts'
-import { putU32 } from './codec/bytes.ts'
 
 /** A key that history follows is `tag ‖ address` or `tag ‖ address ‖ slot`; the same bytes stand in `changes` and in `history`. */
 export const Tag = { account: 1, slot: 2 } as const
 export const ACCOUNT_KEY_BYTES = 21
 export const SLOT_KEY_BYTES = 53
-
-/** Blocks of one stretch of history as it is written: a block's rows then fall on few pages, and pruning empties the oldest ones. */
-const STRETCH_SHIFT = 4
 
 export const ACCOUNT_VALUE_BYTES_MAX = 73
 const EMPTY_CODE = fromHex(EMPTY_CODE_HASH)
@@ -19,19 +15,6 @@ const CONTRACT = 0x80
 /** The table of the latest value of a tagged key. */
 export function tableOf(tagged: Uint8Array): 'accounts' | 'storage' {
   return tagged[0] === Tag.account ? 'accounts' : 'storage'
-}
-
-export function stretchOf(block: number): number {
-  return block >>> STRETCH_SHIFT
-}
-
-/** `stretch 4 ‖ tagged key ‖ block 4`. */
-export function historyKey(tagged: Uint8Array, block: number): Uint8Array {
-  const key = new Uint8Array(8 + tagged.length)
-  putU32(key, 0, stretchOf(block))
-  copy(tagged, 0, tagged.length, key, 4 + tagged.length)
-  putU32(key, 4 + tagged.length, block)
-  return key
 }
 
 /** `flags 1 ‖ nonce ‖ [code hash 32] ‖ balance`, integers without leading zeros; flags: contract bit, bytes of the nonce. */

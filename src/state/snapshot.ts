@@ -19,6 +19,8 @@ export interface Snapshot {
   machine(): Uint8Array | undefined
   /** The oldest block whose state can be read. */
   readonly historyFrom: number
+  /** Whether rows of old history can be moved together. */
+  isToWiden(): boolean
   /** The oldest block whose header, body and receipts are here (the base). */
   readonly chainFrom: number
   /** Where the state or the head is on its way to this block, in several transactions: nothing may be served. */

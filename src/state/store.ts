@@ -20,6 +20,8 @@ export interface Store {
   snapshot(): Snapshot
   /** Everything that `change` does is one transaction; a throw undoes it. Returns the new commit sequence. */
   commit(change: (writer: StoreWriter) => void): number
+  /** About what history takes of the disk. */
+  historyBytes(): number
   /** Takes blocks above the head that will never be undone, in any number and with no history. Not where a trie is kept. */
   bulk(): BulkApply
 }
@@ -60,4 +62,8 @@ export interface StoreWriter {
   index(rowsMax: number): boolean
   /** Drops history, changes and nothing else of blocks below `number`: `historyFrom` := number. At most `rowsMax` rows a call; true when done. */
   pruneHistory(number: number, rowsMax: number): boolean
+  /** Whether history can be widened further. */
+  isToWiden(): boolean
+  /** Moves about `rowsMax` rows of old history to where a reader finds them in fewer steps; true when there are none to move. */
+  widenHistory(rowsMax: number): boolean
 }

@@ -14,12 +14,13 @@ import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
 import { applyDelta, undoDelta } from './delta-rows.ts'
 import { pruneUpTo, removeChanges } from './history.ts'
 import type { Heads } from './identity.ts'
-import { flatState } from './flat-state.ts'
+import { latestState } from './flat-state.ts'
 import { indexBlock, unindexBlock } from './log-postings.ts'
 import { putMachine, readKeepsTrie, type Status } from './meta.ts'
 import { getParts, removeParts, replaceParts } from './parts.ts'
 import type { StoreWriter } from './store.ts'
 import { readFrame } from './stored-block.ts'
+import { nextWidening, widen, type Widening } from './stretches.ts'
 import { applyToTrie, pruneTrieUpTo, undoInTrie } from './trie/block-trie.ts'
 
 export const SIDE_KEY_BYTES_MAX = 64
@@ -79,12 +80,19 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     pruneHistory(number, rowsMax) {
       assert(number <= status.heads.head.number, 'the state at the head is always kept')
       if (number <= status.historyFrom) return true
-      const state = pruneUpTo(tx, number, rowsMax)
-      const trie = pruneTrieUpTo(tx, number, rowsMax)
+      const how = { rowsMax, widening: status.widening }
+      const state = pruneUpTo(tx, number, how)
+      const trie = pruneTrieUpTo(tx, number, how)
       const done = state.done && trie.done
       const prunedTo = Math.max(state.prunedTo ?? 0, trie.prunedTo ?? 0)
       status.historyFrom = done ? number : Math.max(status.historyFrom, prunedTo)
       return done
+    },
+    isToWiden: () => wideningOf(status).moving > 0,
+    widenHistory(rowsMax) {
+      status.widening = wideningOf(status)
+      if (status.widening.moving > 0) status.widening = widen(tx, status.widening, rowsMax)
+      return wideningOf(status).moving === 0
     },
   }
 }
@@ -97,7 +105,7 @@ export function sidePrefix(key: Uint8Array): Uint8Array {
 
 /** @throws Fault store/state-root */
 function proveRoot(tx: WriteTx, { block: { header }, delta }: Frame): void {
-  const root = applyToTrie(tx, header.number, delta, flatState(tx, header.number, header.number))
+  const root = applyToTrie(tx, header.number, delta, latestState(tx, header.number))
   if (equalBytes(root, header.stateRoot)) return
   const [expected, computed] = [toHex(header.stateRoot), toHex(root)]
   throw new Fault(
@@ -105,6 +113,11 @@ function proveRoot(tx: WriteTx, { block: { header }, delta }: Frame): void {
     `the state after block ${describeBlock(refOf(header))} has root ${computed}, its header says ${expected}: its delta is not what the block did`,
     { number: header.number, hash: header.hash, expected, computed },
   )
+}
+
+/** What is to be done next. */
+export function wideningOf({ widening, heads, historyFrom }: Status): Widening {
+  return nextWidening(widening, { finalized: heads.finalized.number, historyFrom })
 }
 
 function tooDeep(head: BlockRef, historyFrom: number): Fault {

@@ -59,8 +59,9 @@ async function measure(
   const [drover, bare, watched, proven] = stores
   if (drover === undefined || bare === undefined || watched === undefined)
     throw new Error('three stores are opened')
-  const replica = await startReplica(drover, { horizonBlocks, compress })
-  const withTrie = proven && (await startReplica(proven, { horizonBlocks, compress }))
+  const options = { horizon: { kind: 'blocks', blocks: horizonBlocks }, compress } as const
+  const replica = await startReplica(drover, options)
+  const withTrie = proven && (await startReplica(proven, options))
   const next = createBlocks(createWorld(slots), genesis.header, proven && rootAfter(proven, compress))
   const meters = createMeters()
   for (let i = 0; i < warming + blocks; i++) {

@@ -92,7 +92,7 @@ async function measure(
   [farPath, alonePath]: [string, string],
   { slots, blocks }: { readonly slots: number; readonly blocks: number },
 ): Promise<{ rows: BenchRow[]; more: Record<string, number> }> {
-  const options = { horizonBlocks: HORIZON_BLOCKS, compress: createZstd() }
+  const options = { horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS }, compress: createZstd() } as const
   const far = openLmdb({ path: farPath, mode: 'writer', durable: false })
   const alone = openLmdb({ path: alonePath, mode: 'writer', durable: false })
   const replica = await startReplica(far, options, feed)

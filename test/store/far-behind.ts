@@ -27,7 +27,11 @@ export async function farFeed(): Promise<Feed> {
 /** From wherever the store stands to the feed's end, tidied up. Returns how many blocks were taken at once. */
 export async function live(feed: Feed, kv: KeyValue, blocksAtOnce: number | 'one by one'): Promise<number> {
   const { signal } = new AbortController()
-  const options = { horizonBlocks: HORIZON_BLOCKS, verify: 'digest', prove: 'receipts' } as const
+  const options = {
+    horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS },
+    verify: 'digest',
+    prove: 'receipts',
+  } as const
   const store = openStore(kv, { compress: stored })
   const parts = {
     ...{ store, compress: stored, clock: createVirtualClock(), log: silent, moved: () => {} },

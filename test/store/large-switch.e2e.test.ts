@@ -68,7 +68,7 @@ async function applierOver(feed: Feed, kv: KeyValue, commitRowsMax?: number): Pr
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
     metrics: createApplierMetrics(createMeterRegistry()),
   }
-  const options = { horizonBlocks: 128, verify: 'digest', prove: 'receipts' } as const
+  const options = { horizon: { kind: 'blocks', blocks: 128 }, verify: 'digest', prove: 'receipts' } as const
   const standing = await standingOf(store, feed.chain.genesis, feed.log, new AbortController().signal)
   return new Applier({ ...options, ...(commitRowsMax !== undefined && { commitRowsMax }) }, parts, standing)
 }

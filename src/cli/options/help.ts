@@ -19,6 +19,7 @@ const VALUE_NAMES: Record<OptionSpec['type'], string> = {
   integer: 'N',
   duration: 'DURATION',
   bytes: 'SIZE',
+  horizon: 'BLOCKS|TIME|SIZE|all',
   choice: 'CHOICE',
   list: 'A,B,…',
   switch: '',

@@ -5,7 +5,7 @@
 import { Fault } from '#kernel/fault.ts'
 import type { OptionSpec, OptionTable, OptionValues } from '#ports/options.ts'
 import { nearest } from './nearest.ts'
-import { parseBytes, parseDuration } from './units.ts'
+import { parseBytes, parseDuration, parseHorizon } from './units.ts'
 
 export type Origin = 'flag' | 'environment' | 'config file' | 'default' | 'absent'
 
@@ -153,6 +153,12 @@ function valueOf(spec: OptionSpec, text: string, origin: Origin): unknown {
       return bounded(parseDuration(text), 'a duration such as 250ms, 2s or 5m')
     case 'bytes':
       return bounded(parseBytes(text), 'a size such as 900KB, 64MB or 1GB')
+    case 'horizon': {
+      const horizon = parseHorizon(text)
+      if (horizon === undefined) throw invalid('blocks, a time such as 12h, a size such as 20GB, or all')
+      if (horizon.kind === 'blocks') bounded(horizon.blocks, 'a number of blocks')
+      return horizon
+    }
     case 'choice':
       if (!spec.choices?.includes(text)) throw invalid(`one of ${spec.choices?.join(', ')}`)
       return text

@@ -1,5 +1,5 @@
 /** Values as people may see them: secrets are hidden, quantities are written as they are said. */
-import type { OptionSpec } from '#ports/options.ts'
+import type { Horizon, OptionSpec } from '#ports/options.ts'
 import type { LimitUnit } from '#kernel/limit.ts'
 
 const HIDDEN = '••••'
@@ -11,7 +11,21 @@ export function shownValue(spec: OptionSpec, value: unknown): string {
   if (Array.isArray(value)) return value.map((one) => shownText(spec, String(one))).join(',')
   if (spec.type === 'bytes') return quantity(Number(value), 'bytes')
   if (spec.type === 'duration') return quantity(Number(value), 'ms')
+  if (spec.type === 'horizon') return shownHorizon(value as Horizon)
   return shownText(spec, String(value))
+}
+
+function shownHorizon(horizon: Horizon): string {
+  switch (horizon.kind) {
+    case 'blocks':
+      return String(horizon.blocks)
+    case 'time':
+      return quantity(1_000 * horizon.seconds, 'ms')
+    case 'bytes':
+      return quantity(horizon.bytes, 'bytes')
+    case 'all':
+      return 'all'
+  }
 }
 
 function shownText(spec: OptionSpec, text: string): string {

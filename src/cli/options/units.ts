@@ -1,4 +1,6 @@
 /** Durations and sizes as people write them. */
+import type { Horizon } from '#ports/options.ts'
+
 const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const BYTES: Record<string, number> = {
   B: 1,
@@ -21,6 +23,16 @@ export function parseBytes(text: string): number | undefined {
     /^(\d+(?:\.\d+)?)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(/^\d+$/.test(text) ? `${text}B` : text),
     BYTES,
   )
+}
+
+/** `128`, `12h`, `20GB` or `all`; undefined where it is none of these. A bare number is blocks. */
+export function parseHorizon(text: string): Horizon | undefined {
+  if (text === 'all') return { kind: 'all' }
+  if (/^\d{1,15}$/.test(text)) return { kind: 'blocks', blocks: Number(text) }
+  const milliseconds = parseDuration(text)
+  if (milliseconds !== undefined) return { kind: 'time', seconds: Math.ceil(milliseconds / 1_000) }
+  const bytes = parseBytes(text)
+  return bytes === undefined ? undefined : { kind: 'bytes', bytes }
 }
 
 function scaled(match: RegExpExecArray | null, units: Record<string, number>): number | undefined {

@@ -64,7 +64,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
   scope.spawn('follow the feed', (signal) =>
     followFeed(
       {
-        horizonBlocks: options.horizonBlocks,
+        horizon: options.horizon,
         verify: options.verify as 'digest' | 'strict',
         prove: options.prove as Level,
       },

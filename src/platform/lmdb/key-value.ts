@@ -130,6 +130,13 @@ function keyValue({ root, tables, path, isWriter, durable, reserve, unlock }: Op
         throw describe(path, cause)
       }
     },
+    bytes(table) {
+      root.resetReadTxn()
+      const bound = root.useReadTransaction()
+      const { treeBranchPageCount, treeLeafPageCount, overflowPages } = tables[table].db.stat()
+      bound.done()
+      return (treeBranchPageCount + treeLeafPageCount + overflowPages) * PAGE_BYTES
+    },
     async close() {
       if (isWriter && !durable) await sync(root, path)
       await root.close()

@@ -25,7 +25,11 @@ export interface Native {
 
 /** A table as lmdb has it, with the fields that its declarations leave out. */
 export type NativeTable = lmdb.Database<Uint8Array, Uint8Array> & {
-  readonly db: { readonly dbi: number }
+  readonly db: {
+    readonly dbi: number
+    /** Of the thread's read transaction. */
+    stat(): { treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }
+  }
   readonly dbAddress: number
 }
 

@@ -24,7 +24,11 @@ import { standingOf } from './standing.ts'
 import { address, beatAt, damaged, Feed, headAt, partsOf, stored, word } from './testing/feed.ts'
 import { allRows, plansOf, tell } from './testing/history.ts'
 
-const options: ApplierOptions = { horizonBlocks: 128, verify: 'digest', prove: 'receipts' }
+const options: ApplierOptions = {
+  horizon: { kind: 'blocks', blocks: 128 },
+  verify: 'digest',
+  prove: 'receipts',
+}
 
 /** One life of a replica over a store. */
 async function replica(feed: Feed, kv = memoryKeyValue(), more: Partial<ApplierOptions> = {}) {

@@ -13,6 +13,7 @@ import { assert } from '#kernel/assert.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { Logger } from '#ports/logger.ts'
+import type { Horizon } from '#ports/options.ts'
 import type { LogRecord } from '#ports/record-log.ts'
 import type { FeedEffect, WholeFrame } from '#protocol/feed/effects.ts'
 import type { FeedMachine } from '#protocol/feed/machine.ts'
@@ -35,6 +36,7 @@ import type { Standing } from './standing.ts'
 import { tellSwitch } from './switch-log.ts'
 import { type Switched, switchBlocks } from './store-switch.ts'
 import { putPlan, removePlan } from './switch-plan.ts'
+import { Tidying } from './tidying.ts'
 
 /** Of one transaction. */
 const BLOCKS_PER_COMMIT_MAX = replicaLimits.commitBlocksMax.value
@@ -42,12 +44,9 @@ const ROWS_PER_COMMIT_MAX = replicaLimits.commitRowsMax.value
 /** Of what is read and not written, though nothing may be decided yet. */
 const UNWRITTEN_BYTES_MAX = replicaLimits.unwrittenBytesMax.value
 const UNWRITTEN_RECORDS_MAX = replicaLimits.unwrittenRecordsMax.value
-/** Rows of history dropped in one transaction. */
-const PRUNED_ROWS_MAX = replicaLimits.prunedRowsMax.value
-const INDEXED_ROWS_MAX = replicaLimits.indexedRowsMax.value
 
 export interface ApplierOptions {
-  readonly horizonBlocks: number
+  readonly horizon: Horizon
   readonly verify: Verify
   readonly prove: Level
   /** Of one transaction, where another limit is wanted (of tests, and of the simulation). */
@@ -85,8 +84,7 @@ export class Applier {
   #servedAt: number
   #sequence: number
   #heads: Heads
-  #historyFrom: number
-  #indexed: number
+  readonly #tidying: Tidying
   #pending = new PendingSwitch()
   #pendingRows = 0
   /** `pending` is written as a plan, and made in part. */
@@ -105,8 +103,7 @@ export class Applier {
     this.#servedAt = standing.decidedAt
     this.#sequence = standing.sequence
     this.#heads = standing.heads
-    this.#historyFrom = standing.historyFrom
-    this.#indexed = standing.indexed
+    this.#tidying = new Tidying(options.horizon, parts.store)
     if (standing.plan !== undefined) this.#pending = PendingSwitch.of(standing.plan)
     this.#isPlanned = standing.plan !== undefined
     this.#hold = new ReorgHold(parts.clock)
@@ -162,20 +159,10 @@ export class Applier {
     moved()
   }
 
-  /** One small step of what can wait: the index of logs, and dropping old history. To be called when no record waits. True while there is more to do. */
+  /** One small step of what can wait (tidying.ts). To be called when no record waits. True while there is more to do. */
   tidy(): boolean {
     assert(!this.#isPlanned, 'nothing is tidied in the middle of a switch')
-    const { head, finalized } = this.#heads
-    const from = Math.min(head.number - this.#options.horizonBlocks, finalized.number)
-    if (from <= this.#historyFrom && this.#indexed === head.number) return false
-    let isIndexed = true
-    let isPruned = true
-    this.#commit((writer) => {
-      isIndexed = writer.index(INDEXED_ROWS_MAX)
-      isPruned = from <= this.#historyFrom || writer.pruneHistory(from, PRUNED_ROWS_MAX)
-    })
-    if (isPruned) this.#historyFrom = Math.max(from, this.#historyFrom)
-    return !isIndexed || !isPruned
+    return this.#tidying.step((change) => this.#commit(change))
   }
 
   #step(position: number, bytes: Uint8Array): void {
@@ -375,6 +362,7 @@ export class Applier {
     tellSwitch(this.#parts, { from, heads, undone: undo.length, applied: apply.length, wasHeld })
     if (wasHeld) this.#hold.released()
     if (this.#parts.board.isReady() && apply.length > 0) this.#hold.applied(heads.head.number)
+    this.#tidying.written()
     this.#heads = heads
     this.#servedAt = this.#decidedAt
     this.#writtenPosition = this.#position
@@ -389,12 +377,7 @@ export class Applier {
     const startedMs = this.#parts.clock.nowMs()
     // Before the commit: a reader that sees an older sequence in its snapshot knows that a newer one may be there (architecture §3).
     this.#parts.board.setSequence(this.#sequence + 1)
-    let indexed = this.#indexed
-    this.#sequence = this.#parts.store.commit((writer) => {
-      change(writer)
-      indexed = writer.indexed()
-    })
-    this.#indexed = indexed
+    this.#sequence = this.#parts.store.commit(change)
     this.#parts.metrics.commitSeconds.observe((this.#parts.clock.nowMs() - startedMs) / 1_000)
   }
 }

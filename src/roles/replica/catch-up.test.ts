@@ -17,7 +17,11 @@ import { standingOf } from './standing.ts'
 import { damaged, Feed, headAt, partsOf, stored } from './testing/feed.ts'
 import { allRows, plansOf, tell } from './testing/history.ts'
 
-const options: ApplierOptions = { horizonBlocks: 4, verify: 'digest', prove: 'receipts' }
+const options: ApplierOptions = {
+  horizon: { kind: 'blocks', blocks: 4 },
+  verify: 'digest',
+  prove: 'receipts',
+}
 const { signal } = new AbortController()
 
 /** One life of a replica: it catches up, applies the rest record by record, and tidies up. */

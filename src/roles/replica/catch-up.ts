@@ -19,6 +19,7 @@ import { createAlarmLog } from './alarm-log.ts'
 import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import { encodeFeedState } from './feed-state.ts'
 import { checkFrame } from './frame-check.ts'
+import { blocksWithHistory } from './horizon.ts'
 import { replicaLimits } from './limits.ts'
 import { PendingSwitch } from './pending-switch.ts'
 import { type Standing, standingIn } from './standing.ts'
@@ -53,7 +54,7 @@ export async function catchUp(
   const { next } = await feed.bounds()
   let standing = standingIn(store)
   if (begun === undefined && next - standing.position < blocksMin) return standing
-  const { horizonBlocks } = options
+  const horizonBlocks = historyWanted(options, parts)
   const survey = await surveyFeed(feed, standingIn(store), { end: next, horizonBlocks, begun }, signal)
   const to = survey.checkpoints.at(-1)?.block.number ?? 0
   if (begun !== undefined && !signal.aborted && to < begun) throw halfWay(begun)
@@ -109,6 +110,15 @@ function halfWay(begun: number): Fault {
     `the store is half way to block ${begun}, which the feed does not have any more: remove the store's folder to fill it again`,
     { begun },
   )
+}
+
+function historyWanted({ horizon }: ApplierOptions, { store }: CatchUpParts): number {
+  const snapshot = store.snapshot()
+  try {
+    return blocksWithHistory(horizon, snapshot)
+  } finally {
+    snapshot.release()
+  }
 }
 
 /** Where the store's state was on its way to when it was left. */

@@ -20,7 +20,11 @@ import { standingOf } from './standing.ts'
 import { Feed, headAt, partsOf, stored } from './testing/feed.ts'
 import { allRows, plansOf, tell } from './testing/history.ts'
 
-const options: ApplierOptions = { horizonBlocks: 128, verify: 'digest', prove: 'receipts' }
+const options: ApplierOptions = {
+  horizon: { kind: 'blocks', blocks: 128 },
+  verify: 'digest',
+  prove: 'receipts',
+}
 const { signal } = new AbortController()
 
 class Killed extends Error {}

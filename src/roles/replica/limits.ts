@@ -222,6 +222,12 @@ export const replicaLimits = {
     what: 'rows of history dropped in one transaction',
     over: 'the next transaction goes on',
   },
+  widenedRowsMax: {
+    value: 2_000, // a few milliseconds: a block may come meanwhile
+    unit: 'rows',
+    what: 'rows of old history moved to wider stretches in one transaction, and at most those of one key more',
+    over: 'the next transaction goes on',
+  },
   sectionBytesMax: {
     value: SECTION_BYTES_MAX,
     unit: 'bytes',

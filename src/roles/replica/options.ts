@@ -71,13 +71,13 @@ export const replicaOptions = {
     type: 'switch',
     help: "keep a state trie: every block's state root is proven before it is served, and eth_getProof answers within the horizon; decided when the store is made",
   },
-  horizonBlocks: {
+  horizon: {
     flag: 'horizon',
-    type: 'integer',
+    type: 'horizon',
     default: '128',
     min: 128,
-    max: 10_000_000,
-    help: 'how many blocks back state can be read; never less than what is not final',
+    max: 1_000_000_000,
+    help: "how far back state can be read: so many blocks, a time by the chain's clock (12h, 30d), a size of history (20GB), or all; never less than what is not final",
   },
   verify: {
     flag: 'verify',

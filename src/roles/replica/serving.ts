@@ -121,6 +121,7 @@ export async function startServing(
       initialise: refuseWrites,
       commit: refuseWrites,
       bulk: refuseWrites,
+      historyBytes: () => lateStore().historyBytes(),
     },
     board,
     config: parts.genesis.config,

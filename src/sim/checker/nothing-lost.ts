@@ -86,7 +86,7 @@ function builtAnew(records: readonly LogRecord[], identity: StoreIdentity, genes
     sleep: () => Promise.resolve(),
   }
   const applier = new Applier(
-    { horizonBlocks: HORIZON_BLOCKS, verify: 'digest', prove: 'receipts' },
+    { horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS }, verify: 'digest', prove: 'receipts' },
     {
       store,
       board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),

@@ -49,7 +49,7 @@ export function replicaProgram(parts: ReplicaParts): Program {
     scope.spawn('follow the feed', (signal) =>
       followFeed(
         {
-          horizonBlocks: HORIZON_BLOCKS,
+          horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS },
           verify: 'strict',
           prove: 'receipts',
           commitRowsMax: COMMIT_ROWS_MAX,

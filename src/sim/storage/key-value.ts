@@ -49,6 +49,7 @@ export function createStoreDisk(): StoreDisk {
           if (isLast) kill(life, 'after')
           return result
         },
+        bytes: (table) => kv.bytes(table),
         close: () => Promise.resolve(),
       }
     },

@@ -35,6 +35,12 @@ export function memoryKeyValue(): KeyValue {
         writing = false
       }
     },
+    bytes(table) {
+      let bytes = 0
+      for (const chunk of committed.get(table) ?? [])
+        for (const { key, value } of chunk) bytes += key.length + value.length
+      return bytes
+    },
     close() {
       closed = true
       return Promise.resolve()

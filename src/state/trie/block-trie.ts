@@ -14,7 +14,7 @@ import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { getU32, u32 } from '#state/codec/bytes.ts'
 import { PART_BYTES, partKey } from '#state/parts.ts'
-import { historyKey } from '#state/rows.ts'
+import { historyKey, NOT_WIDENED, removeHistory, type Widening } from '#state/stretches.ts'
 
 export function trieReader(tx: Pick<ReadTx, 'get'>): TrieReader {
   return { get: (key) => tx.get('trie', key) }
@@ -89,7 +89,7 @@ export function undoInTrie(tx: WriteTx, number: number): void {
       assert(before !== undefined, 'every changed position has its history')
       putBack(tx, position, before, branches)
     }
-    removeChangesRow(tx, key)
+    removeChangesRow(tx, key, NOT_WIDENED)
   }
   for (const { key, branch } of branches.values()) {
     if (branch.every((child) => child === undefined)) tx.remove('trie', key)
@@ -125,7 +125,7 @@ function storedBranch(tx: WriteTx, key: Uint8Array): Branch {
 export function pruneTrieUpTo(
   tx: WriteTx,
   number: number,
-  rowsMax: number,
+  { rowsMax, widening }: { readonly rowsMax: number; readonly widening: Widening },
 ): { readonly done: boolean; readonly prunedTo: number | undefined } {
   let rows = 0
   let prunedTo: number | undefined
@@ -134,17 +134,17 @@ export function pruneTrieUpTo(
     if (key === undefined || getU32(key, 0) > number) return { done: true, prunedTo }
     if (rows >= rowsMax) return { done: false, prunedTo }
     prunedTo = getU32(key, 0)
-    rows += removeChangesRow(tx, key)
+    rows += removeChangesRow(tx, key, widening)
   }
 }
 
-function removeChangesRow(tx: WriteTx, key: Uint8Array): number {
+function removeChangesRow(tx: WriteTx, key: Uint8Array, widening: Widening): number {
   const row = tx.get('trieChanges', key)?.slice()
   if (row === undefined) return 0
   tx.remove('trieChanges', key)
   let removed = 1
-  for (const position of positionsOf(row))
-    if (tx.remove('trieHistory', historyKey(position, getU32(key, 0)))) removed++
+  const place = { block: getU32(key, 0), widening }
+  for (const position of positionsOf(row)) if (removeHistory(tx, 'trieHistory', position, place)) removed++
   return removed
 }
 

@@ -10,7 +10,7 @@ import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes } from '#kernel/bytes.ts'
 import type { KeyValue, ReadTx } from '#ports/key-value.ts'
-import { flatState } from '#state/flat-state.ts'
+import { latestState } from '#state/flat-state.ts'
 import { rowsWithoutHistory, stateRootOf } from './block-trie.ts'
 
 /** Leaves of one transaction: each has a few rows above it that nobody else has. */
@@ -55,7 +55,7 @@ function build(write: (chunk: Chunk) => void, onLeaves: (leaves: number) => void
 }
 
 function putSlots(from: Reads, rows: TrieRows, address: Address, slots: readonly Uint8Array[]): void {
-  const state = flatState(from, 0, 0)
+  const state = latestState(from, 0)
   const valueOf = (slot: Uint8Array): Uint8Array => {
     const word = new Uint8Array(32)
     state.slot(address, slot, word)
@@ -65,7 +65,7 @@ function putSlots(from: Reads, rows: TrieRows, address: Address, slots: readonly
 }
 
 function putAccounts(from: Reads, rows: TrieRows, addresses: readonly Uint8Array[]): void {
-  const state = flatState(from, 0, 0)
+  const state = latestState(from, 0)
   const storageRoot = (address: Address): Uint8Array => trieRootOf(rows, storageOwner(address))
   const valueOf = (address: Address): Uint8Array => there(accountLeaf(state, address, storageRoot))
   updateTrie(rows, ACCOUNTS, leavesOf(addresses, valueOf), valueOf)

@@ -24,7 +24,7 @@ import { keccak256 } from '#core/keccak.ts'
 import { equalBytes, toHex } from '#kernel/bytes.ts'
 import type { KeyValue, ReadTx } from '#ports/key-value.ts'
 import { readHeader } from '#state/chain-rows.ts'
-import { flatState } from '#state/flat-state.ts'
+import { latestState } from '#state/flat-state.ts'
 import { readKeepsTrie, readStatus } from '#state/meta.ts'
 import { trieReader } from './block-trie.ts'
 import { buildTrieApart } from './build.ts'
@@ -63,7 +63,7 @@ export function checkState(tx: ReadTx, { scratch, onProgress }: CheckParts): Ver
   }
   let root: Uint8Array
   if (readKeepsTrie(tx)) {
-    const walk = new Walk(tx, flatState(tx, head.number, head.number), tell)
+    const walk = new Walk(tx, latestState(tx, head.number), tell)
     const found = walk.accounts()
     if (walk.difference !== undefined) return { kind: 'differs', ...walk.difference }
     if (walk.accountLeaves !== accounts || walk.slotLeaves !== slots)

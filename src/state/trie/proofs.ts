@@ -13,8 +13,7 @@ import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
-import { putU32 } from '#state/codec/bytes.ts'
-import { stretchOf, historyKey } from '#state/rows.ts'
+import { historyKey, valueBefore, type Widening } from '#state/stretches.ts'
 
 export interface StateProofs {
   stateRoot(): Uint8Array
@@ -27,20 +26,26 @@ export interface StateProofs {
 
 type Reads = Pick<ReadTx, 'get' | 'seek'>
 
-/** @param view the state after block `number` @param head the last block of the tables */
-export function proofsAt(tx: Reads, number: number, head: number, view: StateView): StateProofs {
-  const storageRoot = (address: Address): Uint8Array =>
-    rootHash(rootAt(tx, storageOwner(address), number, head))
+interface Place {
+  readonly number: number
+  /** The last block of the tables. */
+  readonly head: number
+  readonly widening: Widening
+}
+
+/** @param view the state after the place's block */
+export function proofsAt(tx: Reads, place: Place, view: StateView): StateProofs {
+  const storageRoot = (address: Address): Uint8Array => rootHash(rootAt(tx, storageOwner(address), place))
   // Proofs of one trie share their first nodes.
   const known = new Map<string, Branch>()
   const branchOf = (owner: Owner, path: Uint8Array, depth: number): Branch => {
     const text = toHex(pathKey(owner, path, depth))
-    const branch = known.get(text) ?? branchAt(tx, owner, path, depth, { number, head })
+    const branch = known.get(text) ?? branchAt(tx, owner, path, depth, place)
     known.set(text, branch)
     return branch
   }
   const accounts: TrieAt = {
-    root: () => rootAt(tx, ACCOUNTS, number, head),
+    root: () => rootAt(tx, ACCOUNTS, place),
     branch: (path, depth) => branchOf(ACCOUNTS, path, depth),
     valueOf(address) {
       const value = accountLeaf(view, address, storageRoot)
@@ -55,7 +60,7 @@ export function proofsAt(tx: Reads, number: number, head: number, view: StateVie
     slot(address, slot) {
       const owner = storageOwner(address)
       const storage: TrieAt = {
-        root: () => rootAt(tx, owner, number, head),
+        root: () => rootAt(tx, owner, place),
         branch: (path, depth) => branchOf(owner, path, depth),
         valueOf(key) {
           const word = new Uint8Array(32)
@@ -70,47 +75,27 @@ export function proofsAt(tx: Reads, number: number, head: number, view: StateVie
   }
 }
 
-function rootAt(tx: Reads, owner: Owner, number: number, head: number): Reference | undefined {
-  const before = historyAt(tx, pathKey(owner, new Uint8Array(0), 0), number, head)
+function rootAt(tx: Reads, owner: Owner, place: Place): Reference | undefined {
+  const before = historyAt(tx, pathKey(owner, new Uint8Array(0), 0), place)
   return before === undefined ? tx.get('trie', rootKey(owner))?.slice() : present(before)
 }
 
-function branchAt(
-  tx: Reads,
-  owner: Owner,
-  path: Uint8Array,
-  depth: number,
-  { number, head }: { readonly number: number; readonly head: number },
-): Branch {
+function branchAt(tx: Reads, owner: Owner, path: Uint8Array, depth: number, place: Place): Branch {
   const row = tx.get('trie', pathKey(owner, path, depth))
   const branch = row === undefined ? emptyBranch() : decodeBranch(row.slice())
-  if (number === head) return branch
+  if (place.number === place.head) return branch
   return branch.map((latest, nibble) => {
-    const before = historyAt(tx, childKey(owner, path, depth, nibble), number, head)
+    const before = historyAt(tx, childKey(owner, path, depth, nibble), place)
     return before === undefined ? latest : present(before)
   })
 }
 
-/** What the first block above `number` found there; undefined where none changed it. A copy. */
-function historyAt(tx: Reads, position: Uint8Array, number: number, head: number): Uint8Array | undefined {
-  if (number === head) return undefined
-  const probe = historyKey(position, number + 1)
-  for (let stretch = stretchOf(number + 1); stretch <= stretchOf(head); stretch++) {
-    putU32(probe, 0, stretch)
-    const row = tx.seek('trieHistory', probe)
-    if (row === undefined) return undefined
-    if (isOfPosition(row.key, probe)) return row.value.slice()
-  }
-  return undefined
+/** What the first block above the place's found there; undefined where none changed it. A copy. */
+function historyAt(tx: Reads, position: Uint8Array, place: Place): Uint8Array | undefined {
+  if (place.number === place.head) return undefined
+  return valueBefore(tx, 'trieHistory', historyKey(position, place.number + 1), place)?.slice()
 }
 
 function present(before: Uint8Array): Reference | undefined {
   return before.length === 0 ? undefined : before
-}
-
-/** The same stretch and position, whatever the block. */
-function isOfPosition(found: Uint8Array, probe: Uint8Array): boolean {
-  if (found.length !== probe.length) return false
-  for (let i = 0; i < probe.length - 4; i++) if (found[i] !== probe[i]) return false
-  return true
 }

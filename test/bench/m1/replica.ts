@@ -6,6 +6,7 @@ import type { Compress } from '#ports/compress.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
+import type { Horizon } from '#ports/options.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
 import type { RecordBody } from '#protocol/feed/records.ts'
@@ -71,14 +72,14 @@ const READ_BYTES = 1_000_000
 
 export async function startReplica(
   kv: KeyValue,
-  { horizonBlocks, compress }: { readonly horizonBlocks: number; readonly compress: Compress },
+  { horizon, compress }: { readonly horizon: Horizon; readonly compress: Compress },
   given?: RecordLog,
 ): Promise<BenchReplica> {
   const feed = given ?? createMemoryRecordLog()
   if (given === undefined) await feed.append([generation()])
   const store = openStore(kv, { compress })
   const { signal } = new AbortController()
-  const options = { horizonBlocks, verify: 'digest', prove: 'receipts' } as const
+  const options = { horizon, verify: 'digest', prove: 'receipts' } as const
   const parts = {
     ...{ store, compress, clock: createClock(), log: silent, moved: () => {} },
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
