@@ -16,7 +16,9 @@ const DEFAULTS: Record<string, BlobParameters> = {
 }
 
 /** Since when which parameters hold, oldest first. @throws Fault chain/malformed */
-export function parseBlobSchedule(config: JsonObject): { at: number; parameters: BlobParameters }[] {
+export function parseBlobSchedule(
+  config: JsonObject,
+): { at: number; key: string; parameters: BlobParameters }[] {
   const schedule = jsonObject(config['blobSchedule'] ?? {}, 'config.blobSchedule')
   return BLOB_FORKS.flatMap((key) => {
     const at = config[key] ?? undefined
@@ -30,7 +32,7 @@ export function parseBlobSchedule(config: JsonObject): { at: number; parameters:
         `config.${key} is scheduled, but config.blobSchedule.${name} is missing`,
       )
     }
-    return [{ at: jsonNumber(at, `config.${key}`), parameters }]
+    return [{ at: jsonNumber(at, `config.${key}`), key, parameters }]
   })
 }
 

@@ -5,7 +5,7 @@
 import { Fault } from '#kernel/fault.ts'
 import { BLOB_FORKS, parseBlobSchedule } from './blob-schedule.ts'
 import { jsonBigint, jsonFixed, jsonNumber, type JsonObject, withKeysOf } from './json-fields.ts'
-import type { ChainConfig, Fork, Rules } from './rules.ts'
+import type { BlobParameters, ChainConfig, Fork, Rules, Schedule, TimeFork } from './rules.ts'
 
 type ForkKey = readonly [key: string, fork: Fork]
 
@@ -79,6 +79,7 @@ export function parseChainConfig(value: unknown): ChainConfig {
   }
   return {
     chainId,
+    schedule: scheduleOf(config, blobs),
     rulesAt: (number, timestamp) =>
       rules(number, timestamp, mergeBlock !== undefined && number >= mergeBlock),
     pretendedRules({ number, timestamp, merged }) {
@@ -137,6 +138,21 @@ function notYet(number: number): Fault {
     `block ${number} is under the rules of Amsterdam, which this release does not execute`,
     { number },
   )
+}
+
+function scheduleOf(
+  config: JsonObject,
+  blobs: readonly { readonly at: number; readonly key: string; readonly parameters: BlobParameters }[],
+): Schedule {
+  const blocks = ['mergeNetsplitBlock', ...BLOCK_FORKS.map(([key]) => key)].flatMap(
+    (key) => whenOf(config, key) ?? [],
+  )
+  const times = [...new Set(['shanghaiTime', ...BLOB_FORKS, 'amsterdamTime'])].flatMap((key): TimeFork[] => {
+    const at = whenOf(config, key)
+    const blob = blobs.find((entry) => entry.key === key)?.parameters
+    return at === undefined ? [] : [{ at, ...(blob && { blob }) }]
+  })
+  return { blocks: [...new Set(blocks)].sort((a, b) => a - b), times }
 }
 
 function scheduled(

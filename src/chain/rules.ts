@@ -26,8 +26,24 @@ export interface Rules {
   readonly depositContract?: Uint8Array
 }
 
+/** Forks in the order in which they come. */
+export interface Schedule {
+  /** Numbers at which rules change; each once, upwards. */
+  readonly blocks: readonly number[]
+  /** By time: named forks and blob-parameter forks, oldest first. */
+  readonly times: readonly TimeFork[]
+}
+
+export interface TimeFork {
+  /** Seconds. */
+  readonly at: number
+  /** Where it sets them. */
+  readonly blob?: BlobParameters
+}
+
 export interface ChainConfig {
   readonly chainId: bigint
+  readonly schedule: Schedule
   /** The rules of the block of this number and timestamp (seconds). */
   rulesAt(number: number, timestamp: number): Rules
   /** The same for a block that is only pretended: whether it is of proof of stake is said, not known. Forks after the Merge need it. */

@@ -20,6 +20,7 @@ export const METHODS = {
   eth_syncing: 'replica',
   eth_accounts: 'replica',
   eth_capabilities: 'replica',
+  eth_config: 'replica',
   eth_getBalance: 'replica',
   eth_getTransactionCount: 'replica',
   eth_getCode: 'replica',

@@ -9,7 +9,6 @@ import { SUITE } from './suite-answerer.ts'
 /** What replicas do not answer yet, and what only an execution client can. */
 const LATER = [
   'debug_trace',
-  'eth_config',
   'eth_createAccessList',
   'eth_sendRawTransaction',
   'eth_simulateV1',

@@ -26,6 +26,7 @@ const METHODS: Readonly<
   eth_syncing: { takes: [] },
   eth_accounts: { takes: [] },
   eth_capabilities: { takes: [] },
+  eth_config: { takes: [] },
   eth_getBalance: { takes: [address, place], required: 1, weight: 6 },
   eth_getTransactionCount: { takes: [address, place], required: 1, weight: 6 },
   eth_getCode: { takes: [address, place], required: 1, weight: 6 },

@@ -8,6 +8,7 @@ import { readParams, required } from '#rpc/params.ts'
 import type { AnswerContext } from './answer-context.ts'
 import type { Handler, Handlers } from './handler.ts'
 import { blockMethods } from './methods-block.ts'
+import { configMethods } from './methods-config.ts'
 import { feeMethods } from './methods-fees.ts'
 import { logMethods } from './methods-logs.ts'
 import { proofMethods } from './methods-proof.ts'
@@ -43,6 +44,7 @@ export function createMethods(clientVersion: string): Handlers {
     ...stateMethods(),
     ...proofMethods,
     ...rawMethods,
+    ...configMethods,
     ...blockMethods,
     ...transactionMethods,
     ...logMethods,

@@ -56,6 +56,7 @@ export function createChainBuilder(state: FirstBlock = {}): ChainBuilder {
   const genesis: Genesis = {
     config: {
       chainId: CHAIN_ID,
+      schedule: { blocks: [], times: [] },
       rulesAt: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }),
       pretendedRules: () => ({ chainId: CHAIN_ID, fork: 'shanghai' }),
     },

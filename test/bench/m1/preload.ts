@@ -42,7 +42,12 @@ const WORLD_VERSION = 1
 const RULES = { chainId: CHAIN_ID, fork: 'shanghai' } as const
 
 export const genesis: Genesis = {
-  config: { chainId: CHAIN_ID, rulesAt: () => RULES, pretendedRules: () => RULES },
+  config: {
+    chainId: CHAIN_ID,
+    schedule: { blocks: [], times: [] },
+    rulesAt: () => RULES,
+    pretendedRules: () => RULES,
+  },
   header: firstHeader(),
   accounts: [],
   slots: [],
