@@ -65,6 +65,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
     followFeed(
       {
         horizon: options.horizon,
+        staleAfterMs: options.staleAfterMs,
         verify: options.verify as 'digest' | 'strict',
         prove: options.prove as Level,
       },

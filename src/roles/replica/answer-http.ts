@@ -29,7 +29,7 @@ export function createAnswerHttp({ answerer, log, isReady, metrics }: AnswerHttp
   const pages: Pages<HttpRequest> = {
     post: (request, minBlock) => post(request, minBlock, { answerer, log, renderAnswer }),
     isReady,
-    notReady: 'the end of the feed has not been reached yet',
+    notReady: 'the end of the feed has not been reached yet, or the feed is silent',
     metrics,
   }
   return (request) => answerHttp(request, undefined, pages)

@@ -19,6 +19,12 @@ export function createApplierMetrics(meter: Meter) {
     finalized: meter.gauge('drover_replica_finalized_number', 'number of the finalized block'),
     verified: meter.gauge('drover_replica_verified_number', 'highest block with every block up to it proven'),
     position: meter.gauge('drover_replica_feed_position', 'next feed position to read'),
+    silent: meter.gauge('drover_replica_feed_silent_seconds', 'time since a record of the feed was heard'),
+    behind: meter.gauge('drover_replica_behind_blocks', "masters' highest head above the store's"),
+    stalled: meter.gauge(
+      'drover_replica_chain_stalled',
+      '1 while masters are heard and none has had a new block for ten block times',
+    ),
     lag: meter.gauge('drover_replica_feed_lag_records', 'records on the feed that are not applied yet'),
     commitSeconds: meter.histogram(
       'drover_replica_commit_seconds',

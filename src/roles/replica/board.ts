@@ -5,9 +5,9 @@
  */
 
 /** Bytes of the shared buffer. */
-export const BOARD_BYTES = 5 * 8
+export const BOARD_BYTES = 6 * 8
 
-const FIELDS = { sequence: 0, announced: 1, applied: 2, feedEnd: 3, ready: 4 } as const
+const FIELDS = { sequence: 0, announced: 1, applied: 2, feedEnd: 3, ready: 4, stale: 5 } as const
 
 export interface Board {
   /** Of the newest commit, or the one that is about to be made. */
@@ -25,6 +25,9 @@ export interface Board {
   /** The feed's end of the start has been reached. */
   isReady(): boolean
   setReady(): void
+  /** The feed has been silent for longer than is allowed: what is here may be old, and others are to be asked. */
+  isStale(): boolean
+  setStale(stale: boolean): void
 }
 
 export function createBoard(buffer: SharedArrayBuffer): Board {
@@ -45,6 +48,8 @@ export function createBoard(buffer: SharedArrayBuffer): Board {
     setFeedEnd: (position) => set('feedEnd', position),
     isReady: () => get('ready') === 1,
     setReady: () => set('ready', 1),
+    isStale: () => get('stale') === 1,
+    setStale: (stale) => set('stale', stale ? 1 : 0),
   }
 }
 

@@ -73,7 +73,7 @@ function follow(feed: Feed, kv: KeyValue = memoryKeyValue()) {
     return { head: heads.head, historyFrom }
   }
   const running = followFeed(
-    { horizon: { kind: 'blocks', blocks: 128 }, verify: 'digest', prove: 'receipts' },
+    { horizon: { kind: 'blocks', blocks: 128 }, verify: 'digest', prove: 'receipts', staleAfterMs: 600_000 },
     {
       store,
       board,

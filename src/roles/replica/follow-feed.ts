@@ -7,8 +7,10 @@ import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { RecordLog } from '#ports/record-log.ts'
+import type { Store } from '#state/store.ts'
 import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import type { AnswererAsks, ApplierNews } from './board.ts'
+import { createFeedHealth } from './feed-health.ts'
 import { catchUp } from './catch-up.ts'
 import { matchFeed, type Standing, standingOf } from './standing.ts'
 
@@ -30,7 +32,7 @@ export interface FollowParts extends Omit<ApplierParts, 'moved'> {
 
 /** Until the signal is aborted. @throws Fault of standingOf, wire/*, feed/foreign, replica/too-deep, store/* */
 export async function followFeed(
-  options: ApplierOptions,
+  options: ApplierOptions & { readonly staleAfterMs: number },
   parts: FollowParts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -38,6 +40,12 @@ export async function followFeed(
   let current: RecordLog | undefined
   let applier: Applier | undefined
   let pauseMs = RECONNECT_MS_MIN
+  const moved = (): void => answerers.post({ kind: 'moved' })
+  const health = createFeedHealth(options, {
+    ...parts,
+    head: () => (applier === undefined ? 0 : headNumber(store)),
+  })
+  void health.watch(moved, signal)
   answerers.onMessage(({ nonce }) => void tellFeedEnd(nonce))
   const tellFeedEnd = async (nonce: number): Promise<void> => {
     const next = await current?.bounds().then(
@@ -52,12 +60,12 @@ export async function followFeed(
       current = await parts.openLog()
       if (applier === undefined) {
         const standing = await begin(options, parts, current, signal)
-        applier = new Applier(options, { ...parts, moved: () => answerers.post({ kind: 'moved' }) }, standing)
+        applier = new Applier(options, { ...parts, moved }, standing)
         board.setSequence(standing.sequence)
       } else await matchFeed(store, genesis, current)
       board.setFeedEnd((await current.bounds()).next)
       pauseMs = RECONNECT_MS_MIN
-      await consume(applier, current, parts, signal)
+      await consume(applier, current, { ...parts, heard: health.heard }, signal)
     } catch (thrown) {
       if (signal.aborted) break
       if (!isPassing(thrown)) throw thrown
@@ -72,6 +80,13 @@ export async function followFeed(
       current = undefined
     }
   }
+}
+
+function headNumber(store: Store): number {
+  const snapshot = store.snapshot()
+  const { number } = snapshot.heads.head
+  snapshot.release()
+  return number
 }
 
 /** The store is there, and near the feed's end. */
@@ -92,14 +107,20 @@ async function begin(
 
 /** Trouble that passes; everything else is somebody's decision. */
 function isPassing(thrown: unknown): boolean {
-  return ['feed/lost', 'net/unreachable', 'net/timeout'].includes(faultCode(thrown) ?? '')
+  return PASSING.includes(faultCode(thrown) ?? '')
 }
+
+const PASSING: readonly string[] = [
+  ...['feed/lost', 'net/unreachable', 'net/timeout'],
+  // Of brokers and topics: somebody mends them.
+  ...['feed/refused', 'feed/topic-missing', 'feed/topic-settings'],
+]
 
 /** Takes records from the log until it is lost or the signal is aborted; between them, what waits for time or for quiet. */
 async function consume(
   applier: Applier,
   feed: RecordLog,
-  parts: FollowParts,
+  parts: FollowParts & { readonly heard: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const { board } = parts
@@ -117,6 +138,7 @@ async function consume(
       progress.readyIfThere()
       const { done, value: records } = await coming
       if (done === true) return
+      parts.heard()
       const isEndFar = !board.isReady() && applier.position() + records.length < board.feedEnd()
       await whenRoom(() => (isEndFar ? applier.gather(records) : applier.take(records)), parts, signal)
       if (applier.halted() !== undefined) return await aborted(signal)

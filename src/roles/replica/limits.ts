@@ -228,6 +228,18 @@ export const replicaLimits = {
     what: 'rows of old history moved to wider stretches in one transaction, and at most those of one key more',
     over: 'the next transaction goes on',
   },
+  healthLookEveryMs: {
+    value: 500,
+    unit: 'ms',
+    what: 'time between two looks at how the replica stands to its feed',
+    over: 'what happens in between is seen late',
+  },
+  healthBackAfterMs: {
+    value: 3_000, // beats come at least once a second
+    unit: 'ms',
+    what: 'time for which a feed that was silent too long must be heard, to its end, before the replica is asked again',
+    over: 'it comes back',
+  },
   sectionBytesMax: {
     value: SECTION_BYTES_MAX,
     unit: 'bytes',

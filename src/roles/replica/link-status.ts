@@ -21,7 +21,8 @@ export function linkStatus({
   const snapshot = store.snapshot()
   try {
     return {
-      phase: board.isReady() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
+      phase:
+        board.isReady() && !board.isStale() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
       applied,
       head: served(snapshot),
       announcedNumber: board.announcedNumber(),

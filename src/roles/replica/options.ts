@@ -93,6 +93,14 @@ export const replicaOptions = {
     default: 'receipts',
     help: 'the level of proof from which a block counts as verified',
   },
+  staleAfterMs: {
+    flag: 'stale-after',
+    type: 'duration',
+    default: '5m',
+    min: 5_000,
+    max: 604_800_000,
+    help: 'how long the feed may be silent before gateways and load balancers are told not to ask this replica',
+  },
   serve: {
     flag: 'serve',
     type: 'choice',

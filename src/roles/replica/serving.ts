@@ -154,7 +154,7 @@ export async function startServing(
     handle: createAnswerHttp({
       answerer,
       log: parts.log,
-      isReady: () => !draining && store !== undefined && board.isReady(),
+      isReady: () => !draining && store !== undefined && board.isReady() && !board.isStale(),
       metrics: parts.renderMetrics,
     }),
     gate: createGate(options, { isShort, refused: (reason) => refused.add(1, { reason }) }),

@@ -50,6 +50,7 @@ export function replicaProgram(parts: ReplicaParts): Program {
       followFeed(
         {
           horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS },
+          staleAfterMs: 300_000,
           verify: 'strict',
           prove: 'receipts',
           commitRowsMax: COMMIT_ROWS_MAX,
