@@ -1,6 +1,7 @@
 /** A geth devnet with a chain of random mixtures, and a Drover cluster that follows it, at the same head. */
-import { createMixture } from '#test/geth/mixture.ts'
+import { createMixedChain } from '#test/geth/mixed-chain.ts'
 import { Devnet, type Hex } from '#test/geth/devnet.ts'
+import type { GethNode } from '#test/geth/node.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
@@ -25,8 +26,8 @@ export async function startJudgedCluster(options: {
   readonly seed: number | string
   readonly blocks: number
 }): Promise<JudgedCluster> {
-  const mixture = createMixture(options.seed)
-  const net = await Devnet.start({ alloc: mixture.alloc })
+  const mixed = createMixedChain(options.seed)
+  const net = await Devnet.start({ alloc: mixed.alloc })
   const [node] = net.nodes
   let cluster: Cluster | undefined
   const stop = async (): Promise<void> => {
@@ -36,21 +37,21 @@ export async function startJudgedCluster(options: {
   try {
     if (node === undefined) throw new Error('a devnet has a node')
     const sides: Hex[] = []
-    while (mixture.chain.length < options.blocks) {
-      await mixture.block(net)
-      if (mixture.chain.length % REORG_EVERY !== 0) continue
-      sides.push(...mixture.chain.slice(-REORG_DEPTH).map(({ hash }) => hash))
-      await mixture.reorg(net, REORG_DEPTH)
+    while (mixed.chain.length < options.blocks) {
+      await mixed.block(net)
+      if (mixed.chain.length % REORG_EVERY !== 0) continue
+      sides.push(...mixed.chain.slice(-REORG_DEPTH).map(({ hash }) => hash))
+      await mixed.reorg(net, REORG_DEPTH)
     }
     cluster = await startCluster({
       client: node.webSocket,
       genesisFile: net.genesisFile,
       replicas: 1,
       lastReplica: ['--trie'],
-      horizon: mixture.chain.length + HORIZON_OVER,
+      horizon: mixed.chain.length + HORIZON_OVER,
     })
     const urls = { geth: node.http, replica: cluster.replicas[0]?.url ?? '', gateway: cluster.gateway.url }
-    const head = mixture.chain.at(-1)?.hash
+    const head = mixed.chain.at(-1)?.hash
     for (const url of [urls.replica, urls.gateway])
       await waitFor(`${url} at ${head}`, HEAD_WAIT_MS, async () =>
         ((await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: Hex }).hash === head
@@ -66,12 +67,29 @@ export async function startJudgedCluster(options: {
             : undefined,
         )
     }
-    const facts = await readFacts(node.http, mixture.chain.length, { addresses: mixture.addresses, sides })
+    const facts = await readFacts(node.http, mixed.chain.length, {
+      addresses: await accountsAtHead(node),
+      sides,
+    })
     return { urls, facts, stop }
   } catch (thrown) {
     await stop()
     throw thrown
   }
+}
+
+const PAGE = 256
+
+/** All of them; geth keeps the preimages of a devnet's. */
+async function accountsAtHead(node: GethNode): Promise<Hex[]> {
+  type Page = { accounts: Record<string, unknown>; next?: string }
+  const out: string[] = []
+  for (let next: string | undefined = `0x${'00'.repeat(32)}`; next !== undefined; ) {
+    const page = (await node.rpc('debug_accountRange', 'latest', next, PAGE, true, true, false)) as Page
+    out.push(...Object.keys(page.accounts))
+    next = page.next
+  }
+  return out.map((address) => address.toLowerCase() as Hex)
 }
 
 /** The chain of a conformance suite, imported by both: all forks, one after another. No gateway, whose masters would have no client. */

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import { createPrng } from '#kernel/prng.ts'
 import { toHex as hexOf } from '#kernel/bytes.ts'
 import { fromHex } from '#kernel/bytes.ts'
-import { Devnet, type Hex, toHex, type Withdrawal } from '#test/geth/devnet.ts'
+import { Devnet, type Hex, toHex } from '#test/geth/devnet.ts'
 import type { GethNode } from '#test/geth/node.ts'
+import { mixture, together } from './mixture.ts'
 import { createProver, type Prover } from './prover.ts'
 import { createVectors, type Part } from './vectors.ts'
 
@@ -19,7 +20,6 @@ export interface Outcome {
   readonly mgas: number
 }
 
-const PARTS_MAX = 6
 const PROVEN_PER_BLOCK = 3
 
 /** @throws an assertion that names the block, its vectors and the seed */
@@ -77,25 +77,6 @@ export async function runAdversarial(options: {
     return { ...tally, blocks: options.blocks, vectors: counts, mgas: Number(prover.gasUsed()) / 1e6 }
   } finally {
     await net.stop()
-  }
-}
-
-/** What is said first must be first: it knows the state that the block is built on. */
-function mixture(names: readonly string[], prng: ReturnType<typeof createPrng>): string[] {
-  const chosen = new Set<string>()
-  for (let left = prng.between(1, PARTS_MAX); left > 0; left--) chosen.add(prng.pick(names))
-  const order = [...chosen]
-  const first = order.findIndex((name) => name.startsWith('created, destroyed in a reverted frame, then'))
-  if (first > 0) order.unshift(...order.splice(first, 1))
-  return order
-}
-
-function together(parts: readonly Part[]): { txs: Hex[]; withdrawals: Withdrawal[]; feeRecipient?: Hex } {
-  const feeRecipient = parts.find((part) => part.feeRecipient !== undefined)?.feeRecipient
-  return {
-    txs: parts.flatMap(({ txs }) => txs),
-    withdrawals: parts.flatMap(({ withdrawals }) => withdrawals ?? []),
-    ...(feeRecipient === undefined ? {} : { feeRecipient }),
   }
 }
 

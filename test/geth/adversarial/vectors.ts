@@ -20,6 +20,8 @@ export interface Vectors {
   setup(): Promise<Part>
   readonly names: readonly string[]
   make(name: string): Promise<Part>
+  /** Gives what takes the senders back to here, for blocks that are built in place of others. */
+  mark(): () => void
 }
 
 const ETHER = 10n ** 18n
@@ -224,6 +226,13 @@ export function createVectors(prng: Prng, nonceOf: (address: Hex) => Promise<num
     },
     names: Object.keys(table),
     make: (name) => (table[name] as () => Promise<Part>)(),
+    mark() {
+      const wallets = [w, eoa, eoa2, eoa3]
+      const nonces = wallets.map(({ nonce }) => nonce)
+      return () => {
+        for (const [i, wallet] of wallets.entries()) wallet.nonce = nonces[i] as number
+      }
+    },
   }
 }
 
