@@ -1,6 +1,7 @@
 /**
  * `npm run sim`: the production roles in simulated worlds, one world a seed (docs/simulation.md).
  *   --seeds N [--from S]   runs N seeds; a failing one prints its end and the command that replays it
+ *   --scenario all         gives the seeds one scenario after another; a long run says now and then how far it is, and how it is gone on with
  *   --seed S               runs one and prints what happened
  *   --mutants [--only T]   breaks the code on purpose, one way after another, and demands that seeds object
  */
@@ -14,6 +15,9 @@ import { runMutants } from './sim/run-mutants.ts'
 import { type Host, runSeed, type SeedRun } from '#sim/scenario/run-seed.ts'
 
 const LINES_SHOWN = 40
+const PROGRESS_MS = 60_000
+/** What `all` is: those whose seeds take about as long as each other. */
+const ALL = SCENARIOS.filter((name) => name !== 'deep-reorgs')
 
 // Stacks of expected faults cost a third of a run; a replay has them.
 if (!process.argv.includes('--seed')) Error.stackTraceLimit = 0
@@ -60,8 +64,9 @@ const { values } = parseArgs({
   },
 })
 
+const isAll = values.scenario === 'all'
 const options: ScenarioOptions = {
-  scenario: scenarioOf(values.scenario),
+  scenario: isAll ? 'mixed' : scenarioOf(values.scenario),
   masters: values.masters === undefined ? undefined : Number(values.masters),
   replicas: values.replicas === undefined ? undefined : Number(values.replicas),
   users: Number(values.users),
@@ -84,26 +89,45 @@ async function runOne(seed: number): Promise<void> {
 async function runMany(from: number, count: number): Promise<void> {
   const startedMs = performance.now()
   const cpu = process.cpuUsage()
-  let failed = 0
+  const failed: string[] = []
   let answers = 0
-  for (let seed = from; seed < from + count; seed++) {
-    const run = await runSeed(seed, options, { host, verbosity: 'short' })
+  let done = 0
+  let toldMs = startedMs
+  let isStopped = false
+  process.once('SIGINT', () => (isStopped = true)).once('SIGTERM', () => (isStopped = true))
+  const goOn = (): string =>
+    `npm run sim -- --seeds ${count - done} --from ${from + done}${isAll ? ' --scenario all' : ''}${flags(options)}`
+  while (done < count && !isStopped) {
+    const seed = from + done
+    const own = isAll ? { ...options, scenario: ALL[seed % ALL.length] as ScenarioName } : options
+    const run = await runSeed(seed, own, { host, verbosity: 'short' })
     answers += run.answers
+    done++
+    if (performance.now() - toldMs >= PROGRESS_MS) {
+      toldMs = performance.now()
+      const rate = (done * 1_000) / (toldMs - startedMs)
+      const left = (count - done) / rate / 60
+      console.log(
+        `${done} of ${count} seeds, ${failed.length} failed, ${rate.toFixed(1)} a second, ${left.toFixed(0)} min left; from here on: ${goOn()}`,
+      )
+    }
     if (run.violation === undefined) continue
-    failed++
+    failed.push(`${own.scenario} ${seed}`)
     console.log(run.trace.slice(-LINES_SHOWN).join('\n'))
-    console.log(`seed ${seed} failed. Replay it: npm run sim -- --seed ${seed}${flags()}\n`)
+    console.log(`seed ${seed} failed. Replay it: npm run sim -- --seed ${seed}${flags(own)}\n`)
     if (values['until-failure']) break
   }
   const { user, system } = process.cpuUsage(cpu)
   console.log(
-    `${count} seeds from ${from}, ${failed} failed, ${answers} answers checked, ${((performance.now() - startedMs) / 1_000).toFixed(1)} s, ${((user + system) / 1_000 / count).toFixed(1)} ms of CPU a seed`,
+    `${done} seeds from ${from}, ${failed.length} failed, ${answers} answers checked, ${((performance.now() - startedMs) / 1_000).toFixed(1)} s, ${((user + system) / 1_000 / Math.max(1, done)).toFixed(1)} ms of CPU a seed`,
   )
-  if (failed > 0) process.exitCode = 1
+  if (failed.length > 0) console.log(`failed: ${failed.join(', ')}`)
+  if (isStopped && done < count) console.log(`stopped early; the rest: ${goOn()}`)
+  if (failed.length > 0 || isStopped) process.exitCode = 1
 }
 
 /** Those that differ from the defaults: what a replay needs. */
-function flags(): string {
+function flags(options: ScenarioOptions): string {
   return Object.entries({ ...options, 'faults-ms': options.faultsMs })
     .filter(([name, value]) => {
       const byDefault =
@@ -120,6 +144,6 @@ function summary({ seed, turns, virtualMs, blocks, answers, violation }: SeedRun
 
 function scenarioOf(name: string): ScenarioName {
   const known = SCENARIOS.find((each) => each === name)
-  if (known === undefined) throw new Error(`--scenario is one of ${SCENARIOS.join(', ')}, not ${name}`)
+  if (known === undefined) throw new Error(`--scenario is one of all, ${SCENARIOS.join(', ')}, not ${name}`)
   return known
 }

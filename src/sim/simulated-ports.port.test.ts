@@ -26,7 +26,8 @@ function idle(name: string, world = createWorld(1, 'short')): Life {
 keyValueContract({
   name: 'simulated store',
   numRuns: 20,
-  open: () => createStoreDisk().open(idle('replica'), { killAtCommit: 0, full: false }, createPrng(1)),
+  open: () =>
+    createStoreDisk().open(idle('replica'), { killAtCommit: 0, killInSwitch: 0, full: false }, createPrng(1)),
 })
 
 recordLogContract('simulated feed host', async () => {

@@ -113,16 +113,13 @@ export interface FrameName {
   readonly level: Level
 }
 
-/** The parts of an encoded frame, in the order in which they must be appended. */
-export function splitFrame({
-  block,
-  parent,
-  deltaHash: delta,
-  level: proven,
-  bytes,
-}: FrameName & { readonly bytes: Uint8Array }): FramePart[] {
+/** The parts of an encoded frame, of `partBytesMax` bytes but for the last, in the order in which they must be appended. */
+export function splitFrame(
+  { block, parent, deltaHash: delta, level: proven, bytes }: FrameName & { readonly bytes: Uint8Array },
+  partBytesMax: number = PART_BYTES_MAX,
+): FramePart[] {
   const frameDigest = frameDigestOf(bytes)
-  const count = Math.max(1, Math.ceil(bytes.length / PART_BYTES_MAX))
+  const count = Math.max(1, Math.ceil(bytes.length / partBytesMax))
   return Array.from({ length: count }, (_, index) => ({
     kind: 'framePart' as const,
     block,
@@ -132,7 +129,7 @@ export function splitFrame({
     level: proven,
     index,
     count,
-    bytes: bytes.subarray(index * PART_BYTES_MAX, (index + 1) * PART_BYTES_MAX),
+    bytes: bytes.subarray(index * partBytesMax, (index + 1) * partBytesMax),
   }))
 }
 

@@ -1,26 +1,20 @@
-/** The simulation as CI runs it: fixed seeds, the seeds that once found something, and the promise that a seed is a whole bug report. */
+/**
+ * The simulation as CI runs it, beside the fixed seeds: the day's own, the seeds that once found something, and the promise that a seed is a
+ * whole bug report.
+ */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import test from 'node:test'
-import { promisify } from 'node:util'
 import notable from '#sim/notable-seeds.json' with { type: 'json' }
+import { simulate } from './simulate.ts'
 
-const run = promisify(execFile)
-const root = join(import.meta.dirname, '..', '..')
+const DAY_MS = 86_400_000
 
-/** @throws with what was printed, where a seed failed */
-async function simulate(...args: readonly string[]): Promise<string> {
-  const { stdout } = await run(process.execPath, ['tools/sim.ts', ...args], {
-    cwd: root,
-    maxBuffer: 64 * 1024 * 1024,
+for (const half of [0, 50])
+  test(`all promises hold on 50 seeds that nobody has run before today (from ${half})`, async () => {
+    const from = 1_000_000 + 100 * Math.floor(Date.now() / DAY_MS) + half
+    const output = await simulate('--seeds', '50', '--from', String(from), '--scenario', 'all')
+    assert.match(output, new RegExp(`^50 seeds from ${from}, 0 failed`, 'm'))
   })
-  return stdout
-}
-
-test('all promises hold on fixed seeds', async () => {
-  assert.match(await simulate('--seeds', '60', '--from', '1000'), /^60 seeds from 1000, 0 failed/m)
-})
 
 test('one seed is one run: the whole trace is the same, byte for byte', async () => {
   const [first, second] = await Promise.all(['77', '77'].map((seed) => simulate('--seed', seed)))

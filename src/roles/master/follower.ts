@@ -109,7 +109,7 @@ async function follow(
     identified,
     random: parts.random,
   })
-  const publisher = createPublisher({ ...parts, link, readBack, work })
+  const publisher = createPublisher({ ...parts, link, readBack, work, partBytesMax: options.partBytesMax })
   const start = await lineUp(
     await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
     parts.executor,

@@ -47,6 +47,7 @@ export interface PublisherCollaborators {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: MasterMetrics
+  readonly partBytesMax?: number | undefined
 }
 
 export function createPublisher(parts: PublisherCollaborators): Publisher {
@@ -82,7 +83,8 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
       return true
     }
     const beat = waitingBeat
-    const bodies: RecordBody[] = next.kind === 'append' ? next.items.flatMap(bodiesOf) : []
+    const bodies: RecordBody[] =
+      next.kind === 'append' ? next.items.flatMap((item) => bodiesOf(item, parts.partBytesMax)) : []
     const saying = words
     bodies.push(...saying.map(({ body }) => body))
     if (beat !== undefined) bodies.push(beat)
@@ -207,8 +209,8 @@ function createReadBackWatch({ link, clock, metrics }: PublisherCollaborators) {
   }
 }
 
-function bodiesOf(item: Item<EncodedFrame>): readonly RecordBody[] {
-  return item.kind === 'head' ? [item.event] : splitFrame(item.frame)
+function bodiesOf(item: Item<EncodedFrame>, partBytesMax: number | undefined): readonly RecordBody[] {
+  return item.kind === 'head' ? [item.event] : splitFrame(item.frame, partBytesMax)
 }
 
 function count(bodies: readonly RecordBody[], metrics: MasterMetrics): void {

@@ -19,6 +19,8 @@ export interface FollowerOptions {
   readonly beatMs: number
   /** Of the execution client: the same for all masters beside it, and no other's. */
   readonly clientId: string
+  /** Bytes of a frame in one record at most; what the wire allows where it is not said. */
+  readonly partBytesMax?: number
 }
 
 export interface FollowerCollaborators {

@@ -27,26 +27,32 @@ export function createBoundedChecker({ world, network, cluster }: CheckerParts):
       const inFlight = cluster.runningGateway()?.status().inFlight ?? 0
       if (inFlight > IN_FLIGHT_MAX) wrong(`the gateway answers ${inFlight} requests at once`)
     },
+    left: leftBehind,
     ended() {
-      const masters = cluster.masters.length
-      const replicas = cluster.replicas.length
-      const expected = new Map<string, number>([
-        ['feed', masters + replicas + 1],
-        ['gateway', replicas],
-        ...cluster.masters.map(({ process }): [string, number] => [process.name, 2]),
-        ...cluster.replicas.map(({ process }): [string, number] => [process.name, 2]),
-      ])
-      for (const [name, count] of expected) {
-        const open = network.connectionsOf(name)
-        if (open.length > count)
-          wrong(`${name} needs ${count} connections at rest, and has ${open.join(', ')}`)
-      }
-      for (const process of cluster.processes) {
-        const timers = process.life()?.timers() ?? 0
-        if (timers > TIMERS_AT_REST_MAX) wrong(`${process.name} has ${timers} timers at rest`)
-      }
-      const inFlight = cluster.runningGateway()?.status().inFlight ?? 0
-      if (inFlight !== 0) wrong(`the gateway answers ${inFlight} requests at rest`)
+      const left = leftBehind()
+      if (left !== undefined) wrong(left)
     },
+  }
+
+  /** What a cluster at rest does not need. */
+  function leftBehind(): string | undefined {
+    const masters = cluster.masters.length
+    const replicas = cluster.replicas.length
+    const expected = new Map<string, number>([
+      ['feed', masters + replicas + 1],
+      ['gateway', replicas * cluster.streams],
+      ...cluster.masters.map(({ process }): [string, number] => [process.name, 2]),
+      ...cluster.replicas.map(({ process }): [string, number] => [process.name, 1 + cluster.streams]),
+    ])
+    for (const [name, count] of expected) {
+      const open = network.connectionsOf(name)
+      if (open.length > count) return `${name} needs ${count} connections at rest, and has ${open.join(', ')}`
+    }
+    for (const process of cluster.processes) {
+      const timers = process.life()?.timers() ?? 0
+      if (timers > TIMERS_AT_REST_MAX) return `${process.name} has ${timers} timers at rest`
+    }
+    const inFlight = cluster.runningGateway()?.status().inFlight ?? 0
+    return inFlight === 0 ? undefined : `the gateway answers ${inFlight} requests at rest`
   }
 }

@@ -15,6 +15,8 @@ export interface Checker {
   committed?(replica: string, snapshot: Snapshot): void
   /** Now and then. */
   sampled?(): void
+  /** What must have ended, where all is healed, before anything is compared; undefined for nothing. */
+  left?(): string | undefined
   /** All is healed, at rest, and should be equal. `decisions` is what the feed decided, record by record. */
   ended?(decisions: Decisions): void
 }

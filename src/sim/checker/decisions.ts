@@ -33,6 +33,8 @@ interface Producer {
   serving: boolean
   beats: number[]
   lastPosition: number
+  /** Of the frame whose parts it is sending: a frame is whole with the last of them, all in order, in one life. */
+  parts: { readonly digest: string; readonly heard: number } | undefined
 }
 
 export function decide(records: readonly LogRecord[], find: Find, first: BuiltBlock): Decisions {
@@ -84,8 +86,10 @@ class Judge {
       producer.beats.push(position)
       if (producer.event !== undefined) this.#judge(record.producer, producer.event.event)
     } else if (body.kind === 'framePart') {
-      assert(body.count === 1, 'simulated frames have one part')
-      this.#complete(this.#block(body.block.hash))
+      const { index, count, frameDigest: digest } = body
+      const isNext = index === 0 || (producer.parts?.digest === digest && producer.parts.heard === index)
+      producer.parts = isNext ? { digest, heard: index + 1 } : undefined
+      if (producer.parts?.heard === count) this.#complete(this.#block(body.block.hash))
     }
   }
 
@@ -94,8 +98,11 @@ class Judge {
     if (known !== undefined && epoch === known.epoch)
       return incarnation === known.incarnation ? known : undefined
     if (known !== undefined && epoch < known.epoch) return undefined
-    if (known !== undefined) return Object.assign(known, { epoch, incarnation })
-    const fresh = { epoch, incarnation, event: undefined, serving: false, beats: [], lastPosition: 0 }
+    if (known !== undefined) return Object.assign(known, { epoch, incarnation, parts: undefined })
+    const fresh = {
+      ...{ epoch, incarnation, event: undefined, serving: false },
+      ...{ beats: [], lastPosition: 0, parts: undefined },
+    }
     this.#producers.set(id, fresh)
     return fresh
   }

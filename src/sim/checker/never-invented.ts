@@ -8,11 +8,11 @@ import { toHex } from '#kernel/bytes.ts'
 import type { Checker, CheckerParts } from './checker.ts'
 import { placed } from './exact.ts'
 
-export function createNeverInventedChecker({ world }: CheckerParts): Checker {
+export function createNeverInventedChecker({ world, cluster }: CheckerParts): Checker {
   return {
     answered({ exchange, items, block }) {
       for (const [i, question] of exchange.questions.entries()) {
-        const why = invented(question, items[i] as Item, block)
+        const why = invented(question, items[i] as Item, block, cluster.horizonBlocks)
         if (why !== undefined)
           world.violate(
             'P4',
@@ -23,10 +23,17 @@ export function createNeverInventedChecker({ world }: CheckerParts): Checker {
   }
 }
 
-function invented(question: Question, item: Item, bound: BuiltBlock): string | undefined {
+function invented(
+  question: Question,
+  item: Item,
+  bound: BuiltBlock,
+  horizonBlocks: number,
+): string | undefined {
   if ('error' in item) {
     if (RETRIED.includes(item.error.code)) return undefined
-    return mayBeRefused(question, bound) ? undefined : `refused with ${item.error.code} ${item.error.message}`
+    return mayBeRefused(question, bound, horizonBlocks)
+      ? undefined
+      : `refused with ${item.error.code} ${item.error.message}`
   }
   const wanted = blockWanted(question, bound)
   if (wanted === undefined) return undefined
@@ -62,13 +69,15 @@ function including(transaction: string, bound: BuiltBlock): BuiltBlock | undefin
   return undefined
 }
 
-/** What is not on the chain of the bound block, or not final yet, may be refused by name. */
-function mayBeRefused(question: Question, bound: BuiltBlock): boolean {
+/** What is not on the chain of the bound block, not final yet, or state below the horizon (where no master's client can be asked), may be refused by name. */
+function mayBeRefused(question: Question, bound: BuiltBlock, horizonBlocks: number): boolean {
   switch (question.kind) {
     case 'balance':
     case 'nonce':
-    case 'slot':
-      return placed(question.place, bound) === undefined
+    case 'slot': {
+      const at = placed(question.place, bound)
+      return at === undefined || at.number < bound.number - horizonBlocks
+    }
     case 'logs':
       return placed({ hash: question.hash }, bound) === undefined
     case 'mark':

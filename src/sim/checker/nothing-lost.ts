@@ -14,7 +14,6 @@ import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { encodeFeedState } from '#roles/replica/feed-state.ts'
 import { SideShelf } from '#roles/replica/side-shelf.ts'
-import { HORIZON_BLOCKS } from '#sim/cluster/replica.ts'
 import { uncounted } from '#sim/world/meter.ts'
 import { stored } from '#sim/storage/stored.ts'
 import type { StoreIdentity } from '#state/identity.ts'
@@ -37,7 +36,7 @@ export function createNothingLostChecker({ world, cluster }: CheckerParts, genes
       const [first] = cluster.replicas
       const identity = first && openStore(first.disk.kv, { compress: stored }).identity()
       if (identity === undefined) return wrong('a replica has no store')
-      const fresh = comparable(builtAnew(records, identity, genesis))
+      const fresh = comparable(builtAnew(records, identity, genesis, cluster.horizonBlocks))
       for (const { process, disk } of cluster.replicas) {
         const own = comparable(dumpTables(disk.kv))
         for (const table of Object.keys(fresh) as (keyof typeof fresh)[]) {
@@ -57,7 +56,12 @@ function firstDifference(own: readonly string[], fresh: readonly string[]): stri
   return `differs at row ${i} of ${own.length} and ${fresh.length}: ${own[i] ?? 'nothing'} in place of ${fresh[i] ?? 'nothing'}`
 }
 
-function builtAnew(records: readonly LogRecord[], identity: StoreIdentity, genesis: Genesis): Dump {
+function builtAnew(
+  records: readonly LogRecord[],
+  identity: StoreIdentity,
+  genesis: Genesis,
+  horizonBlocks: number,
+): Dump {
   const kv = memoryKeyValue()
   const store = openStore(kv, { compress: stored })
   const [beginning] = records
@@ -86,7 +90,7 @@ function builtAnew(records: readonly LogRecord[], identity: StoreIdentity, genes
     sleep: () => Promise.resolve(),
   }
   const applier = new Applier(
-    { horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS }, verify: 'digest', prove: 'receipts' },
+    { horizon: { kind: 'blocks', blocks: horizonBlocks }, verify: 'digest', prove: 'receipts' },
     {
       store,
       board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),

@@ -1,11 +1,15 @@
 /** The JSON-RPC that a master and its forward port ask of an execution client, answered from built blocks. */
 import type { Transaction } from '#chain/transaction.ts'
 import { keccak256 } from '#core/keccak.ts'
-import { fromHex, toHex } from '#kernel/bytes.ts'
-import { receiptJson, transactionJson } from '#rpc/encode.ts'
+import { bigintTo, fromHex, toHex } from '#kernel/bytes.ts'
+import { logJson, placeOf, receiptJson, transactionJson } from '#rpc/encode.ts'
 import type { BuiltBlock } from './block-builder.ts'
 import { ancestorAt, type ClientView } from './consensus.ts'
 import { CHAIN_ID } from './genesis.ts'
+import type { Model } from './model.ts'
+
+/** In place of a result. */
+const NOT_FOUND = 'header not found'
 
 type Known = (hash: string) => BuiltBlock | undefined
 
@@ -19,7 +23,9 @@ export function answerCall(
   const rest =
     result === undefined
       ? `"error":{"code":-32601,"message":"the method ${method} does not exist/is not available"}`
-      : `"result":${result}`
+      : result === NOT_FOUND
+        ? '"error":{"code":-32000,"message":"header not found"}'
+        : `"result":${result}`
   return { answer: `{"jsonrpc":"2.0","id":${id},${rest}}`, subscribes: method === 'eth_subscribe' }
 }
 
@@ -40,11 +46,17 @@ function resultOf(
     case 'eth_getBlockByHash':
       return blockText(known(String(params[0])), params[1])
     case 'eth_getBlockByNumber':
-      return blockText(at(String(params[0]), view), params[1])
-    case 'eth_getBalance': {
-      const block = at(String(params[1]), view)
-      return block && `"0x${(block.model.balances.get(String(params[0])) ?? 0n).toString(16)}"`
-    }
+      return blockText(at(params[0], view, known), params[1])
+    case 'eth_getBalance':
+      return ofState(at(params[1], view, known), ({ balances }) => quantity(balances.get(String(params[0]))))
+    case 'eth_getTransactionCount':
+      return ofState(at(params[1], view, known), ({ nonces }) => quantity(nonces.get(String(params[0]))))
+    case 'eth_getStorageAt':
+      return ofState(at(params[2], view, known), ({ slots }) =>
+        JSON.stringify(toHex(bigintTo(slots.get(Number(params[1])) ?? 0n, 32))),
+      )
+    case 'eth_getLogs':
+      return logsOf(known((params[0] as { blockHash: string }).blockHash))
     case 'eth_getTransactionReceipt':
       return receiptOf(String(params[0]), view.head) ?? 'null'
     case 'eth_getTransactionByHash':
@@ -56,11 +68,34 @@ function resultOf(
   }
 }
 
-function at(place: string, view: ClientView): BuiltBlock | undefined {
+function ofState(block: BuiltBlock | undefined, read: (model: Model) => string): string {
+  return block === undefined ? NOT_FOUND : read(block.model)
+}
+
+function quantity(value: bigint | number | undefined): string {
+  return `"0x${(value ?? 0).toString(16)}"`
+}
+
+/** A block by hash is whatever the client has ever had, on its branch or not, as geth answers. */
+function at(place: unknown, view: ClientView, known: Known): BuiltBlock | undefined {
+  if (typeof place === 'object' && place !== null) return known((place as { blockHash: string }).blockHash)
   if (place === 'latest' || place === 'pending') return view.head
   if (place === 'safe') return view.safe
   if (place === 'finalized') return view.finalized.number === 0 ? undefined : view.finalized
   return ancestorAt(view.head, Number(place))
+}
+
+function logsOf(block: BuiltBlock | undefined): string {
+  if (block === undefined) return NOT_FOUND
+  const all = block.receipts.flatMap(({ logs }, i) => {
+    const transaction = block.block.transactions[i] as Transaction
+    return logs.map((log) => ({ log, transaction, i }))
+  })
+  return JSON.stringify(
+    all.map(({ log, transaction, i }, index) =>
+      logJson(log, placeOf(block.header), toHex(transaction.hash), i, index),
+    ),
+  )
 }
 
 function blockText(block: BuiltBlock | undefined, full: unknown): string {

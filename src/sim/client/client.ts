@@ -27,8 +27,8 @@ export interface SimClient {
 }
 
 const BLOCKS_LOST_MAX = 8
-const NEWS_AGAIN_MS = 1_500
-const FIRST_NEWS_MS_MAX = 2_000
+const NEWS_AGAIN_MS = 900
+const FIRST_NEWS_MS_MAX = 1_200
 
 export function createSimClient(
   index: number,
@@ -43,7 +43,7 @@ export function createSimClient(
     losesBlocks: 0.3,
   }
   let view = consensus.view(index)
-  const known = new Set<string>([view.head.hash])
+  const known = new Set<string>()
   let hear: (() => void) | undefined
   consensus.onNews((client) => {
     if (client === index) hear?.()
@@ -53,6 +53,7 @@ export function createSimClient(
     for (let at: BuiltBlock | undefined = next.head; at !== undefined && !known.has(at.hash); at = at.parent)
       known.add(at.hash)
   }
+  learn(view)
   const loseBlocks = (life: Life): void => {
     const { head, finalized } = view
     const lost = Math.min(random.between(1, BLOCKS_LOST_MAX), head.number - finalized.number)

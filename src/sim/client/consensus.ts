@@ -1,6 +1,6 @@
 /**
  * What the chain does in one run: which block is the head, for whom, and when. One canonical branch grows; sometimes it is reorganised (to
- * depth 8, onto a longer, equal or shorter branch), sometimes clients see two branches for a while, until one of them loses. What is
+ * depth 8 or 64, onto a longer, equal or shorter branch), sometimes clients see two branches for a while, until one of them loses. What is
  * finalized is on every branch. `settle` ends all that: one branch, which only grows.
  */
 import type { BlockHash } from '#chain/block-ref.ts'
@@ -23,22 +23,34 @@ export interface ConsensusOptions {
   readonly split: number
   readonly missed: number
   readonly finalize: number
+  readonly depths: Depths
+}
+
+/** How deep reorganisations go, and how far behind the head finality stays so that they can. */
+export interface Depths {
+  readonly reorgMax: number
+  readonly finalLag: { readonly min: number; readonly max: number }
+  /** Blocks that are there before the run begins. */
+  readonly firstBlocks: number
 }
 
 export interface Consensus {
   start(): void
-  /** From now on one branch grows and nothing is reorganised. */
-  settle(): void
+  /** From now on one branch grows, a block each `blockMs`, and nothing is reorganised. */
+  settle(blockMs: number): void
   /** No block any more. */
   stop(): void
   canonical(): ClientView
+  /** The highest number that any branch ever had. */
+  highest(): number
   view(client: number): ClientView
   onNews(told: (client: number) => void): void
   /** Any block that was ever built in this run. */
   block(hash: string): BuiltBlock | undefined
 }
 
-export const REORG_DEPTH_MAX = 8
+export const SHALLOW: Depths = { reorgMax: 8, finalLag: { min: 2, max: 9 }, firstBlocks: 0 }
+export const DEEP: Depths = { reorgMax: 64, finalLag: { min: 48, max: 72 }, firstBlocks: 66 }
 const SPLIT_SLOTS_MAX = 5
 
 interface Branch {
@@ -53,10 +65,14 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
   let other: (Branch & { readonly clients: ReadonlySet<number>; slotsLeft: number }) | undefined
   let safe = builder.first
   let finalized = builder.first
+  const { depths } = options
+  let { blockMs } = options
+  let highest = 0
   let mode: 'wild' | 'settled' | 'stopped' = 'wild'
 
   const grow = (branch: Branch): void => {
     branch.tip = builder.next(branch.tip, random)
+    highest = Math.max(highest, branch.tip.number)
     blocks.set(branch.tip.hash, branch.tip)
   }
   const tell = (): void => {
@@ -74,7 +90,7 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
     for (let i = 1; i < length; i++) grow(branch)
     return branch.tip
   }
-  const depthMax = (): number => Math.min(REORG_DEPTH_MAX, main.tip.number - finalized.number)
+  const depthMax = (): number => Math.min(depths.reorgMax, main.tip.number - finalized.number)
 
   const reorganise = (): void => {
     const depth = random.between(1, depthMax())
@@ -98,7 +114,10 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
   }
   const finalise = (): void => {
     const lowest = other === undefined ? main.tip : common(main.tip, other.tip)
-    const to = ancestor(lowest, Math.min(lowest.number, random.between(2, 9)))
+    const to = ancestor(
+      lowest,
+      Math.min(lowest.number, random.between(depths.finalLag.min, depths.finalLag.max)),
+    )
     if (to.number > finalized.number) finalized = to
   }
   const wildSlot = (): void => {
@@ -128,16 +147,19 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
       `head ${describe(main.tip)}, safe ${safe.number}, finalized ${finalized.number}`,
     )
     tell()
-    world.scheduler.after(options.blockMs * (0.7 + 0.6 * random.unit()), undefined, slot)
+    world.scheduler.after(blockMs * (0.7 + 0.6 * random.unit()), undefined, slot)
   }
   const viewOf = (branch: Branch): ClientView => {
     const isOn = ancestorAt(branch.tip, safe.number) === safe
     return { head: branch.tip, safe: isOn ? safe : finalized, finalized }
   }
 
+  for (let i = 0; i < depths.firstBlocks; i++) grow(main)
+
   return {
-    start: () => void world.scheduler.after(options.blockMs, undefined, slot),
-    settle() {
+    start: () => void world.scheduler.after(blockMs, undefined, slot),
+    settle(nextMs) {
+      blockMs = nextMs
       if (other !== undefined) unite()
       mode = 'settled'
       tell()
@@ -146,6 +168,7 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
       mode = 'stopped'
     },
     canonical: () => viewOf(main),
+    highest: () => highest,
     view: (client) => viewOf(other?.clients.has(client) === true ? other : main),
     onNews: (told) => void listeners.push(told),
     block: (hash) => blocks.get(hash),

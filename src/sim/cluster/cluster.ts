@@ -25,6 +25,9 @@ export interface Cluster {
   readonly processes: readonly SimProcess[]
   readonly feedDisk: SimDisk
   readonly watch: FeedWatch
+  /** Answer threads of each replica. */
+  readonly streams: number
+  readonly horizonBlocks: number
   /** The gateway's life that runs now. */
   runningGateway(): Gateway | undefined
   start(): void
@@ -41,6 +44,9 @@ export interface ClusterOptions {
   readonly masters: number
   readonly replicas: number
   readonly beatMs: number
+  readonly streams: number
+  readonly partBytesMax: number
+  readonly horizonBlocks: number
 }
 
 export function createCluster(
@@ -65,7 +71,7 @@ export function createCluster(
     program: (disk: StoreDisk, faults: StoreFaults) => ReturnType<typeof masterProgram>,
   ) => {
     const disk = createStoreDisk()
-    const faults: StoreFaults = { killAtCommit: 0, full: false }
+    const faults: StoreFaults = { killAtCommit: 0, killInSwitch: 0, full: false }
     return { disk, faults, process: new SimProcess(name, world, program(disk, faults)) }
   }
   const masters = numbered(options.masters, (i) =>
@@ -73,6 +79,7 @@ export function createCluster(
       masterProgram({
         clientUrl: (clients[i] as (typeof clients)[number]).client.url,
         beatMs: options.beatMs,
+        partBytesMax: options.partBytesMax,
         genesis: builder.genesis,
         network,
         disk,
@@ -85,6 +92,8 @@ export function createCluster(
   const replicas = numbered(options.replicas, (i) =>
     machine(`replica-${i}`, (disk, faults) =>
       replicaProgram({
+        streams: options.streams,
+        horizonBlocks: options.horizonBlocks,
         genesis: builder.genesis,
         network,
         disk,
@@ -123,6 +132,8 @@ export function createCluster(
     processes,
     feedDisk,
     watch,
+    streams: options.streams,
+    horizonBlocks: options.horizonBlocks,
     runningGateway: () => (gateway.isUp() ? running : undefined),
     start() {
       auditor.start()

@@ -24,6 +24,7 @@ import { FEED, FORWARD_PORT } from './addresses.ts'
 export interface MasterParts {
   readonly clientUrl: string
   readonly beatMs: number
+  readonly partBytesMax: number
   readonly genesis: Genesis
   readonly network: Network
   readonly disk: StoreDisk
@@ -59,7 +60,10 @@ export function masterProgram(parts: MasterParts): Program {
     scope.defer(() => listener.close({ graceMs: 0 }))
     const transport = createTransport(life, network)
     const master = createMaster(
-      { id, cluster: undefined, beatMs: parts.beatMs, clientId: parts.clientUrl },
+      {
+        ...{ id, cluster: undefined, beatMs: parts.beatMs },
+        ...{ clientId: parts.clientUrl, partBytesMax: parts.partBytesMax },
+      },
       {
         client,
         store: openStore(parts.disk.open(life, parts.faults, parts.random), { compress: stored }),

@@ -1,9 +1,10 @@
-/** A production replica: applier and one answer thread, with message ports between them, over a store that outlives it. */
+/** A production replica: applier and answer threads, with message ports between them, over a store that outlives it. */
 import type { Genesis } from '#chain/genesis.ts'
 import type { Prng } from '#kernel/prng.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import { openScope } from '#ports/scope.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
+import { joinAnswerers } from '#roles/replica/answerers.ts'
 import { type AnswererAsks, type ApplierNews, BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { followFeed } from '#roles/replica/follow-feed.ts'
 import { startServing } from '#roles/replica/serving.ts'
@@ -15,10 +16,14 @@ import { stored } from '#sim/storage/stored.ts'
 import { uncounted } from '#sim/world/meter.ts'
 import type { Program } from '#sim/world/life.ts'
 import { openStore } from '#state/open-store.ts'
+import { streamAddress } from '#wire/link.ts'
 import { FEED, linkAddress } from './addresses.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface ReplicaParts {
+  /** Answer threads. */
+  readonly streams: number
+  readonly horizonBlocks: number
   readonly genesis: Genesis
   readonly network: Network
   readonly disk: StoreDisk
@@ -26,7 +31,6 @@ export interface ReplicaParts {
   readonly random: Prng
 }
 
-export const HORIZON_BLOCKS = 24
 /** Few enough that some switches take several transactions. */
 const COMMIT_ROWS_MAX = 60
 const CALL_GAS_MAX = 1_000_000
@@ -45,11 +49,11 @@ export function replicaProgram(parts: ReplicaParts): Program {
     const transport = createTransport(life, network)
     const kv = parts.disk.open(life, parts.faults, parts.random)
     const board = createBoard(new SharedArrayBuffer(BOARD_BYTES))
-    const [applierEnd, answererEnd] = mailboxPair<ApplierNews, AnswererAsks>(life)
+    const answerers = joinAnswerers()
     scope.spawn('follow the feed', (signal) =>
       followFeed(
         {
-          horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS },
+          horizon: { kind: 'blocks', blocks: parts.horizonBlocks },
           staleAfterMs: 300_000,
           verify: 'strict',
           prove: 'receipts',
@@ -64,36 +68,42 @@ export function replicaProgram(parts: ReplicaParts): Program {
           metrics: createApplierMetrics(uncounted),
           genesis,
           openLog: () => openRemoteRecordLog(FEED, transport),
-          answerers: applierEnd,
+          answerers: answerers.all,
         },
         signal,
       ),
     )
-    await startServing(
-      {
-        id,
-        link: linkAddress(id),
-        clientVersion: 'drover/simulated',
-        serve: 'eager',
-        callGasMax: CALL_GAS_MAX,
-        callTimeMaxMs: CALL_TIME_MAX_MS,
-        cacheBytes: CACHE_BYTES,
-        bodyBytesMax: BODY_BYTES_MAX,
-        clientRequestsMax: CLIENT_REQUESTS_MAX,
-      },
-      {
-        openStore: () => openStore(kv, { compress: stored }),
-        genesis,
-        board,
-        applier: answererEnd,
-        transport,
-        clock,
-        log,
-        meter: uncounted,
-        renderMetrics: () => uncounted.render(),
-      },
-      scope,
-    )
+    const serve = (thread: number): Promise<unknown> => {
+      const [applierEnd, answererEnd] = mailboxPair<ApplierNews, AnswererAsks>(life)
+      answerers.add(applierEnd)
+      return startServing(
+        {
+          id,
+          link: streamAddress(linkAddress(id), thread),
+          streams: parts.streams,
+          clientVersion: 'drover/simulated',
+          serve: 'eager',
+          callGasMax: CALL_GAS_MAX,
+          callTimeMaxMs: CALL_TIME_MAX_MS,
+          cacheBytes: CACHE_BYTES,
+          bodyBytesMax: BODY_BYTES_MAX,
+          clientRequestsMax: CLIENT_REQUESTS_MAX,
+        },
+        {
+          openStore: () => openStore(kv, { compress: stored }),
+          genesis,
+          board,
+          applier: answererEnd,
+          transport,
+          clock,
+          log,
+          meter: uncounted,
+          renderMetrics: () => uncounted.render(),
+        },
+        scope,
+      )
+    }
+    for (let thread = 0; thread < parts.streams; thread++) await serve(thread)
     await Promise.race([untilStopped(life.signal), scope.failed])
     await scope.close()
   }

@@ -21,7 +21,7 @@ interface Parts {
   readonly cluster: Cluster
 }
 
-const TICK_MS = 100
+const TICK_MS = 60
 const LATENCY_MS = { min: 0.1, max: 1 }
 
 export function createFaultPlan(probabilities: Probabilities, parts: Parts): FaultPlan {
@@ -63,33 +63,40 @@ function processFaults({ world, network, cluster }: Parts): Effects {
     kill(random) {
       const process = random.pick(drovers)
       process.kill('is killed')
-      later(random, 2_000, () => process.start())
+      later(random, 1_200, () => process.start())
     },
     stop(random) {
       const process = random.pick(drovers)
       process.stop()
-      later(random, 3_000, () => process.start())
+      later(random, 1_800, () => process.start())
     },
     killAtCommit(random) {
       const machine = random.pick<Machine>([...cluster.masters, ...cluster.replicas])
       machine.faults.killAtCommit = 0.4
-      later(random, 600, () => {
+      later(random, 400, () => {
         machine.faults.killAtCommit = 0
+      })
+    },
+    killInSwitch(random) {
+      const machine = random.pick(cluster.replicas)
+      machine.faults.killInSwitch = 0.4
+      later(random, 900, () => {
+        machine.faults.killInSwitch = 0
       })
     },
     gatewayRestart(random) {
       cluster.gateway.kill('is killed')
-      later(random, 300, () => cluster.gateway.start())
+      later(random, 200, () => cluster.gateway.start())
       if (random.chance(0.5)) return
       const { process } = random.pick(cluster.replicas)
       world.trace.line('network', `cuts gateway from ${process.name}`)
       network.cut('gateway', process.name)
-      later(random, 1_500, () => network.heal('gateway', process.name))
+      later(random, 900, () => network.heal('gateway', process.name))
     },
     pause(random) {
       const process = random.pick(cluster.processes)
       process.pause()
-      later(random, 2_500, () => process.resume())
+      later(random, 1_500, () => process.resume())
     },
     clockRate(random) {
       const process = random.pick(drovers)
@@ -105,7 +112,7 @@ function processFaults({ world, network, cluster }: Parts): Effects {
 function networkFaults({ world, network, cluster }: Parts): Effects {
   const cutFor = (random: Prng, a: SimProcess, b: SimProcess): void => {
     network.cut(a.name, b.name)
-    world.scheduler.after(random.between(50, 3_000), undefined, () => network.heal(a.name, b.name))
+    world.scheduler.after(random.between(30, 1_800), undefined, () => network.heal(a.name, b.name))
   }
   return {
     breakConnection(random) {
@@ -131,7 +138,7 @@ function networkFaults({ world, network, cluster }: Parts): Effects {
     },
     slowNetwork(random) {
       network.setLatency({ min: 1, max: random.between(5, 120) })
-      world.scheduler.after(random.between(100, 1_500), undefined, () => network.setLatency(LATENCY_MS))
+      world.scheduler.after(random.between(60, 900), undefined, () => network.setLatency(LATENCY_MS))
     },
   }
 }
@@ -140,7 +147,7 @@ function diskFaults({ world, cluster }: Parts): Effects {
   const { feed, feedDisk } = cluster
   const { faults } = feedDisk
   const later = (random: Prng, undo: () => void): void =>
-    void world.scheduler.after(random.between(50, 1_500), undefined, undo)
+    void world.scheduler.after(random.between(30, 900), undefined, undo)
   return {
     powerLoss(random) {
       feed.kill('loses its power')
@@ -176,11 +183,11 @@ function clientFaults({ world, cluster }: Parts): Effects {
     clientRestart(random) {
       const { process } = random.pick(cluster.clients)
       process.kill('is killed')
-      world.scheduler.after(random.between(20, 2_000), undefined, () => process.start())
+      world.scheduler.after(random.between(20, 1_200), undefined, () => process.start())
     },
     clientSlow(random) {
       const { client } = random.pick(cluster.clients)
-      client.faults.newsMs = { min: 1, max: random.between(50, 1_500) }
+      client.faults.newsMs = { min: 1, max: random.between(50, 900) }
       client.faults.answerMs = { min: 0.1, max: random.between(1, 100) }
     },
     clientSilent(random) {
@@ -199,7 +206,7 @@ function healAll({ network, cluster }: Parts): void {
     failWrite: 0,
   })
   for (const { faults } of [...cluster.masters, ...cluster.replicas])
-    Object.assign(faults, { killAtCommit: 0, full: false })
+    Object.assign(faults, { killAtCommit: 0, killInSwitch: 0, full: false })
   for (const { client } of cluster.clients)
     Object.assign(client.faults, { newsMs: { min: 1, max: 30 }, answerMs: { min: 0.1, max: 1 }, forgets: 0 })
   for (const process of cluster.processes) {

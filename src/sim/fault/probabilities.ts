@@ -1,5 +1,5 @@
 /**
- * Faults by name, each with its chance in a tenth of a second. A scenario is a table of them; `mixed` gives every seed some of them, with
+ * Faults by name, each with its chance at each look (`plan.ts`). A scenario is a table of them; `mixed` gives every seed some of them, with
  * intensities of its own, because faults that always come together hide each other.
  */
 import type { Prng } from '#kernel/prng.ts'
@@ -7,7 +7,7 @@ import type { Prng } from '#kernel/prng.ts'
 export const FAULTS = [
   'kill', 'stop', 'killAtCommit', 'powerLoss', 'pause', 'breakConnection', 'partition', 'isolate', 'slowNetwork', 'slowDisk', 'fullDisk',
   'failingDisk', 'fullStore', 'clockRate', 'clockJump', 'clientRestart', 'clientSlow', 'clientSilent', 'reorg', 'split',
-  'gatewayRestart', 'replicaLags',
+  'gatewayRestart', 'replicaLags', 'killInSwitch',
 ] as const // biome-ignore format: one table
 export type Fault = (typeof FAULTS)[number]
 
@@ -22,10 +22,12 @@ export const SCENARIOS = [
   'reorgs',
   'clocks',
   'lagging',
+  'switches',
+  'deep-reorgs',
 ] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 
-/** As often as it may come, per tenth of a second (reorg and split: per block). */
+/** As often as it may come, per look (reorg and split: per block). */
 const OFTEN: Probabilities = {
   kill: 0.06,
   stop: 0.03,
@@ -49,6 +51,7 @@ const OFTEN: Probabilities = {
   split: 0.12,
   gatewayRestart: 0.05,
   replicaLags: 0.06,
+  killInSwitch: 0.15,
 }
 
 const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> = {
@@ -59,6 +62,8 @@ const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> 
   reorgs: ['reorg', 'split', 'clientRestart', 'clientSlow', 'clientSilent'],
   lagging: ['gatewayRestart', 'replicaLags', 'reorg'],
   clocks: ['clockRate', 'clockJump', 'pause', 'reorg'],
+  switches: ['reorg', 'split', 'killInSwitch', 'replicaLags'],
+  'deep-reorgs': ['reorg', 'killInSwitch', 'kill', 'killAtCommit', 'replicaLags', 'clientRestart'],
 }
 
 const MIXED_CHANCE = 0.45

@@ -17,6 +17,8 @@ export interface Checkers {
   told(exchange: Exchange): void
   sampled(): void
   ended(): void
+  /** Something of what was done is still on its way to its end. */
+  isAnythingLeft(): boolean
   /** From now on an answer that says "try again" is one too few. */
   wantAnswers(): void
   answers(): number
@@ -67,6 +69,7 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
       )
       for (const checker of checkers) checker.ended?.(decisions)
     },
+    isAnythingLeft: () => checkers.some((checker) => checker.left?.() !== undefined),
     wantAnswers() {
       wantedFromMs = world.scheduler.nowMs()
     },

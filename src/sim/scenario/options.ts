@@ -16,7 +16,7 @@ export const defaultOptions: ScenarioOptions = {
   masters: undefined,
   replicas: undefined,
   users: 2,
-  faultsMs: 5_000,
+  faultsMs: 2_200,
 }
 
 export interface Sizes {
@@ -24,15 +24,21 @@ export interface Sizes {
   readonly replicas: number
   readonly blockMs: number
   readonly beatMs: number
+  /** Answer threads of each replica. */
+  readonly streams: number
+  /** Bytes of a frame in one record: in some runs so few that frames come in parts. */
+  readonly partBytesMax: number
 }
 
-/** A cluster starts with 1 to 3 masters and 2 or 3 replicas. */
+/** A cluster starts with 1 to 3 masters and as many replicas. */
 export function drawSizes({ masters, replicas }: ScenarioOptions, random: Prng): Sizes {
-  const drawn = { masters: random.between(1, 3), replicas: random.between(2, 3) }
+  const drawn = { masters: random.between(1, 3), replicas: random.between(1, 3) }
   return {
     masters: masters ?? drawn.masters,
     replicas: replicas ?? drawn.replicas,
-    blockMs: random.pick([300, 500, 800]),
-    beatMs: random.pick([400, 1_000]),
+    blockMs: random.pick([170, 280, 450]),
+    beatMs: random.pick([230, 560]),
+    streams: random.between(1, 2),
+    partBytesMax: random.pick([600, 1_100, 900_000]),
   }
 }

@@ -4,7 +4,7 @@
  * that should be equal is compared. The first promise that does not hold ends the run.
  */
 import { type BlockBuilder, createBlockBuilder } from '#sim/client/block-builder.ts'
-import { createConsensus, describe } from '#sim/client/consensus.ts'
+import { createConsensus, DEEP, describe, SHALLOW } from '#sim/client/consensus.ts'
 import { createGenesis } from '#sim/client/genesis.ts'
 import { createCluster } from '#sim/cluster/cluster.ts'
 import { createFaultPlan } from '#sim/fault/plan.ts'
@@ -31,17 +31,24 @@ export interface SeedRun {
   readonly answers: number
 }
 
-/** Blocks of the second phase. */
-const HEALED_BLOCKS = 4
+/** Blocks of the second phase, and how soon they come. */
+const HEALED_BLOCKS = 3
+const HEALED_BLOCK_MS = 200
+const GROWN_MS_MAX = 10_000
 /** From the last block until everybody stands at it: longer than any backoff of a role and a retry after it. */
 const LIVE_WITHIN_MS = 20_000
 /** What is left is given time to end: deadlines of requests, histories to be tidied. */
-const REST_MS = 1_500
-const SAMPLE_MS = 200
-const HEARD_TRIES = 50
-const HEARD_MS = 10
+const REST_MS = { min: 200, max: 1_500 }
+const SAMPLE_MS = 120
+const REST_STEP_MS = 50
+const HEARD_MS_MAX = 500
+const HEARD_STEP_MS = 10
 /** In which users must be answered, whatever they ask. */
-const ANSWERED_MS = 500
+const ANSWERED_MS = 300
+
+/** Of replicas: above how deep a reorganisation goes, low enough that history is pruned. */
+const HORIZON_BLOCKS = 24
+const HORIZON_BLOCKS_DEEP = 70
 
 /** Blocks of one process are shared by its runs: they are content, not state. */
 let shared: BlockBuilder | undefined
@@ -54,16 +61,27 @@ export async function runSeed(
   const world = createWorld(seed, parts.verbosity)
   shared ??= createBlockBuilder(createGenesis())
   const builder = shared
+  builder.tidy()
   const sizes = drawSizes(options, world.random.child('sizes'))
   const probabilities = probabilitiesOf(options.scenario, world.random.child('scenario'))
   const network = createNetwork(world)
   const { reorg, split } = probabilities
+  const isDeep = options.scenario === 'deep-reorgs'
   const consensus = createConsensus(
-    { blockMs: sizes.blockMs, clients: sizes.masters, reorg, split, missed: 0.1, finalize: 0.3 },
+    {
+      blockMs: sizes.blockMs,
+      clients: sizes.masters,
+      reorg,
+      split,
+      missed: 0.1,
+      finalize: 0.3,
+      depths: isDeep ? DEEP : SHALLOW,
+    },
     builder,
     world,
   )
-  const cluster = createCluster(sizes, { world, network, consensus, builder })
+  const horizonBlocks = isDeep ? HORIZON_BLOCKS_DEEP : HORIZON_BLOCKS
+  const cluster = createCluster({ ...sizes, horizonBlocks }, { world, network, consensus, builder })
   const checkers = createCheckers({ world, network, consensus, cluster }, builder.genesis)
   const faults = createFaultPlan(probabilities, { world, network, cluster })
   const users = Array.from(
@@ -78,7 +96,7 @@ export async function runSeed(
           newest: () => consensus.canonical().head,
           nowMs: () => world.scheduler.nowMs(),
           told: checkers.told,
-          thinkMs: { min: 30, max: 300 },
+          thinkMs: { min: 20, max: 200 },
         }),
       ),
   )
@@ -119,27 +137,41 @@ export async function runSeed(
     answers: checkers.answers(),
   }
 
+  /** In steps from `fromMs` on, at most for `maxMs`. */
+  async function runWhile(
+    isNotYet: () => boolean,
+    fromMs: number,
+    maxMs: number,
+    stepMs = REST_STEP_MS,
+  ): Promise<void> {
+    for (let atMs = fromMs; isNotYet() && world.violation() === undefined && atMs < fromMs + maxMs; ) {
+      atMs += stepMs
+      await runUntil(atMs)
+    }
+  }
+
   async function heal(): Promise<void> {
     faults.heal()
-    consensus.settle()
-    const stopMs = world.scheduler.nowMs() + HEALED_BLOCKS * sizes.blockMs
-    await runUntil(stopMs)
+    consensus.settle(HEALED_BLOCK_MS)
+    const highest = consensus.highest()
+    const healedMs = world.scheduler.nowMs() + HEALED_BLOCKS * HEALED_BLOCK_MS
+    await runUntil(healedMs)
+    // What was announced comes, or who asks for it is told to wait.
+    await runWhile(() => consensus.canonical().head.number < highest, healedMs, GROWN_MS_MAX)
     consensus.stop()
-    const lastMs = stopMs + LIVE_WITHIN_MS
-    let awake = atRest(cluster, consensus)
-    while (awake !== undefined && world.violation() === undefined && world.scheduler.nowMs() < lastMs) {
-      await runUntil(world.scheduler.nowMs() + SAMPLE_MS)
-      awake = atRest(cluster, consensus)
-    }
+    const stopMs = world.scheduler.nowMs()
+    let awake: string | undefined
+    await runWhile(() => (awake = atRest(cluster, consensus)) !== undefined, stopMs, LIVE_WITHIN_MS)
     if (awake !== undefined)
       world.violate('live', `${awake}; the chain is at ${describe(consensus.canonical().head)}`)
     checkers.wantAnswers()
     await runUntil(world.scheduler.nowMs() + ANSWERED_MS)
     for (const user of users) user.stop()
-    await runUntil(world.scheduler.nowMs() + REST_MS)
+    const restMs = world.scheduler.nowMs() + REST_MS.min
+    await runUntil(restMs)
+    await runWhile(() => checkers.isAnythingLeft(), restMs, REST_MS.max)
     // Masters beat on: the auditor is given the time to hear of the last of what they were promised.
-    for (let i = 0; i < HEARD_TRIES && !cluster.watch.hasHeardAll(); i++)
-      await runUntil(world.scheduler.nowMs() + HEARD_MS)
+    await runWhile(() => !cluster.watch.hasHeardAll(), world.scheduler.nowMs(), HEARD_MS_MAX, HEARD_STEP_MS)
     if (world.violation() === undefined) checkers.ended()
   }
 }

@@ -7,6 +7,8 @@ import type { KeyValue } from '#ports/key-value.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Prng } from '#kernel/prng.ts'
 import { Killed, type Life } from '#sim/world/life.ts'
+import { openStore } from '#state/open-store.ts'
+import { stored } from './stored.ts'
 
 export interface StoreDisk {
   /** What the processes of this machine have committed: for checkers too. */
@@ -20,6 +22,8 @@ export interface StoreDisk {
 export interface StoreFaults {
   /** A commit is the life's last turn. */
   killAtCommit: number
+  /** A commit that leaves a switch half made is the life's last turn. */
+  killInSwitch: number
   /** The disk has no room for a transaction. */
   full: boolean
 }
@@ -47,6 +51,8 @@ export function createStoreDisk(): StoreDisk {
           const result = kv.write(change)
           for (const seen of listeners) seen()
           if (isLast) kill(life, 'after')
+          if (faults.killInSwitch > 0 && isInSwitch(kv) && random.chance(faults.killInSwitch))
+            kill(life, 'within a switch, after')
           return result
         },
         bytes: (table) => kv.bytes(table),
@@ -54,6 +60,15 @@ export function createStoreDisk(): StoreDisk {
       }
     },
   }
+}
+
+/** More transactions belong to what was committed. */
+function isInSwitch(kv: KeyValue): boolean {
+  const store = openStore(kv, { compress: stored })
+  if (store.identity() === undefined) return false
+  const snapshot = store.snapshot()
+  snapshot.release()
+  return snapshot.catchingUpTo !== undefined
 }
 
 function kill(life: Life, when: string): never {
