@@ -25,7 +25,7 @@ test('one seed is one run: the whole trace is the same, byte for byte', async ()
 
 test('code that is broken on purpose is caught, and the command that replays it is told', async () => {
   const output = await simulate('--mutants', '--only', 'an undone slot keeps its value')
-  assert.match(output, /^caught {4}an undone slot keeps its value: P1 on seed \d+ of reorgs/m)
+  assert.match(output, /^caught {4}an undone slot keeps its value: \w+ on seed \d+ of reorgs/m)
 })
 
 for (const { seed, scenario, found } of notable) {

@@ -34,7 +34,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/state/delta-rows.ts',
     find: 'else tx.put(table, key, before)',
     replace: "else if (table !== 'storage') tx.put(table, key, before)",
-    caughtBy: ['P1'],
+    caughtBy: ['P1', 'live'],
     scenario: 'reorgs',
   },
   {
@@ -42,7 +42,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/state/delta-rows.ts',
     find: 'if (before.length === 0) tx.remove(table, key)',
     replace: "if (before.length === 0) { if (table !== 'storage') tx.remove(table, key) }",
-    caughtBy: ['P1'],
+    caughtBy: ['P1', 'live'],
     scenario: 'reorgs',
   },
   {

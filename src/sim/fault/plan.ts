@@ -27,8 +27,8 @@ const LATENCY_MS = { min: 0.1, max: 1 }
 export function createFaultPlan(probabilities: Probabilities, parts: Parts): FaultPlan {
   const { world } = parts
   const randoms = new Map(FAULTS.map((fault) => [fault, world.random.child(`fault ${fault}`)]))
-  const effects = effectsOf(parts)
   let isOver = false
+  const effects = effectsOf(parts, () => isOver)
 
   const tick = (): void => {
     if (isOver) return
@@ -51,8 +51,13 @@ export function createFaultPlan(probabilities: Probabilities, parts: Parts): Fau
 
 type Effects = Readonly<Partial<Record<Fault, (random: Prng) => void>>>
 
-function effectsOf(parts: Parts): Effects {
-  return { ...processFaults(parts), ...networkFaults(parts), ...diskFaults(parts), ...clientFaults(parts) }
+function effectsOf(parts: Parts, isOver: () => boolean): Effects {
+  return {
+    ...processFaults(parts),
+    ...networkFaults(parts),
+    ...diskFaults(parts, isOver),
+    ...clientFaults(parts),
+  }
 }
 
 function processFaults({ world, network, cluster }: Parts): Effects {
@@ -143,16 +148,25 @@ function networkFaults({ world, network, cluster }: Parts): Effects {
   }
 }
 
-function diskFaults({ world, cluster }: Parts): Effects {
+function diskFaults({ world, cluster }: Parts, isOver: () => boolean): Effects {
   const { feed, feedDisk } = cluster
   const { faults } = feedDisk
   const later = (random: Prng, undo: () => void): void =>
     void world.scheduler.after(random.between(30, 900), undefined, undo)
   return {
     powerLoss(random) {
-      feed.kill('loses its power')
-      world.trace.line('feed', feedDisk.crash())
-      later(random, () => feed.start())
+      const strike = (): void => {
+        if (isOver()) return
+        feed.kill('loses its power')
+        world.trace.line('feed', feedDisk.crash())
+        later(random, () => feed.start())
+      }
+      // Most moments find everything synced.
+      if (random.chance(0.3)) strike()
+      else
+        feedDisk.onceWriting(() =>
+          world.scheduler.after(random.unit() * 2 * faults.opMs.max, undefined, strike),
+        )
     },
     slowDisk(random) {
       faults.opMs = { min: 1, max: random.between(10, 200) }

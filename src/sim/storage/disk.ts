@@ -20,6 +20,8 @@ export interface DiskFaults {
 export interface SimDisk {
   open(life: Life): Disk
   readonly faults: DiskFaults
+  /** Calls once, when the next write begins: for a crash that finds something unsynced. */
+  onceWriting(seen: () => void): void
   /** Power or kernel gone: what was not synced is lost in part. Returns what happened, for the trace. */
   crash(): string
 }
@@ -33,9 +35,16 @@ interface File {
 export function createSimDisk(random: Prng): SimDisk {
   const files = new Map<string, File>()
   const faults: DiskFaults = { opMs: { min: 0.01, max: 0.2 }, full: false, failSync: 0, failWrite: 0 }
+  let waiting: (() => void)[] = []
+  const writing = (): void => {
+    const seen = waiting
+    waiting = []
+    for (const each of seen) each()
+  }
   return {
     faults,
-    open: (life) => openDisk(life, files, faults, random),
+    open: (life) => openDisk(life, files, { faults, writing }, random),
+    onceWriting: (seen) => void waiting.push(seen),
     crash() {
       let lost = 0
       for (const [name, file] of files) {
@@ -67,7 +76,14 @@ function torn({ bytes, durable }: File, random: Prng): Uint8Array {
   return kept
 }
 
-function openDisk(life: Life, files: Map<string, File>, faults: DiskFaults, random: Prng): Disk {
+interface DiskParts {
+  readonly faults: DiskFaults
+  /** A write begins. */
+  readonly writing: () => void
+}
+
+function openDisk(life: Life, files: Map<string, File>, parts: DiskParts, random: Prng): Disk {
+  const { faults } = parts
   const at = (name: string): File => {
     const known = files.get(name)
     if (known !== undefined) return known
@@ -86,7 +102,7 @@ function openDisk(life: Life, files: Map<string, File>, faults: DiskFaults, rand
   const quick = <T>(work: () => T): Promise<T> => (faults.opMs.min >= 1 ? op(work) : Promise.resolve(work()))
   return {
     list: () => quick(() => [...files.keys()].toSorted()),
-    open: (name) => quick(() => openFile(at(name), { op, quick }, faults, random)),
+    open: (name) => quick(() => openFile(at(name), { op, quick }, parts, random)),
     remove: (name) => op(() => void files.delete(name)),
     replace: (name, bytes) =>
       op(() => void files.set(name, { bytes: bytes.slice(), durable: bytes.slice(), named: true })),
@@ -101,7 +117,7 @@ function openDisk(life: Life, files: Map<string, File>, faults: DiskFaults, rand
 function openFile(
   file: File,
   { op, quick }: Record<'op' | 'quick', <T>(work: () => T) => Promise<T>>,
-  faults: DiskFaults,
+  { faults, writing }: DiskParts,
   random: Prng,
 ): DiskFile {
   return {
@@ -118,6 +134,7 @@ function openFile(
         wrote,
         file.bytes.subarray(offset + wrote.length),
       )
+      writing()
       await op(() => {})
       if (failure !== undefined) throw failure
     },
