@@ -185,7 +185,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a restarted master does not look what of its store is on the feed',
-    file: 'src/roles/master/follower.ts',
+    file: 'src/roles/master/line-up.ts',
     find: "return number === head.number ? head : executor.ask('undoTo', { number })",
     replace: 'return number > 0 ? head : head',
     caughtBy: ['live', 'bug'],
