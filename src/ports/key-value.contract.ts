@@ -158,20 +158,21 @@ const key = fc
 const change = fc.record({
   key,
   value: fc.option(fc.uint8Array({ maxLength: 3 }), { nil: undefined }),
-  isInsert: fc.boolean(),
+  how: fc.constantFrom('put', 'insert', 'append'),
 })
 
 function applyTo(
   model: Map<string, Row>,
   tx: Parameters<Parameters<KeyValue['write']>[0]>[0],
-  { key: at, value, isInsert }: typeof change extends fc.Arbitrary<infer Change> ? Change : never,
+  { key: at, value, how }: typeof change extends fc.Arbitrary<infer Change> ? Change : never,
 ): void {
   if (value === undefined) assert.equal(tx.remove('history', at), model.delete(String(at)))
-  else if (isInsert) {
+  else if (how === 'insert') {
     assert.equal(tx.insert('history', at, value), !model.has(String(at)))
     if (!model.has(String(at))) model.set(String(at), { key: at, value })
   } else {
-    tx.put('history', at, value)
+    if (how === 'append') tx.append('history', at, value)
+    else tx.put('history', at, value)
     model.set(String(at), { key: at, value })
   }
 }

@@ -44,6 +44,8 @@ export interface WriteTx extends Omit<ReadTx, 'release'> {
   put(table: Table, key: Uint8Array, value: Uint8Array): void
   /** Puts where there is no such row, and says whether it did: for keys that are nearly always new, one search instead of two. */
   insert(table: Table, key: Uint8Array, value: Uint8Array): boolean
+  /** Puts; quicker, and denser on the disk, where the key is after all others of the table. */
+  append(table: Table, key: Uint8Array, value: Uint8Array): void
   /** True where there was such a row. */
   remove(table: Table, key: Uint8Array): boolean
 }

@@ -15,7 +15,7 @@ import type { ReadTx, WriteTx } from '#ports/key-value.ts'
 import { type Body, decodeBody, encodeBody } from './codec/body.ts'
 import { ByteReader, ByteWriter, getU32, putU32, u32 } from './codec/bytes.ts'
 import { decodeReceipts, encodeLog, encodeReceipts, type ReceiptRow } from './codec/receipt.ts'
-import { getParts, PART_BYTES, partKey, putParts, removeParts } from './parts.ts'
+import { getParts, PART_BYTES, partKey, appendParts, removeParts } from './parts.ts'
 
 type Gets = Pick<ReadTx, 'get'>
 
@@ -35,17 +35,17 @@ export function putBlock(tx: WriteTx, frame: Omit<Frame, 'delta'>, compress: Com
     header,
     transactions.map((transaction) => transaction.hash),
   )
-  putParts(tx, 'bodies', block, encodeProvenance(frame, pack(encodeBody(frame.block), compress)))
+  appendParts(tx, 'bodies', block, encodeProvenance(frame, pack(encodeBody(frame.block), compress)))
   const created = transactions.map((transaction, i) =>
     transaction.to === undefined ? createdAddress(senders[i] as Address, transaction.nonce) : undefined,
   )
-  putParts(tx, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
+  appendParts(tx, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
   const key = logPrefix(header.number, 0)
   let logIndex = 0
   frame.receipts.forEach((receipt, index) => {
     for (const log of receipt.logs) {
       putU32(key, 4, logIndex++)
-      putParts(tx, 'logs', key, encodeLog(log, index))
+      appendParts(tx, 'logs', key, encodeLog(log, index))
     }
   })
   transactions.forEach((transaction, index) => addPlace(tx, transaction.hash, header.number, index))
@@ -54,8 +54,8 @@ export function putBlock(tx: WriteTx, frame: Omit<Frame, 'delta'>, compress: Com
 function putHeader(tx: WriteTx, header: Header, transactionHashes: readonly Hash32[]): void {
   const block = u32(header.number)
   const hash = fromHex(header.hash)
-  putParts(tx, 'headers', block, header.rlp)
-  putParts(tx, 'blockHashes', block, concatBytes(hash, ...transactionHashes))
+  appendParts(tx, 'headers', block, header.rlp)
+  appendParts(tx, 'blockHashes', block, concatBytes(hash, ...transactionHashes))
   tx.put('hashes', hash, block)
 }
 

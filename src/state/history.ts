@@ -47,7 +47,7 @@ export class ChangesWriter {
   end(): void {
     if (this.#length === 0) return
     const key = partKey(u32(this.#block), this.#part++)
-    this.#tx.put('changes', key, this.#row.subarray(0, this.#length))
+    this.#tx.append('changes', key, this.#row.subarray(0, this.#length))
     this.#length = 0
   }
 }

@@ -20,6 +20,14 @@ export function putParts(tx: WriteTx, table: Table, prefix: Uint8Array, bytes: U
   }
 }
 
+/** The same in a table whose keys are block numbers: mostly after all others. */
+export function appendParts(tx: WriteTx, table: Table, prefix: Uint8Array, bytes: Uint8Array): void {
+  const count = countParts(bytes)
+  for (let part = 0; part < count; part++) {
+    tx.append(table, partKey(prefix, part), bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES))
+  }
+}
+
 /** Writes a value over another, of which no part is left behind. */
 export function replaceParts(tx: WriteTx, table: Table, prefix: Uint8Array, bytes: Uint8Array): void {
   removePartsFrom(tx, table, prefix, countParts(bytes))

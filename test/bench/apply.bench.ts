@@ -62,7 +62,9 @@ async function measure(
   const options = { horizon: { kind: 'blocks', blocks: horizonBlocks }, compress } as const
   const replica = await startReplica(drover, options)
   const withTrie = proven && (await startReplica(proven, options))
-  const next = createBlocks(createWorld(slots), genesis.header, proven && rootAfter(proven, compress))
+  const next = createBlocks(createWorld(slots), genesis.header, {
+    rootOf: proven && rootAfter(proven, compress),
+  })
   const meters = createMeters()
   for (let i = 0; i < warming + blocks; i++) {
     const frame = next()

@@ -138,19 +138,26 @@ function keyValue({ root, tables, path, isWriter, durable, reserve, unlock }: Op
       return (treeBranchPageCount + treeLeafPageCount + overflowPages) * PAGE_BYTES
     },
     async close() {
-      if (isWriter && !durable) await sync(root, path)
-      await root.close()
+      const isClean = isWriter && !durable && (await isSynced(root, path))
+      // LMDB is not closed under its own sync: the end of the process will do, as a kill does.
+      if (isClean || !isWriter || durable) await root.close()
       reserve?.close()
-      if (isWriter && !durable) markClean(path)
+      if (isClean) markClean(path)
       unlock()
     },
     maintain: () => root.readerCheck(),
   }
 }
 
-function sync(root: RootDatabase, path: string): Promise<void> {
+/** Everything is on the disk; false where that takes too long: then the store is left as one whose process was killed. */
+function isSynced(root: RootDatabase, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const settle = (cause?: unknown): void => (cause ? reject(describe(path, cause)) : resolve())
+    const late = setTimeout(() => resolve(false), storeLimits.closeTimeMaxMs.value)
+    const settle = (cause?: unknown): void => {
+      clearTimeout(late)
+      if (cause) reject(describe(path, cause))
+      else resolve(true)
+    }
     ;(root as unknown as { sync(done: (cause?: unknown) => void): void }).sync(settle)
   })
 }

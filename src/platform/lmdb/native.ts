@@ -84,7 +84,8 @@ function valueView(length: number): Uint8Array {
 const PUT = 15
 const REMOVE = 13
 const NO_OVERWRITE = 0x10
-/** In the first word afterwards: there is no such key, or, of an insert, there is one. */
+const APPEND = 0x2_0000
+/** In the first word afterwards: there is no such key; of an insert, there is one; of an append, it is not the last. */
 const FAILED_CONDITION = 0x400_0000
 /** Of an instruction: flags 4 ‖ table 4 ‖ length of the key 4 ‖ key ‖ … length of the value 4 ‖ address of the value 8. */
 const WRITTEN_KEY_AT = 12
@@ -120,6 +121,12 @@ export class Instructions {
   /** False where there is such a key already. */
   insert(table: NativeTable, key: Uint8Array, value: Uint8Array): boolean {
     this.#put(PUT | NO_OVERWRITE, table, key, value)
+    return this.#isDone()
+  }
+
+  /** False where the key is not after all others of the table. */
+  append(table: NativeTable, key: Uint8Array, value: Uint8Array): boolean {
+    this.#put(PUT | APPEND, table, key, value)
     return this.#isDone()
   }
 

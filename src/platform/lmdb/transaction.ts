@@ -73,6 +73,13 @@ export class Transaction implements WriteTx {
     return this.#writing().insert(this.#tables[table], key, value)
   }
 
+  append(table: Table, key: Uint8Array, value: Uint8Array): void {
+    checkKey(key)
+    assert(value.length <= VALUE_BYTES_MAX, 'a value has at most 1.9 KB')
+    const writing = this.#writing()
+    if (!writing.append(this.#tables[table], key, value)) writing.put(this.#tables[table], key, value)
+  }
+
   remove(table: Table, key: Uint8Array): boolean {
     checkKey(key)
     return this.#writing().remove(this.#tables[table], key)

@@ -136,6 +136,10 @@ class MemoryWrite extends MemoryRead implements WriteTx {
     }
   }
 
+  append(table: Table, key: Uint8Array, value: Uint8Array): void {
+    this.put(table, key, value)
+  }
+
   insert(table: Table, key: Uint8Array, value: Uint8Array): boolean {
     const row = firstAtOrAfter(this.chunks(table), key)
     const isThere = row !== undefined && compareBytes(row.key, key) === 0

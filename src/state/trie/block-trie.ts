@@ -72,7 +72,7 @@ class PositionsWriter {
   end(): void {
     if (this.#length === 0) return
     const key = partKey(u32(this.#block), this.#part++)
-    this.#tx.put('trieChanges', key, this.#row.subarray(0, this.#length))
+    this.#tx.append('trieChanges', key, this.#row.subarray(0, this.#length))
     this.#length = 0
   }
 }

@@ -13,6 +13,8 @@ export interface RowChange {
   readonly key: Uint8Array
   /** Undefined where the row is removed. */
   readonly value: Uint8Array | undefined
+  /** After all others of its table. */
+  readonly isLast?: true
 }
 
 /** Applies to a store and says which rows that wrote. */
@@ -29,8 +31,9 @@ export function rowsOf(
 
 export function writeRows(kv: KeyValue, rows: readonly RowChange[]): void {
   kv.write((tx) => {
-    for (const { table, key, value } of rows)
+    for (const { table, key, value, isLast } of rows)
       if (value === undefined) tx.remove(table, key)
+      else if (isLast === true) tx.append(table, key, value)
       else tx.put(table, key, value)
   })
 }
@@ -44,6 +47,10 @@ function watch(tx: WriteTx, into: RowChange[]): WriteTx {
     put(table, key, value) {
       into.push({ table, key: key.slice(), value: value.slice() })
       tx.put(table, key, value)
+    },
+    append(table, key, value) {
+      into.push({ table, key: key.slice(), value: value.slice(), isLast: true })
+      tx.append(table, key, value)
     },
     insert(table, key, value) {
       const isNew = tx.insert(table, key, value)

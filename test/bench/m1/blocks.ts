@@ -19,11 +19,18 @@ import { decodeTransaction } from '#chain/transaction-rlp.ts'
 import { concatBytes, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
 import { addressOf, codeHashOf, createRandom, slotKey, slotValue, type World, zipf } from './world.ts'
 
-export const M1 = { transactions: 250, accounts: 620, slots: 900, logs: 550 } as const
+/** Of each block. */
+export interface Profile {
+  readonly transactions: number
+  readonly accounts: number
+  readonly slots: number
+  readonly logs: number
+}
+export const M1: Profile = { transactions: 250, accounts: 620, slots: 900, logs: 550 }
 const HOT = 0.35
 const NEW = 0.38
-/** Slots and accounts written a short time ago: of about ten blocks. */
-const HOT_KEPT = 6_000
+/** Slots, and accounts, written a short time ago: of about seven blocks. */
+const HOT_KEPT_PER_SLOT = 6_000 / M1.slots
 const NEW_ACCOUNTS = 0.1
 /** Different first topics: events of all kinds, the first of them Transfer. */
 const EVENTS = 300
@@ -33,24 +40,24 @@ export function firstHeader(): Header {
   return header(toHex(new Uint8Array(32)) as BlockHash, 0, [])
 }
 
-/** Endless: each call gives the next block. @param rootOf the state root after a block, where somebody will look at it */
+/** Endless: each call gives the next block. `rootOf` is the state root after a block, where somebody will look at it. */
 export function createBlocks(
   world: World,
   genesis: Header,
-  rootOf?: (frame: Frame) => Uint8Array,
+  { rootOf, profile = M1 }: { rootOf?: ((frame: Frame) => Uint8Array) | undefined; profile?: Profile } = {},
 ): () => Frame {
   const random = createRandom(1)
   const hotSlots: [number, number][] = []
   const hotAccounts: number[] = []
   let parent = genesis
   return () => {
-    const transactions = Array.from({ length: M1.transactions }, (_, i) =>
+    const transactions = Array.from({ length: profile.transactions }, (_, i) =>
       transaction(parent.number + 1, i, random),
     )
-    const logs = Array.from({ length: M1.logs }, () => makeLog(world, random))
+    const logs = Array.from({ length: profile.logs }, () => makeLog(world, random))
     const delta = makeDelta({
-      accounts: pickAccounts(world, random, hotAccounts, parent.number),
-      slots: pickSlots(world, random, hotSlots, parent.number),
+      accounts: pickAccounts({ world, random, hot: hotAccounts, profile }, parent.number),
+      slots: pickSlots({ world, random, hot: hotSlots, profile }, parent.number),
       cleared: [],
       codes: [],
     })
@@ -80,14 +87,16 @@ function withRoot(frame: Frame, stateRoot: Uint8Array): Frame {
   return { ...frame, block: { ...block, header: headerFromFields({ ...block.header, stateRoot }) } }
 }
 
-function pickSlots(
-  world: World,
-  random: () => number,
-  hot: [number, number][],
-  number: number,
-): SlotChange[] {
+interface Picking<T> {
+  readonly world: World
+  readonly random: () => number
+  readonly hot: T[]
+  readonly profile: Profile
+}
+
+function pickSlots({ world, random, hot, profile }: Picking<[number, number]>, number: number): SlotChange[] {
   const picked = new Map<number, [number, number]>()
-  while (picked.size < M1.slots) {
+  while (picked.size < profile.slots) {
     const kind = random()
     const old = hot[Math.floor(random() * hot.length)]
     let slot: [number, number]
@@ -100,7 +109,7 @@ function pickSlots(
     }
     picked.set(slot[0] * 2 ** 24 + slot[1], slot)
   }
-  remember(hot, picked.values())
+  remember(hot, picked.values(), profile)
   return [...picked.values()].map(([contract, slot]) => ({
     address: addressOf(contract),
     key: slotKey(contract, slot),
@@ -108,16 +117,16 @@ function pickSlots(
   }))
 }
 
-function pickAccounts(world: World, random: () => number, hot: number[], number: number): AccountChange[] {
+function pickAccounts({ world, random, hot, profile }: Picking<number>, number: number): AccountChange[] {
   const picked = new Set<number>()
-  while (picked.size < M1.accounts) {
+  while (picked.size < profile.accounts) {
     const kind = random()
     const old = hot[Math.floor(random() * hot.length)]
     if (kind < HOT && old !== undefined) picked.add(old)
     else if (kind < HOT + NEW_ACCOUNTS) picked.add(world.accounts++)
     else picked.add(Math.floor(random() * world.accounts))
   }
-  remember(hot, picked)
+  remember(hot, picked, profile)
   return [...picked].map((account) => ({
     address: addressOf(account),
     after: {
@@ -128,9 +137,9 @@ function pickAccounts(world: World, random: () => number, hot: number[], number:
   }))
 }
 
-function remember<T>(hot: T[], picked: Iterable<T>): void {
+function remember<T>(hot: T[], picked: Iterable<T>, { slots }: Profile): void {
   hot.push(...picked)
-  hot.splice(0, Math.max(0, hot.length - HOT_KEPT))
+  hot.splice(0, Math.max(0, hot.length - Math.round(HOT_KEPT_PER_SLOT * slots)))
 }
 
 function makeLog(world: World, random: () => number): Log {

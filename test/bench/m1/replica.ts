@@ -16,6 +16,7 @@ import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { catchUp } from '#roles/replica/catch-up.ts'
 import { standingOf } from '#roles/replica/standing.ts'
 import { openStore } from '#state/open-store.ts'
+import type { Snapshot } from '#state/snapshot.ts'
 import { encodeFrame, splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'
 import { genesis } from './preload.ts'
@@ -65,6 +66,7 @@ export interface BenchReplica {
   head(): number
   /** All that is done when no record waits. */
   tidy(): void
+  snapshot(): Snapshot
 }
 
 /** Of a piece of the feed: some blocks. */
@@ -109,5 +111,6 @@ export async function startReplica(
     tidy() {
       while (applier.tidy());
     },
+    snapshot: () => store.snapshot(),
   }
 }

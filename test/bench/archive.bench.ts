@@ -1,0 +1,116 @@
+/**
+ * A replica that drops nothing, over very many small blocks: what history takes of the disk for each key that a block changed, what reading
+ * at a random depth costs against reading the same keys at the head, and whether memory stays where it was. Flags: --slots, --blocks.
+ */
+import '#test/support/core.ts'
+import { readFileSync } from 'node:fs'
+import { createZstd } from '#platform/compress/zstd.ts'
+import { openLmdb } from '#platform/lmdb/key-value.ts'
+import type { KeyValue, Table } from '#ports/key-value.ts'
+import type { Bench, BenchOptions, BenchRow } from './bench.ts'
+import { createBlocks, type Profile } from './m1/blocks.ts'
+import { createMeters, flagOf } from './m1/cpu.ts'
+import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
+import { type BenchReplica, recordsOf, startReplica } from './m1/replica.ts'
+import { addressOf, createRandom, createWorld, slotKey, type World, zipf } from './m1/world.ts'
+
+/** A fortieth of M1: what is measured is each key, and how many blocks there are. */
+const PROFILE: Profile = { transactions: 4, accounts: 12, slots: 24, logs: 10 }
+const SAMPLES = 10
+const READS = 20_000
+/** Of one snapshot. */
+const READS_AT_ONCE = 100
+const FINAL_BELOW_HEAD = 64
+
+export const bench: Bench = {
+  name: 'archive',
+  summary: 'an archive of very many small blocks: bytes a changed key, reads at random depth, memory',
+  async run(options) {
+    const slots = flagOf(options.flags, 'slots', 500_000)
+    const { folder, paths } = await preloadedStores(slots, ['archive'], options.say)
+    try {
+      return { rows: await measure(slots, paths[0] as string, options) }
+    } finally {
+      removeStores(folder)
+    }
+  },
+}
+
+async function measure(
+  slots: number,
+  path: string,
+  { quick, flags, say }: BenchOptions,
+): Promise<BenchRow[]> {
+  const blocks = flagOf(flags, 'blocks', quick ? 4_000 : 100_000)
+  const compress = createZstd()
+  const kv = openLmdb({ path, mode: 'writer', durable: false })
+  const replica = await startReplica(kv, { horizon: { kind: 'all' }, compress })
+  const world = createWorld(slots)
+  const next = createBlocks(world, genesis.header, { profile: PROFILE })
+  const recent: ReturnType<typeof next>[] = []
+  const meters = createMeters()
+  const memory: BenchRow[] = []
+  for (let i = 1; i <= blocks; i++) {
+    const frame = next()
+    recent.push(frame)
+    const records = recordsOf(frame, recent.length > FINAL_BELOW_HEAD ? recent.shift() : undefined, compress)
+    meters.time('serve transaction', 'replica', () => replica.take(records))
+    meters.time('index and moving history', 'replica', () => replica.tidy())
+    if (i % Math.ceil(blocks / SAMPLES) !== 0) continue
+    memory.push({ what: 'memory', server: 'replica', after_blocks: i, anonymous_mb: anonymousMegabytes() })
+    say(`${i} of ${blocks} blocks`)
+  }
+  const rows = [
+    ...meters.rows(),
+    ...memory,
+    ...sizes(kv, blocks * (PROFILE.accounts + PROFILE.slots)),
+    ...reads(replica, world, blocks),
+  ]
+  await kv.close()
+  return rows
+}
+
+/** The map of the store is the kernel's to keep or not. */
+function anonymousMegabytes(): number {
+  global.gc?.()
+  const found = /RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))
+  return Math.round(Number(found?.[1] ?? Number.NaN) / 1_024)
+}
+
+function sizes(kv: KeyValue, keys: number): BenchRow[] {
+  const size = (what: string, table: Table): BenchRow => ({
+    ...{ what, server: 'replica', changed_keys: keys },
+    bytes_per_key: Math.round(kv.bytes(table) / keys),
+  })
+  return [size('values before', 'history'), size('which keys a block changed', 'changes')]
+}
+
+function reads(replica: BenchReplica, world: World, blocks: number): BenchRow[] {
+  const depths = [1, 100, 1_000, 10_000, 100_000].filter((depth) => depth < blocks)
+  const rows = [readAt('slot at the head', () => 0)]
+  for (const depth of depths) rows.push(readAt(`slot ${depth} blocks back`, () => depth))
+  rows.push(readAt('slot at random depth', (random) => Math.floor(random() * blocks)))
+  return rows
+
+  function readAt(what: string, depthOf: (random: () => number) => number): BenchRow {
+    const random = createRandom(7)
+    const out = new Uint8Array(32)
+    const keys = Array.from({ length: READS }, () => {
+      const contract = zipf(random, world.contracts)
+      const slot = Math.floor(random() * (world.slotsOf[contract] as number))
+      return { address: addressOf(contract), key: slotKey(contract, slot), depth: depthOf(random) }
+    })
+    let found = 0
+    const before = process.threadCpuUsage()
+    for (let from = 0; from < READS; from += READS_AT_ONCE) {
+      const snapshot = replica.snapshot()
+      const head = snapshot.heads.head.number
+      for (const { address, key, depth } of keys.slice(from, from + READS_AT_ONCE))
+        found += snapshot.stateAt(head - depth).slot(address, key, out)
+      snapshot.release()
+    }
+    const { user, system } = process.threadCpuUsage(before)
+    if (found === 0) throw new Error('slots of the world are in the store')
+    return { what, server: 'replica', us: Math.round((100 * (user + system)) / READS) / 100 }
+  }
+}
