@@ -6,6 +6,7 @@ import type { BlobParameters } from './rules.ts'
 /** Keys of forks that may set blob parameters, oldest first. */
 export const BLOB_FORKS = [
   'cancunTime', 'pragueTime', 'osakaTime', 'bpo1Time', 'bpo2Time', 'bpo3Time', 'bpo4Time', 'bpo5Time',
+  'amsterdamTime',
 ] // biome-ignore format: one table
 
 /** What the forks' EIPs say (EIP-4844, EIP-7691). Blob-parameter forks are nothing but their values, so they have no default. */
@@ -26,6 +27,8 @@ export function parseBlobSchedule(
     const name = key.slice(0, -'Time'.length)
     const given = schedule[name] ?? undefined
     const parameters = given === undefined ? DEFAULTS[name] : blobParameters(given, name)
+    // Amsterdam changes none unless it says so.
+    if (parameters === undefined && name === 'amsterdam') return []
     if (parameters === undefined) {
       throw new Fault(
         'chain/malformed',

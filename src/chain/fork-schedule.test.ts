@@ -89,13 +89,11 @@ test('a scheduled fork that nobody here knows is refused by name; one that is no
   assert.equal(refusal({ ...TEN, verkleTime: null }), 'accepted')
 })
 
-test('blocks under the rules of Amsterdam are refused when they come', () => {
-  const { rulesAt } = parseChainConfig({ ...TEN, shanghaiTime: 0, amsterdamTime: 100 })
-  assert.equal(rulesAt(5, 99).fork, 'shanghai')
-  assert.throws(
-    () => rulesAt(6, 100),
-    (thrown) => faultCode(thrown) === 'chain/unsupported-rules',
-  )
+test('Amsterdam comes by time, and changes the blobs of a block only where it says so', () => {
+  const { rulesAt } = parseChainConfig({ ...TEN, shanghaiTime: 0, cancunTime: 0, amsterdamTime: 100 })
+  assert.equal(rulesAt(5, 99).fork, 'cancun')
+  assert.equal(rulesAt(6, 100).fork, 'amsterdam')
+  assert.deepEqual(rulesAt(6, 100).blob, rulesAt(5, 99).blob)
 })
 
 test('a pretended block is under the forks after the Merge only where it is said to be of proof of stake', () => {

@@ -19,7 +19,7 @@ const BLOCK_FORKS: readonly ForkKey[] = [
 
 /** By timestamp. Blob-parameter forks (EIP-7892) change values only. */
 const TIME_FORKS: readonly ForkKey[] = [
-  ['shanghaiTime', 'shanghai'], ['cancunTime', 'cancun'], ['pragueTime', 'prague'], ['osakaTime', 'osaka'],
+  ['shanghaiTime', 'shanghai'], ['cancunTime', 'cancun'], ['pragueTime', 'prague'], ['osakaTime', 'osaka'], ['amsterdamTime', 'amsterdam'],
 ] // biome-ignore format: one table
 
 /** Chains may leave these out and still have what comes after. */
@@ -36,7 +36,7 @@ const OTHER_RULES: Record<string, string> = {
 } // biome-ignore format: one table
 
 /** Keys that end like forks but change no rules of execution by themselves. */
-const OTHER_KEYS = ['mergeNetsplitBlock', 'amsterdamTime']
+const OTHER_KEYS = ['mergeNetsplitBlock']
 const FORK_KEYS = [...BLOCK_FORKS, ...TIME_FORKS].map(([key]) => key)
 const KNOWN = [...new Set([...FORK_KEYS, ...BLOB_FORKS, ...OTHER_KEYS])]
 const ALL_KEYS = [
@@ -57,7 +57,6 @@ export function parseChainConfig(value: unknown): ChainConfig {
   const blobs = parseBlobSchedule(config)
   const daoBlock = blockForks.find(({ fork }) => fork === 'dao')?.at
   const mergeBlock = mergeNumber(config, chainId)
-  const amsterdam = whenOf(config, 'amsterdamTime')
   const deposits = config['depositContractAddress'] ?? undefined
   const depositContract =
     deposits === undefined
@@ -67,7 +66,6 @@ export function parseChainConfig(value: unknown): ChainConfig {
   // One object for all blocks under the same rules, so that whoever derives something from them can see that it has it already.
   let last: Rules | undefined
   const rules = (number: number, timestamp: number, merged: boolean): Rules => {
-    if (merged && amsterdam !== undefined && timestamp >= amsterdam) throw notYet(number)
     let fork: Fork = 'frontier'
     for (const entry of blockForks) if (number >= entry.at) fork = entry.fork
     if (merged) fork = 'merge'
@@ -132,14 +130,6 @@ function refuseOtherRules(config: JsonObject): void {
   }
 }
 
-function notYet(number: number): Fault {
-  return new Fault(
-    'chain/unsupported-rules',
-    `block ${number} is under the rules of Amsterdam, which this release does not execute`,
-    { number },
-  )
-}
-
 function scheduleOf(
   config: JsonObject,
   blobs: readonly { readonly at: number; readonly key: string; readonly parameters: BlobParameters }[],
@@ -147,7 +137,7 @@ function scheduleOf(
   const blocks = ['mergeNetsplitBlock', ...BLOCK_FORKS.map(([key]) => key)].flatMap(
     (key) => whenOf(config, key) ?? [],
   )
-  const times = [...new Set(['shanghaiTime', ...BLOB_FORKS, 'amsterdamTime'])].flatMap((key): TimeFork[] => {
+  const times = [...new Set(['shanghaiTime', ...BLOB_FORKS])].flatMap((key): TimeFork[] => {
     const at = whenOf(config, key)
     const blob = blobs.find((entry) => entry.key === key)?.parameters
     return at === undefined ? [] : [{ at, ...(blob && { blob }) }]
@@ -177,9 +167,7 @@ function mergeNumber(config: JsonObject, chainId: bigint): number | undefined {
   const at = known ?? whenOf(config, 'mergeNetsplitBlock')
   if (at !== undefined) return at
   if (config['terminalTotalDifficultyPassed'] === true) return 0
-  const [after] = [...TIME_FORKS.map(([key]) => key), 'amsterdamTime'].filter(
-    (key) => whenOf(config, key) !== undefined,
-  )
+  const [after] = TIME_FORKS.map(([key]) => key).filter((key) => whenOf(config, key) !== undefined)
   if (after === undefined) return undefined
   throw new Fault(
     'chain/malformed',

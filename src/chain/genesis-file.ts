@@ -19,6 +19,7 @@ import {
 } from './json-fields.ts'
 import { presetConfig } from './presets.ts'
 import { ommersHash, requestsHash, stateRoot } from './roots.ts'
+import { encodeRlp } from './rlp.ts'
 import { isActive, type Rules } from './rules.ts'
 import { EMPTY_CODE_HASH } from './state-view.ts'
 import { EMPTY_TRIE_ROOT } from './trie-root.ts'
@@ -108,6 +109,9 @@ function laterFields(json: JsonObject, rules: Rules): Partial<HeaderFields> {
         }
       : {}),
     ...(isActive(rules, 'prague') ? { requestsHash: requestsHash([]) } : {}),
+    ...(isActive(rules, 'amsterdam')
+      ? { blockAccessListHash: keccak256(encodeRlp([])), slotNumber: 0n }
+      : {}),
   }
 }
 

@@ -24,6 +24,7 @@ const SINCE: readonly (readonly [field: keyof Header, fork: Fork])[] = [
   ['parentBeaconBlockRoot', 'cancun'],
   ['requestsHash', 'prague'],
   ['blockAccessListHash', 'amsterdam'],
+  ['slotNumber', 'amsterdam'],
 ]
 
 /** The first field that breaks a rule, what it should be, and what it is. */

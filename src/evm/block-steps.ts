@@ -64,7 +64,7 @@ export function runInSteps(
   }
   const receipts: Receipt[] = []
   for (const [i] of block.transactions.entries()) {
-    const failure = step(() => transact(evm, block, i, receipts))
+    const failure = step(() => transact(evm, block, i, receipts, rules))
     if (failure !== undefined) return failure
     if (root !== undefined) receipts.push({ ...(receipts.pop() as Receipt), outcome: { stateRoot: root } })
   }

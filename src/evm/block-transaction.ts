@@ -2,6 +2,7 @@
 import type { Address } from '#chain/block-ref.ts'
 import type { Block } from '#chain/frame.ts'
 import type { Receipt } from '#chain/receipt.ts'
+import { isActive, type Rules } from '#chain/rules.ts'
 import type { Transaction } from '#chain/transaction.ts'
 import type { Evm } from '#core/evm.ts'
 import type { EvmTransaction } from '#core/evm-values.ts'
@@ -11,10 +12,17 @@ const U64_MAX = (1n << 64n) - 1n
 const U128_MAX = (1n << 128n) - 1n
 
 /** Appends the receipt of transaction `i`. */
-export function transact(evm: Evm, block: Block, i: number, receipts: Receipt[]): Failure | undefined {
+export function transact(
+  evm: Evm,
+  block: Block,
+  i: number,
+  receipts: Receipt[],
+  rules: Rules,
+): Failure | undefined {
   const transaction = block.transactions[i] as Transaction
   const before = receipts.at(-1)?.cumulativeGasUsed ?? 0n
-  if (before + transaction.gasLimit > block.header.gasLimit)
+  // EIP-8037 counts two sums of gas for this, of which receipts hold neither.
+  if (!isActive(rules, 'amsterdam') && before + transaction.gasLimit > block.header.gasLimit)
     return { reason: `transaction ${i} cannot be in the block: gas limit reached` }
   const wanted = transactionFor(transaction, block.senders[i] as Address)
   if (isImpossible(wanted)) return { reason: `transaction ${i} has a price or chain id beyond all bounds` }

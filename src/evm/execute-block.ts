@@ -1,6 +1,6 @@
 /**
  * Executes a whole block over the state of its parent: system calls, transactions, requests, withdrawals or rewards. Gives receipts,
- * requests and the net delta; comparing them with the header is the caller's. Frontier to Osaka; receipts before Byzantium hold
+ * requests and the net delta; comparing them with the header is the caller's. Frontier to Amsterdam; receipts before Byzantium hold
  * intermediate state roots, so those blocks need the parent's state trie.
  */
 import type { Delta } from '#chain/delta.ts'
@@ -52,12 +52,21 @@ export function executeBlock(
   view: StateView,
   trie?: TrieReader,
 ): ExecutedBlock | RefusedBlock {
-  const impossible = impossibleHeader(block, rules)
+  const impossible = impossibleHeader(block, rules) ?? unprovable(rules, trie)
   if (impossible !== undefined) return { kind: 'refused', ...impossible }
   const run = needsSteps(rules) ? runInSteps(block, rules, view, trie) : runAtOnce(block, rules, view)
   if ('reason' in run) return { kind: 'refused', ...run }
   const gasUsed = run.receipts.at(-1)?.cumulativeGasUsed ?? 0n
   return { kind: 'executed', ...run, deltaHash: deltaHash(run.delta), gasUsed }
+}
+
+/**
+ * Amsterdam's gas and one of its instructions (SLOTNUM, EIP-7843) are not recomputed here in full, so its blocks are taken only where the
+ * state root shows that they came out right.
+ */
+function unprovable(rules: Rules, trie: TrieReader | undefined): Failure | undefined {
+  if (!isActive(rules, 'amsterdam') || trie !== undefined) return undefined
+  return { reason: 'blocks under the rules of Amsterdam need a store with a state trie (--trie)' }
 }
 
 function runAtOnce(block: Block, rules: Rules, view: StateView): Failure | Run {
@@ -77,7 +86,7 @@ function runBlock(evm: Evm, block: Block, rules: Rules): Failure | Omit<Run, 'de
   if (before !== undefined) return before
   const receipts: Receipt[] = []
   for (const [i] of block.transactions.entries()) {
-    const failure = transact(evm, block, i, receipts)
+    const failure = transact(evm, block, i, receipts, rules)
     if (failure !== undefined) return failure
   }
   const requests = isActive(rules, 'prague') ? collectRequests(evm, receipts, rules) : undefined

@@ -1,12 +1,15 @@
 /** A block's requests to the consensus layer (EIP-7685): deposits from logs, withdrawals and consolidations from system contracts. */
 import type { Log, Receipt } from '#chain/receipt.ts'
-import type { Rules } from '#chain/rules.ts'
+import { isActive, type Rules } from '#chain/rules.ts'
 import type { Evm } from '#core/evm.ts'
 import { bigintFrom, concatBytes, equalBytes, fromHex } from '#kernel/bytes.ts'
 import { type Failure, failureOf } from './system-calls.ts'
 
 const WITHDRAWAL_REQUESTS = fromHex('0x00000961ef480eb55e80d19ad83579a64c007002')
 const CONSOLIDATION_REQUESTS = fromHex('0x0000bbddc7ce488642fb579f8b00f3a590007251')
+/** EIP-8282. */
+const BUILDER_DEPOSITS = fromHex('0x0000bff46984e3725691fa540a8c7589300d8282')
+const BUILDER_EXITS = fromHex('0x000064d678505ad48f8ccb093bc65613800e8282')
 const DEPOSIT_EVENT = fromHex('0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5')
 
 /** EIP-6110: where each field of a DepositEvent starts, and its bytes: public key, credentials, amount, signature, index. */
@@ -34,6 +37,12 @@ export function collectRequests(
   for (const [type, address] of [
     [1, WITHDRAWAL_REQUESTS],
     [2, CONSOLIDATION_REQUESTS],
+    ...(isActive(rules, 'amsterdam')
+      ? ([
+          [3, BUILDER_DEPOSITS],
+          [4, BUILDER_EXITS],
+        ] as const)
+      : []),
   ] as const) {
     // Not refused where there is no code, as EIP-7002 and 7251 want: anvil has none, and the header's hash says what there was.
     const outcome = evm.systemCall(address, new Uint8Array(0))

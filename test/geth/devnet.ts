@@ -62,6 +62,7 @@ export class Devnet {
   readonly dir: string
   readonly genesisFile: string
   readonly nodes: GethNode[] = []
+  fork: 'osaka' | 'amsterdam' = 'osaka'
   readonly #jwt = randomBytes(32).toString('hex')
   readonly #timeOf = new Map<string, number>()
 
@@ -75,10 +76,12 @@ export class Devnet {
     readonly nodes?: number
     readonly fork?: 'osaka' | 'amsterdam'
   }): Promise<Devnet> {
+    const fork = options.fork ?? 'osaka'
     const net = new Devnet(mkdtempSync(join(tmpdir(), 'drover-geth-')))
+    net.fork = fork
     mkdirSync(net.dir, { recursive: true })
     writeFileSync(join(net.dir, 'jwt.hex'), net.#jwt)
-    writeFileSync(net.genesisFile, JSON.stringify(genesisJson(options.alloc)))
+    writeFileSync(net.genesisFile, JSON.stringify(genesisJson(options.alloc, options.fork)))
     for (let i = 0; i < (options.nodes ?? 1); i++) await net.addNode()
     return net
   }
@@ -113,6 +116,9 @@ export class Devnet {
       suggestedFeeRecipient: options.feeRecipient ?? FEE_RECIPIENT,
       withdrawals: options.withdrawals ?? [],
       parentBeaconBlockRoot: beaconRoot,
+      ...(this.fork === 'amsterdam'
+        ? { slotNumber: toHex(Math.floor(timestamp / 12)), targetGasLimit: toHex(GAS_LIMIT) }
+        : {}),
     }
     const envelope = (await node.rpc(
       'testing_buildBlockV1',
@@ -138,7 +144,13 @@ export class Devnet {
   /** engine_newPayload: execute and store. The head does not move and no subscriber hears of it. */
   async importBlock(node: GethNode, block: BuiltBlock): Promise<void> {
     const { payload, versionedHashes, beaconRoot, requests } = block
-    const answer = await node.engine('engine_newPayloadV4', payload, versionedHashes, beaconRoot, requests)
+    const answer = await node.engine(
+      this.fork === 'amsterdam' ? 'engine_newPayloadV5' : 'engine_newPayloadV4',
+      payload,
+      versionedHashes,
+      beaconRoot,
+      requests,
+    )
     if ((answer as { status: string }).status !== 'VALID') {
       throw new Error(`newPayload ${block.number}: ${JSON.stringify(answer)}`)
     }
@@ -151,7 +163,11 @@ export class Devnet {
       safeBlockHash: finality.safe ?? ZERO32,
       finalizedBlockHash: finality.finalized ?? ZERO32,
     }
-    const answer = await node.engine('engine_forkchoiceUpdatedV3', state, null)
+    const answer = await node.engine(
+      this.fork === 'amsterdam' ? 'engine_forkchoiceUpdatedV4' : 'engine_forkchoiceUpdatedV3',
+      state,
+      null,
+    )
     if ((answer as { payloadStatus: { status: string } }).payloadStatus.status !== 'VALID') {
       throw new Error(`forkchoiceUpdated: ${JSON.stringify(answer)}`)
     }
@@ -195,13 +211,15 @@ function versionedHash(commitment: Hex): Hex {
 }
 
 /** Osaka from the first block, with all system contracts, in geth's format. */
-function genesisJson(alloc: Alloc): Json {
+function genesisJson(alloc: Alloc, fork: 'osaka' | 'amsterdam' = 'osaka'): Json {
   const blocks =
     'homestead,eip150,eip155,eip158,byzantium,constantinople,petersburg,istanbul,berlin,london'.split(',')
   const blobs = { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716 }
   const file = readFileSync(new URL('./system-contracts.json', import.meta.url), 'utf8')
   const contracts = JSON.parse(file) as Record<string, { fork: string; code: string }>
-  const system = Object.entries(contracts).filter(([, contract]) => contract.fork === 'prague')
+  const system = Object.entries(contracts).filter(
+    ([, contract]) => contract.fork === 'prague' || contract.fork === fork,
+  )
   return {
     config: {
       chainId: DEVNET_CHAIN_ID,
@@ -211,6 +229,7 @@ function genesisJson(alloc: Alloc): Json {
       cancunTime: 0,
       pragueTime: 0,
       osakaTime: 0,
+      ...(fork === 'amsterdam' ? { amsterdamTime: 0 } : {}),
       depositContractAddress: '0x00000000219ab540356cBB839Cbe05303d7705Fa',
       blobSchedule: {
         cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3_338_477 },

@@ -33,6 +33,8 @@ export interface Request {
 export class Wallet {
   readonly account: PrivateKeyAccount
   nonce = 0
+  /** Amsterdam prices new state (EIP-8037): with Osaka's gas, deployments and first payments run out there. */
+  static gasScale = 1n
 
   constructor(seed: string) {
     this.account = privateKeyToAccount(keccak256(`0x${Buffer.from(`wallet ${seed}`).toString('hex')}`))
@@ -57,7 +59,7 @@ export class Wallet {
       type: 'eip1559',
       chainId: DEVNET_CHAIN_ID,
       nonce,
-      gas,
+      gas: gas * Wallet.gasScale,
       ...fees,
       ...rest,
     } as never)

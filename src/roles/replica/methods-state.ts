@@ -13,7 +13,7 @@ import { callObject } from '#rpc/call-object.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import { type Json, quantityOfBytes, quantityText } from '#rpc/encode.ts'
 import { jsonBytes } from '#rpc/json-bytes.ts'
-import { failed, RpcFailure } from '#rpc/errors.ts'
+import { CODE, failed, RpcFailure } from '#rpc/errors.ts'
 import { rpcLimits } from '#rpc/limits.ts'
 import { type AccountOverride, type BlockOverrides, blockOverrides, stateOverrides } from '#rpc/overrides.ts'
 import {
@@ -29,7 +29,7 @@ import {
   string,
 } from '#rpc/params.ts'
 import { revertReason } from '#rpc/revert.ts'
-import { type AnswerContext, stateAt, TooHeavy, viewAt } from './answer-context.ts'
+import { type AnswerContext, ForwardWanted, stateAt, TooHeavy, viewAt } from './answer-context.ts'
 import type { Handlers } from './handler.ts'
 
 const SLOTS_MAX = rpcLimits.storageSlotsMax.value
@@ -123,6 +123,7 @@ function callContext(
 ): CallContext {
   const { gasMax } = context
   const { view, header, rules: ownRules } = stateAt(context, where)
+  if (isActive(ownRules, 'amsterdam')) throw notCalledYet()
   const at = { view, header, rules: ownRules, gasMax, expired: context.spent ?? context.expired }
   if (state.size === 0 && (block === SAME_BLOCK || Object.keys(block).length === 0)) return at
   for (const name of ['beaconRoot', 'withdrawals'] as const)
@@ -140,12 +141,20 @@ function callContext(
   return { ...at, rules, environment, view: pretended, isTransactionCapped }
 }
 
+/** Blocks of Amsterdam are proven by their state root; a call has none. */
+function notCalledYet(): ForwardWanted {
+  const message = 'calls under the rules of Amsterdam are answered by execution clients only'
+  return new ForwardWanted({ error: { code: CODE.server, message } })
+}
+
 function pretendedRules(
   { config }: AnswerContext,
   block: { readonly number: number; readonly timestamp: number; readonly merged: boolean },
 ): CallContext['rules'] {
   try {
-    return config.pretendedRules(block)
+    const rules = config.pretendedRules(block)
+    if (isActive(rules, 'amsterdam')) throw notCalledYet()
+    return rules
   } catch (thrown) {
     if (thrown instanceof Fault) throw failed('server', thrown.message) // a fork that is not supported yet
     throw thrown

@@ -7,6 +7,7 @@ import { fromHex } from '#kernel/bytes.ts'
 import { Devnet, type Hex, toHex } from '#test/geth/devnet.ts'
 import type { GethNode } from '#test/geth/node.ts'
 import { mixture, together } from './mixture.ts'
+import { Wallet } from '#test/geth/wallet.ts'
 import { createProver, type Prover } from './prover.ts'
 import { createVectors, type Part } from './vectors.ts'
 
@@ -30,6 +31,7 @@ export async function runAdversarial(options: {
   readonly onBlock?: (number: number) => void
 }): Promise<Outcome> {
   const prng = createPrng(options.seed)
+  Wallet.gasScale = options.fork === 'amsterdam' ? 5n : 1n
   let node: GethNode | undefined
   const rpc = (method: string, ...params: unknown[]): Promise<unknown> =>
     (node as GethNode).rpc(method, ...params)
