@@ -110,7 +110,8 @@ export class FlatReader {
     return this.bytes(this.u32())
   }
   text(): string {
-    return fromUtf8(this.sized())
+    const length = this.u32()
+    return length === 0 ? '' : fromUtf8(this.bytes(length))
   }
 
   /** Where the next `length` bytes are, which are passed over. */

@@ -52,11 +52,10 @@ export function anyBytes(value: unknown, into: Into): Uint8Array {
   if (typeof value !== 'string') throw cannot('non-string', into)
   if (value === '') return new Uint8Array(0)
   const text = withSmallPrefix(value)
-  if (!text.startsWith('0x')) throw cannot('hex string without 0x prefix', into)
-  if (writtenSize(text) % 2 !== 0) throw cannot('hex string of odd length', into)
   const bytes = tryFromHex(text)
-  if (bytes === undefined) throw cannot('invalid hex string', into)
-  return bytes
+  if (bytes !== undefined) return bytes
+  if (!text.startsWith('0x')) throw cannot('hex string without 0x prefix', into)
+  throw cannot(writtenSize(text) % 2 !== 0 ? 'hex string of odd length' : 'invalid hex string', into)
 }
 
 /** A quantity of at most `bits`. */

@@ -92,11 +92,17 @@ export function numberPlace(value: unknown, index: number): NumberPlace {
 export function blockPlace(value: unknown, index: number): BlockPlace {
   if (typeof value === 'object') return eip1898(value as Record<string, unknown>, index)
   if (typeof value !== 'string') throw cannot(goKind(value), { index, type: 'string' })
-  if (utf8(value).length !== HASH_CHARACTERS) return placeOf(value, index, 'blocknumber too high')
+  if (!isAsLongAsHash(value)) return placeOf(value, index, 'blocknumber too high')
   // geth reads this one without naming the type that it wants.
   if (!/^0x/i.test(value)) throw invalid(index, 'hex string without 0x prefix')
   if (!/^..[0-9a-f]*$/i.test(value)) throw invalid(index, 'invalid hex string')
   return { kind: 'hash', hash: blockHash(value, index), requireCanonical: false }
+}
+
+/** geth counts bytes, of which a character has up to three for each of its units here. */
+function isAsLongAsHash(text: string): boolean {
+  const { length } = text
+  return length <= HASH_CHARACTERS && 3 * length >= HASH_CHARACTERS && utf8(text).length === HASH_CHARACTERS
 }
 
 const EIP1898 = fieldNames('blockNumber', 'blockHash', 'requireCanonical')
