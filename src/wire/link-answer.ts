@@ -4,7 +4,7 @@
  */
 import type { BlockRef } from '#chain/block-ref.ts'
 import type { Parts } from '#kernel/bytes.ts'
-import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
+import { BlockMemo, LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Bytes of one piece: 64 KiB with its envelope. */
 export const PIECE_BYTES_MAX = 64 * 1024 - 16
@@ -32,11 +32,11 @@ export type LinkItem =
 
 const KINDS = ['answered', 'silent', 'forward', 'retry'] as const
 
-export function encodeAnswer(answer: LinkAnswer): Uint8Array {
+export function encodeAnswer(answer: LinkAnswer, memo?: BlockMemo): Uint8Array {
   const out = new LinkWriter()
   out.u8(answer.batch ? 1 : 0)
   out.u8(answer.block === undefined ? 0 : 1)
-  if (answer.block !== undefined) out.block(answer.block)
+  if (answer.block !== undefined) out.block(answer.block, memo)
   out.optionalU64(answer.verifiedNumber)
   out.u32(answer.items.length)
   for (const item of answer.items) {
@@ -50,10 +50,10 @@ export function encodeAnswer(answer: LinkAnswer): Uint8Array {
 }
 
 /** @throws Fault wire/link */
-export function decodeAnswer(bytes: Uint8Array): LinkAnswer {
+export function decodeAnswer(bytes: Uint8Array, memo?: BlockMemo): LinkAnswer {
   const reader = new LinkReader(bytes)
   const batch = reader.flag()
-  const block = reader.flag() ? reader.block() : undefined
+  const block = reader.flag() ? reader.block(memo) : undefined
   const verifiedNumber = reader.optionalU64()
   const count = reader.u32()
   if (count > reader.remaining()) throw malformed('more items than bytes')
@@ -100,6 +100,7 @@ export interface AnswerCollector {
 }
 
 export function createAnswerCollector(): AnswerCollector {
+  const memo = new BlockMemo()
   const unfinished = new Map<number, { parts: Uint8Array[]; length: number }>()
   let collectedBytes = 0
   const drop = (id: number): void => {
@@ -110,7 +111,7 @@ export function createAnswerCollector(): AnswerCollector {
     drop,
     add({ id, last, bytes }) {
       const before = unfinished.get(id)
-      if (last && before === undefined) return decodeAnswer(bytes)
+      if (last && before === undefined) return decodeAnswer(bytes, memo)
       const { parts, length } = before ?? { parts: [], length: 0 }
       if (length + bytes.length > ANSWER_BYTES_MAX) throw malformed('an answer above its limit')
       if (collectedBytes + bytes.length > COLLECTED_BYTES_MAX)
@@ -120,7 +121,7 @@ export function createAnswerCollector(): AnswerCollector {
       collectedBytes += bytes.length
       if (!last) return undefined
       drop(id)
-      return decodeAnswer(join(parts, length + bytes.length))
+      return decodeAnswer(join(parts, length + bytes.length), memo)
     },
   }
 }

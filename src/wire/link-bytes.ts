@@ -10,9 +10,19 @@ const TWO_TO_32 = 4_294_967_296
 /** A number must be exact in JavaScript: its upper half has at most 21 bits. */
 const HIGH_HALF_END = 2_097_152
 
+/** The last block that was written or read on one stream, as it is and as bytes: most answers are at the block of the one before. */
+export class BlockMemo {
+  block: BlockRef | undefined
+  bytes: Uint8Array = new Uint8Array()
+
+  keep(block: BlockRef, bytes: Uint8Array): void {
+    this.block = block
+    this.bytes = bytes
+  }
+}
+
 export class LinkWriter {
   #bytes = new Uint8Array(FIRST_BYTES)
-  #view = new DataView(this.#bytes.buffer)
   #length = 0
 
   u8(value: number): this {
@@ -23,8 +33,12 @@ export class LinkWriter {
 
   u32(value: number): this {
     assert(Number.isInteger(value) && value >= 0 && value < TWO_TO_32, 'a u32 is an integer in its range')
-    const at = this.#grow(4) // first: it may replace the view
-    this.#view.setUint32(at, value, true)
+    const at = this.#grow(4)
+    const bytes = this.#bytes
+    bytes[at] = value
+    bytes[at + 1] = value >>> 8
+    bytes[at + 2] = value >>> 16
+    bytes[at + 3] = value >>> 24
     return this
   }
 
@@ -63,8 +77,12 @@ export class LinkWriter {
     return this.raw(bytes)
   }
 
-  block(block: BlockRef): this {
-    return this.u64(block.number).hash(block.hash)
+  block(block: BlockRef, memo?: BlockMemo): this {
+    if (memo?.block === block) return this.raw(memo.bytes)
+    const from = this.#length
+    this.u64(block.number).hash(block.hash)
+    memo?.keep(block, this.#bytes.slice(from, this.#length))
+    return this
   }
 
   /** 0, or 1 and the number. */
@@ -84,7 +102,6 @@ export class LinkWriter {
       const wider = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
       wider.set(this.#bytes.subarray(0, at))
       this.#bytes = wider
-      this.#view = new DataView(wider.buffer)
     }
     return at
   }
@@ -93,20 +110,21 @@ export class LinkWriter {
 /** Every method throws Fault wire/link where the bytes end early or hold what no writer writes. */
 export class LinkReader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1))
+    return this.#bytes[this.#take(1)] as number
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true)
+    const at = this.#take(4)
+    const bytes = this.#bytes
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16)
+    return (low | ((bytes[at + 3] as number) << 24)) >>> 0
   }
 
   u64(): number {
@@ -144,8 +162,12 @@ export class LinkReader {
     return toHex(this.#bytes, at, at + HASH_BYTES) as BlockHash
   }
 
-  block(): BlockRef {
-    return { number: this.u64(), hash: this.hash() }
+  block(memo?: BlockMemo): BlockRef {
+    if (memo?.block !== undefined && this.skip(memo.bytes)) return memo.block
+    const from = this.#at
+    const block = { number: this.u64(), hash: this.hash() }
+    memo?.keep(block, this.#bytes.slice(from, this.#at))
+    return block
   }
 
   flag(): boolean {

@@ -5,6 +5,9 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Connection, Listener, Transport } from '#ports/transport.ts'
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+const LENGTH_BYTES = 4
+/** Messages of one turn that together are no longer leave as one copy: a write of each would cost more. */
+const JOINED_BYTES_MAX = 64 * 1024
 /** How long a Unix socket that is there may take to answer before it counts as left behind. */
 const STALE_PROBE_MS = 500
 
@@ -73,15 +76,25 @@ function createConnection(socket: net.Socket, peer: string): Connection {
 
   const flush = (): void => {
     const batch = queued
+    const bytes = queuedBytes
     queued = []
     queuedBytes = 0
-    if (isLost) return
+    if (isLost || batch.length === 0) return
+    if (bytes <= JOINED_BYTES_MAX) {
+      socket.write(joined(batch, bytes))
+      return
+    }
     socket.cork()
-    for (const part of batch) socket.write(part)
+    for (const message of batch) {
+      const length = Buffer.allocUnsafe(LENGTH_BYTES)
+      length.writeUInt32LE(message.length)
+      socket.write(length)
+      socket.write(message)
+    }
     socket.uncork()
   }
   socket.on('data', (bytes) => {
-    const problem = collect(bytes as Buffer)
+    const problem = collect(bytes as unknown as Buffer)
     if (problem !== undefined) socket.destroy(new Fault('net/protocol', `${peer} sent ${problem}`, { peer }))
   })
   socket.on('error', (error) => (cause = error))
@@ -100,11 +113,9 @@ function createConnection(socket: net.Socket, peer: string): Connection {
           'net/message-too-large',
           `a message of ${message.length} bytes is over ${MESSAGE_BYTES_MAX}`,
         )
-      const head = new Uint8Array(4)
-      new DataView(head.buffer).setUint32(0, message.length, true)
       if (queued.length === 0) setImmediate(flush)
-      queued.push(head, message)
-      queuedBytes += 4 + message.length
+      queued.push(message)
+      queuedBytes += LENGTH_BYTES + message.length
     },
     queuedBytes: () => queuedBytes + socket.writableLength,
     onMessage(next) {
@@ -123,21 +134,42 @@ function createConnection(socket: net.Socket, peer: string): Connection {
   }
 }
 
-/** Cuts a stream into messages. Returns what is wrong with it, if something is. */
-function createCollector(deliver: (message: Uint8Array) => void): (bytes: Uint8Array) => string | undefined {
-  const head = new Uint8Array(4)
+/** Each with its length before it. */
+function joined(messages: readonly Uint8Array[], bytes: number): Buffer {
+  const out = Buffer.allocUnsafe(bytes)
+  let at = 0
+  for (const message of messages) {
+    at = out.writeUInt32LE(message.length, at)
+    out.set(message, at)
+    at += message.length
+  }
+  return out
+}
+
+/** Cuts a stream into messages: views of what has come where one is there whole. Returns what is wrong with it, if something is. */
+function createCollector(deliver: (message: Uint8Array) => void): (bytes: Buffer) => string | undefined {
+  const head = Buffer.alloc(LENGTH_BYTES)
   let headBytes = 0
   let message: Uint8Array | undefined
   let filled = 0
   return (bytes) => {
     for (let at = 0; at < bytes.length || message?.length === 0; ) {
       if (message === undefined) {
-        const n = Math.min(4 - headBytes, bytes.length - at)
+        if (headBytes === 0 && bytes.length - at >= LENGTH_BYTES) {
+          const length = bytes.readUInt32LE(at)
+          const from = at + LENGTH_BYTES
+          if (length <= bytes.length - from) {
+            at = from + length
+            deliver(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length))
+            continue
+          }
+        }
+        const n = Math.min(LENGTH_BYTES - headBytes, bytes.length - at)
         head.set(bytes.subarray(at, at + n), headBytes)
         headBytes += n
         at += n
-        if (headBytes < 4) return undefined
-        const length = new DataView(head.buffer).getUint32(0, true)
+        if (headBytes < LENGTH_BYTES) return undefined
+        const length = head.readUInt32LE(0)
         if (length > MESSAGE_BYTES_MAX) return `a message of ${length} bytes, over ${MESSAGE_BYTES_MAX}`
         message = new Uint8Array(length)
         filled = 0

@@ -1,6 +1,6 @@
 /** HTTP with users: every request has a time, a size and a turn; what exceeds them is refused with a code that users' libraries try again. */
 import type { Clock } from '#ports/clock.ts'
-import type { HttpRequest, HttpResponse } from '#ports/http.ts'
+import type { HttpHandler, HttpRequest } from '#ports/http.ts'
 import type { MeterRegistry } from '#ports/meter-registry.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
 import {
@@ -15,8 +15,13 @@ import type { Admission } from './admission.ts'
 import { type Calls, readCalls } from './calls.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { Rate } from './rate.ts'
+import type { Asker } from './replica-link.ts'
 import type { Solver } from './solver.ts'
 import type { GatewayStatus } from './status.ts'
+
+const ANSWERED = { outcome: 'answered' }
+const UNAVAILABLE = { outcome: 'unavailable' }
+const OVERLOADED = { outcome: 'overloaded' }
 
 export interface HttpEdgeParts {
   readonly solver: Solver
@@ -32,20 +37,20 @@ export interface HttpEdgeParts {
 export function createHttpEdge(
   options: { readonly bodyBytesMax: number; readonly requestTimeMaxMs: number },
   parts: HttpEdgeParts,
-): (request: HttpRequest) => Promise<HttpResponse> {
+): HttpHandler {
   const { clock, metrics } = parts
   const renderAnswer = createAnswerRenderer()
 
-  const solve = async (calls: Calls, minBlock: number, signal: AbortSignal): Promise<RpcHttpResponse> => {
+  const solve = async (calls: Calls, minBlock: number, asker: Asker): Promise<RpcHttpResponse> => {
     const startMs = clock.nowMs()
     metrics.calls.add(calls.items.length)
     const untilMs = startMs + options.requestTimeMaxMs
     const solution = await parts.admission.run(calls.body.length, () =>
-      parts.solver.solve(calls, { minBlock, untilMs, signal }),
+      parts.solver.solve(calls, { minBlock, untilMs, asker }),
     )
     metrics.requestSeconds.observe((clock.nowMs() - startMs) / 1_000)
     if (solution === undefined) {
-      metrics.requests.add(1, { outcome: 'overloaded' })
+      metrics.requests.add(1, OVERLOADED)
       return json(
         503,
         errorText('null', { code: CODE.limit, message: 'too many requests, try again' }),
@@ -53,7 +58,7 @@ export function createHttpEdge(
       )
     }
     const { head, verifiedNumber, retryLater, forwarded, jsons } = solution
-    metrics.requests.add(1, { outcome: retryLater ? 'unavailable' : 'answered' })
+    metrics.requests.add(1, retryLater ? UNAVAILABLE : ANSWERED)
     return renderAnswer({
       batch: calls.batch,
       jsons,
@@ -68,12 +73,12 @@ export function createHttpEdge(
     post(request, minBlock) {
       parts.rate.count()
       const calls = readCalls(request.body)
-      return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, request.signal)
+      return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, request)
     },
     isReady: parts.isReady,
     notReady: 'no replica holds a head to serve',
     metrics: () => parts.meter.render(),
     more: { '/status': () => json(200, JSON.stringify(parts.status())) },
   }
-  return async (request) => answerHttp(request, options.bodyBytesMax, pages)
+  return (request) => answerHttp(request, options.bodyBytesMax, pages)
 }

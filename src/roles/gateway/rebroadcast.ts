@@ -82,7 +82,11 @@ export function createRebroadcast(
       params: [hash],
     }))
     const body = utf8(JSON.stringify(calls))
-    const routed = await parts.router.ask(body, { minBlock: 0, untilMs: clock.nowMs() + ROUND_MS, signal })
+    const routed = await parts.router.ask(body, {
+      minBlock: 0,
+      untilMs: clock.nowMs() + ROUND_MS,
+      asker: { signal },
+    })
     if (routed.kind !== 'answer') return undefined
     return routed.answer.items.map((item) => {
       if (item.kind !== 'answered' && item.kind !== 'encoded') return false

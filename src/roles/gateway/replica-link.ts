@@ -23,6 +23,8 @@ import { gatewayLimits } from './limits.ts'
 const HELLO_WITHIN_MS = gatewayLimits.linkHelloTimeMaxMs.value
 const REQUESTS_PER_LINK_MAX = gatewayLimits.linkRequestsMax.value
 const IDS = 4_294_967_296
+/** Before it is looked whether somebody still waits. */
+const PATIENCE_MS = 20
 
 export type Outcome =
   | { readonly kind: 'answer'; readonly answer: LinkAnswer }
@@ -30,6 +32,11 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly why: Refusal }
   | { readonly kind: 'lost' }
   | { readonly kind: 'late' }
+
+/** Who waits for an answer. The signal, which costs something to make, is asked for only where the answer takes its time. */
+export interface Asker {
+  readonly signal: AbortSignal
+}
 
 export interface ReplicaLink {
   readonly address: string
@@ -40,7 +47,7 @@ export interface ReplicaLink {
   /** Never rejects. `late` when `deadlineMs` have passed; `lost` when the stream is, or nobody waits any more. */
   ask(
     request: { readonly head: LinkHead; readonly body: Uint8Array; readonly deadlineMs: number },
-    signal: AbortSignal,
+    asker: Asker,
   ): Promise<Outcome>
   askFeedEnd(nonce: number): void
   /** Ends all that is under way as lost: the replica is silent. Answers that still come are dropped. */
@@ -126,9 +133,17 @@ function otherVersion(address: string, version: number): Fault {
   )
 }
 
+interface Waiting {
+  readonly settle: (outcome: Outcome) => void
+  readonly asker: Asker
+  readonly endsMs: number
+  /** Set once it is looked whether the asker still waits. */
+  gone?: () => void
+}
+
 /** The requests under way on one stream. */
 function createRequests(connection: Connection, clock: Clock) {
-  const waiting = new Map<number, (outcome: Outcome) => void>()
+  const waiting = new Map<number, Waiting>()
   const collector = createAnswerCollector()
   let nextId = 0
   let ended = false
@@ -136,9 +151,12 @@ function createRequests(connection: Connection, clock: Clock) {
   const memo = createHeadMemo()
 
   const settle = (id: number, outcome: Outcome): void => {
-    waiting.get(id)?.(outcome)
+    const request = waiting.get(id)
+    if (request === undefined) return
     waiting.delete(id)
     deadlines.clear(id)
+    if (request.gone !== undefined) request.asker.signal.removeEventListener('abort', request.gone)
+    request.settle(outcome)
   }
   const abandon = (id: number, outcome: Outcome): void => {
     if (!waiting.has(id)) return
@@ -146,26 +164,35 @@ function createRequests(connection: Connection, clock: Clock) {
     collector.drop(id)
     settle(id, outcome)
   }
-  const deadlines = createDeadlines(clock, (id) => abandon(id, { kind: 'late' }))
-  const ask: ReplicaLink['ask'] = async (request, signal) => {
+  /** Most are answered before: of those that are not, it is time to know when nobody waits any more. */
+  const watch = (id: number, request: Waiting): void => {
+    const { signal } = request.asker
+    if (signal.aborted) return abandon(id, { kind: 'lost' })
+    request.gone = () => abandon(id, { kind: 'lost' })
+    signal.addEventListener('abort', request.gone)
+    deadlines.set(id, request.endsMs)
+  }
+  const deadlines = createDeadlines(clock, (id) => {
+    const request = waiting.get(id)
+    if (request === undefined) return
+    if (request.gone === undefined && request.endsMs > clock.nowMs()) watch(id, request)
+    else abandon(id, { kind: 'late' })
+  })
+  const ask: ReplicaLink['ask'] = (request, asker) => {
     // Whoever chose this link may not have heard yet that it is gone.
-    if (signal.aborted || ended) return { kind: 'lost' }
-    if (waiting.size >= REQUESTS_PER_LINK_MAX) return { kind: 'refused', why: 'overloaded' }
+    if (ended) return Promise.resolve({ kind: 'lost' })
+    if (waiting.size >= REQUESTS_PER_LINK_MAX) return Promise.resolve({ kind: 'refused', why: 'overloaded' })
     const id = nextId
     nextId = (nextId + 1) % IDS
-    const outcome = Promise.withResolvers<Outcome>()
-    waiting.set(id, outcome.resolve)
-    const gone = (): void => abandon(id, { kind: 'lost' })
-    deadlines.set(id, clock.nowMs() + request.deadlineMs)
-    signal.addEventListener('abort', gone)
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const nowMs = clock.nowMs()
+    const endsMs = nowMs + request.deadlineMs
+    waiting.set(id, { settle: resolve, asker, endsMs })
+    deadlines.set(id, Math.min(endsMs, nowMs + PATIENCE_MS))
     const deadlineMs = Math.ceil(request.deadlineMs)
     const { head, body } = request
     connection.send(encodeToReplica({ kind: 'request', id, head, body, deadlineMs }, memo))
-    try {
-      return await outcome.promise
-    } finally {
-      signal.removeEventListener('abort', gone)
-    }
+    return promise
   }
   const loseAll = (): void => {
     for (const id of [...waiting.keys()]) abandon(id, { kind: 'lost' })

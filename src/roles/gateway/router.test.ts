@@ -72,7 +72,7 @@ async function rig(
   await clock.advance(50)
   /** Asks, lets time pass, and gives what came. */
   const ask = async ({ minBlock = 0, ms = 1 } = {}): Promise<Routed> => {
-    const routed = router.ask(CALL, { minBlock, untilMs: clock.nowMs() + 30_000, signal: forEver })
+    const routed = router.ask(CALL, { minBlock, untilMs: clock.nowMs() + 30_000, asker: { signal: forEver } })
     await clock.advance(ms)
     return routed
   }
@@ -237,31 +237,36 @@ test('a replica of another chain is not asked', async () => {
   await scope.close()
 })
 
-test('a request that nobody waits for any more is cancelled at its replica', async () => {
-  const { router, replicas, clock, scope } = await rig([5])
-  let aborted = false
-  const [replica] = replicas
-  assert(replica)
-  replica.answer = (body, { head, signal }) => {
-    signal.addEventListener('abort', () => (aborted = true))
-    return clock.sleep(10_000).then(() => echoHead(body, head))
-  }
-  const user = new AbortController()
-  const routed = router.ask(CALL, { minBlock: 0, untilMs: clock.nowMs() + 30_000, signal: user.signal })
-  await clock.advance(10)
-  assert.equal(replica.port.inFlight(), 1)
-  user.abort()
-  await clock.advance(10)
-  assert.equal((await routed).kind, 'late')
-  assert.equal(aborted, true)
-  assert.equal(replica.port.inFlight(), 0)
-  await scope.close()
-})
+for (const afterMs of [10, 100])
+  test(`a request that nobody waits for any more after ${afterMs} ms is cancelled at its replica`, async () => {
+    const { router, replicas, clock, scope } = await rig([5])
+    let aborted = false
+    const [replica] = replicas
+    assert(replica)
+    replica.answer = (body, { head, signal }) => {
+      signal.addEventListener('abort', () => (aborted = true))
+      return clock.sleep(10_000).then(() => echoHead(body, head))
+    }
+    const user = new AbortController()
+    const routed = router.ask(CALL, {
+      minBlock: 0,
+      untilMs: clock.nowMs() + 30_000,
+      asker: { signal: user.signal },
+    })
+    await clock.advance(afterMs)
+    assert.equal(replica.port.inFlight(), 1)
+    user.abort()
+    await clock.advance(30)
+    assert.equal((await routed).kind, 'late')
+    assert.equal(aborted, true)
+    assert.equal(replica.port.inFlight(), 0)
+    await scope.close()
+  })
 
 test('a request whose time was over before its turn came is late, and asks nobody', async () => {
   const { router, replicas, clock, scope } = await rig([5])
   const { signal } = new AbortController()
-  const outcome = await router.ask(CALL, { minBlock: 0, untilMs: clock.nowMs() - 1, signal })
+  const outcome = await router.ask(CALL, { minBlock: 0, untilMs: clock.nowMs() - 1, asker: { signal } })
   assert.equal(outcome.kind, 'late')
   assert.equal(replicas[0]?.asked.length, 0)
   await scope.close()

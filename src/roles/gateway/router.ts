@@ -9,7 +9,7 @@ import type { Answer, HeadContext } from '#rpc/answer.ts'
 import type { Head } from './head.ts'
 import type { Links } from './links.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import type { Outcome, ReplicaLink } from './replica-link.ts'
+import type { Asker, Outcome, ReplicaLink } from './replica-link.ts'
 import { gatewayLimits } from './limits.ts'
 
 /** How long a request waits for what is not served yet (architecture §9). */
@@ -29,10 +29,10 @@ export interface Router {
   /** Answers the body at one head whose number is at least `minBlock`. */
   ask(
     body: Uint8Array,
-    limits: { readonly minBlock: number; readonly untilMs: number; readonly signal: AbortSignal },
+    limits: { readonly minBlock: number; readonly untilMs: number; readonly asker: Asker },
   ): Promise<Routed>
   /** The served head once it is at least `minBlock`, waited for as long as a request may wait. */
-  head(minBlock: number, signal: AbortSignal): Promise<HeadContext | undefined>
+  head(minBlock: number, asker: Asker): Promise<HeadContext | undefined>
 }
 
 interface Chosen {
@@ -70,8 +70,8 @@ export function createRouter(parts: Parts): Router {
   }
 
   return {
-    head: (minBlock, signal) => head.wait(() => servedFrom(minBlock), clock.nowMs() + WAIT_MS, signal),
-    async ask(body, { minBlock, untilMs, signal }) {
+    head: (minBlock, asker) => head.wait(() => servedFrom(minBlock), clock.nowMs() + WAIT_MS, asker.signal),
+    async ask(body, { minBlock, untilMs, asker }) {
       const waitUntilMs = Math.min(untilMs, clock.nowMs() + WAIT_MS)
       const tried = new Set<ReplicaLink>()
       let bound: HeadContext | undefined
@@ -92,38 +92,39 @@ export function createRouter(parts: Parts): Router {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         // A later head does not help those who have too much to do: whoever asks is told so at once, and comes back.
         const chosen: Chosen | undefined =
-          failure === 'overloaded' ? choose() : await head.wait(choose, waitUntilMs, signal)
+          choose() ??
+          (failure === 'overloaded' ? undefined : await head.wait(choose, waitUntilMs, asker.signal))
         if (chosen === undefined) return { kind: failure }
         const { at, link }: Chosen = chosen
         tried.add(link)
         // A process that was stopped for a while finds requests whose time is long over.
         const deadlineMs = untilMs - clock.nowMs()
         if (deadlineMs <= 0) return { kind: 'late' }
-        const outcome: Outcome = await link.ask({ head: at, body, deadlineMs }, signal)
-        if (outcome.kind === 'late' || signal.aborted) return { kind: 'late' }
+        const outcome: Outcome = await link.ask({ head: at, body, deadlineMs }, asker)
+        if (outcome.kind === 'late') return { kind: 'late' }
         if (outcome.kind !== 'answer') {
+          if (asker.signal.aborted) return { kind: 'late' }
           parts.metrics.attemptsFailed.add(1, { reason: outcome.kind })
           failure = isOverload(outcome) ? 'overloaded' : 'unavailable'
           continue
         }
-        if (await laterHeadMayKnow(outcome.answer, at, waitUntilMs, signal)) continue
+        if (mayKnowLater(outcome.answer) && (await isLaterServed(at, waitUntilMs, asker.signal))) continue
         return { kind: 'answer', answer: outcome.answer, head: at }
       }
       return { kind: failure }
     },
   }
 
-  /** A call asked for what is announced but not served yet: true as soon as a later head is served. */
-  async function laterHeadMayKnow(
-    answer: Answer,
-    at: HeadContext,
-    untilMs: number,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (!answer.items.some((item) => item.kind === 'retry')) return false
+  /** True as soon as a later head is served. */
+  async function isLaterServed(at: HeadContext, untilMs: number, signal: AbortSignal): Promise<boolean> {
     const later = (): true | undefined => ((head.served()?.position ?? 0) > at.position ? true : undefined)
     return (await head.wait(later, untilMs, signal)) === true
   }
+}
+
+/** A call asked for what is announced but not served yet. */
+function mayKnowLater(answer: Answer): boolean {
+  return answer.items.some((item) => item.kind === 'retry')
 }
 
 function isOverload(outcome: Outcome): boolean {

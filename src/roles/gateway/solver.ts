@@ -14,6 +14,7 @@ import type { Links } from './links.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { atServedHead, isUnknowable } from './not-in-a-block.ts'
 import type { Rebroadcast } from './rebroadcast.ts'
+import type { Asker } from './replica-link.ts'
 import type { Routed, Router } from './router.ts'
 import { gatewayLimits } from './limits.ts'
 
@@ -28,7 +29,7 @@ const OVERLOADED = { code: RETRY_LATER, message: 'too many requests, try again' 
 export interface Limits {
   readonly minBlock: number
   readonly untilMs: number
-  readonly signal: AbortSignal
+  readonly asker: Asker
 }
 
 /** The response objects in the order of the calls, without the notifications. */
@@ -60,17 +61,63 @@ export function createSolver(parts: Parts): Solver {
       const toReplicas = calls.items.filter(
         (item): item is Call => !isSettled(item) && item.where === 'replica',
       )
-      const bound = toReplicas.length > 0 ? parts.router.ask(subBody(calls, toReplicas), limits) : undefined
-      const run = new Run(parts, limits, bound, toReplicas)
-      const settled = await inTurns(calls.items, (item) => (isSettled(item) ? item : run.settle(item)))
-      const said = settled.filter((one) => one.json !== undefined)
-      return {
-        jsons: said.map((one) => one.json as ResponseText),
-        retryLater: said.length > 0 && said.every((one) => one.retryLater === true),
-        forwarded: run.forwarded,
-        ...(await run.boundTo()),
+      if (toReplicas.length === 0 || toReplicas.length < calls.items.length) {
+        const bound =
+          toReplicas.length === 0 ? undefined : parts.router.ask(subBody(calls, toReplicas), limits)
+        return solveInParts(parts, calls, { limits, bound, toReplicas })
       }
+      const routed = await parts.router.ask(calls.body, limits)
+      return (
+        passOn(calls, routed) ??
+        solveInParts(parts, calls, { limits, bound: Promise.resolve(routed), toReplicas })
+      )
     },
+  }
+}
+
+/** What a replica has answered, item by item, where all of it can be said as it is. */
+function passOn(calls: Calls, routed: Routed): Solution | undefined {
+  if (routed.kind !== 'answer' || routed.answer.items.length !== calls.items.length) return undefined
+  const jsons: ResponseText[] = []
+  let retryLater = true
+  for (const item of routed.answer.items) {
+    if (item.kind === 'forward') return undefined
+    if (item.kind === 'silent') continue
+    retryLater &&= item.kind === 'retry'
+    jsons.push(item.kind === 'encoded' ? item.parts : item.json)
+  }
+  const { verifiedNumber } = routed.answer
+  return {
+    jsons,
+    retryLater: retryLater && jsons.length > 0,
+    forwarded: false,
+    head: routed.head,
+    ...(verifiedNumber !== undefined && { verifiedNumber }),
+  }
+}
+
+/** Each call where it is answered, and together again. */
+async function solveInParts(
+  parts: Parts,
+  calls: Calls,
+  {
+    limits,
+    bound,
+    toReplicas,
+  }: {
+    readonly limits: Limits
+    readonly bound: Promise<Routed> | undefined
+    readonly toReplicas: readonly Call[]
+  },
+): Promise<Solution> {
+  const run = new Run(parts, limits, bound, toReplicas)
+  const settled = await inTurns(calls.items, (item) => (isSettled(item) ? item : run.settle(item)))
+  const said = settled.filter((one) => one.json !== undefined)
+  return {
+    jsons: said.map((one) => one.json as ResponseText),
+    retryLater: said.length > 0 && said.every((one) => one.retryLater === true),
+    forwarded: run.forwarded,
+    ...(await run.boundTo()),
   }
 }
 
@@ -151,8 +198,8 @@ class Run {
   }
 
   async #ask(call: Call): Promise<Forwarded | undefined> {
-    const { untilMs, signal } = this.#limits
-    const answer = await this.#parts.forward.ask(call.method, call.params, untilMs, signal)
+    const { untilMs, asker } = this.#limits
+    const answer = await this.#parts.forward.ask(call.method, call.params, untilMs, asker.signal)
     if (answer !== undefined) this.forwarded = true
     return answer
   }
@@ -178,7 +225,7 @@ class Run {
     if (call.method === 'eth_chainId') return result(call, `0x${identity.chainId.toString(16)}`)
     if (call.method === 'net_version') return result(call, String(identity.chainId))
     const routed = await this.#bound
-    this.#head ??= this.#parts.router.head(this.#limits.minBlock, this.#limits.signal)
+    this.#head ??= this.#parts.router.head(this.#limits.minBlock, this.#limits.asker)
     const head = routed?.kind === 'answer' ? routed.head : await this.#head
     return head === undefined ? failure(call, NO_REPLICA) : result(call, `0x${head.head.number.toString(16)}`)
   }

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '#ports/clock.ts'
 import type { Connection } from '#ports/transport.ts'
 import { encodeToGateway } from '#wire/link.ts'
-import { type Piece, piecesOf } from '#wire/link-answer.ts'
+import { type Piece, PIECE_BYTES_MAX, piecesOf } from '#wire/link-answer.ts'
 import { replicaLimits } from './limits.ts'
 
 /** Bytes given to the operating system ahead of time: a light answer waits behind no more. */
@@ -60,6 +60,14 @@ export function createOutbox(connection: Connection, clock: Clock): Outbox {
     bytes: () => bytesWaiting,
     drop,
     add(id, bytes, gone) {
+      if (
+        waiting.size === 0 &&
+        bytes.length <= PIECE_BYTES_MAX &&
+        connection.queuedBytes() <= SOCKET_BYTES_MAX
+      ) {
+        connection.send(encodeToGateway({ kind: 'piece', id, last: true, bytes }))
+        return gone?.()
+      }
       waiting.set(id, { pieces: piecesOf(id, bytes), bytes: bytes.length, gone })
       bytesWaiting += bytes.length
       pump()

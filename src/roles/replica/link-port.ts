@@ -22,6 +22,7 @@ import {
   type ToReplica,
 } from '#wire/link.ts'
 import { ANSWER_BYTES_MAX, encodeAnswer } from '#wire/link-answer.ts'
+import { BlockMemo } from '#wire/link-bytes.ts'
 import { createOutbox } from './link-outbox.ts'
 import { replicaLimits } from './limits.ts'
 
@@ -162,6 +163,7 @@ function createGatewayLink(
   const running = new Map<number, LinkWork>()
   const outbox = createOutbox(connection, clock)
   const memo = createHeadMemo()
+  const blockMemo = new BlockMemo()
   let gateway: string | undefined
   const tell = (message: ToGateway): void => connection.send(encodeToGateway(message))
   const lateHello = clock.after(HELLO_WITHIN_MS, () => connection.close())
@@ -202,7 +204,7 @@ function createGatewayLink(
       return tell(
         answer.kind === 'notHeld' ? { kind: 'notHeld', id } : { kind: 'refused', id, why: 'overloaded' },
       )
-    const bytes = encodeAnswer(answer)
+    const bytes = encodeAnswer(answer, blockMemo)
     if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
     // Those that run when the room runs out would fill more than the gateway collects, which ends the stream and every answer on it.
     if (outbox.answers() > 0 && outbox.bytes() + bytes.length > OUTBOX_BYTES_MAX)
