@@ -74,6 +74,39 @@ test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async
       )
       assert.match(readFileSync(log, 'utf8'), /^(\+0-0\+1-1|\+1-1\+0-0)$/)
     })
+    await t.test('a master that is killed meanwhile holds its lease while the command goes on', async () => {
+      await bothServe()
+      const done = maintain(first, '--', process.execPath, '-e', 'setTimeout(() => process.exit(4), 8000)')
+      await waitFor('the lease', WAIT_MS, async () =>
+        (await status(second)).open.length === 1 ? true : undefined,
+      )
+      await masters[0]?.kill('SIGKILL')
+      await masters[0]?.start()
+      await waitFor('the lease in its next life', WAIT_MS, async () => {
+        const { open, masters: standing } = await status(second)
+        if (open.length === 0) throw new Error('it has ended')
+        return standing.some(({ master, why }) => master === 'm1' && why === 'is maintaining')
+          ? true
+          : undefined
+      })
+      const { code, output } = await done
+      assert.equal(code, 4, output)
+      assert.deepEqual((await status(second)).open, [])
+    })
+    await t.test('where whoever did it is gone, too, the client that serves again ends it', async () => {
+      await bothServe()
+      const begun = await fetch(`${first}/maintenance`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ do: 'begin', reason: 'a reboot', alarmAfterMs: 60_000 }),
+      })
+      assert.equal(begun.status, 200, await begun.text())
+      await masters[0]?.kill('SIGKILL')
+      await masters[0]?.start()
+      await waitFor('its end', WAIT_MS, async () =>
+        (await status(second)).open.length === 0 ? true : undefined,
+      )
+    })
     await t.test(
       'with no other client there it is refused with the reason; an operator may override',
       async () => {

@@ -68,12 +68,14 @@ const options = {
 const AGAIN_MS = 1_000
 /** More than an answer takes; a begin takes as long as the feed does. */
 const ANSWER_MS = 30_000
+const MASTER_BACK_MS = 120_000
 const SHELL_SIGNAL_CODE = 128
 
 interface Master {
   /** What it answers, or its refusal. */
   post(body: object): Promise<{ readonly ok: true; readonly value: Record<string, string> } | Refused>
-  status(): Promise<MaintenanceStatus>
+  /** @param lease whose work is under way: the master hears that it is */
+  status(lease?: string): Promise<MaintenanceStatus>
 }
 
 interface Refused {
@@ -104,18 +106,18 @@ returns with its exit code when the client serves again. A refusal says why (exi
       throw new Fault('options/missing', 'what shall be done? drover maintain --master URL -- COMMAND')
     const { others, alarmAfterMs, override } = values
     const reason = values.reason ?? operands.join(' ').slice(0, 200)
-    await begin(master, { do: 'begin', reason, others, alarmAfterMs, override }, values.waitMs)
-    process.exitCode = await carryOut(operands, master)
-    await end(master)
+    const lease = await begin(master, { do: 'begin', reason, others, alarmAfterMs, override }, values.waitMs)
+    process.exitCode = await carryOut(operands, lease, master)
+    await end(lease, master)
   },
 })
 
-/** @throws Fault maintain/refused */
-async function begin(master: Master, wish: object, waitMs: number): Promise<void> {
+/** The lease. @throws Fault maintain/refused */
+async function begin(master: Master, wish: object, waitMs: number): Promise<string> {
   const untilMs = performance.now() + waitMs
   for (let told = ''; ; ) {
     const answer = await master.post(wish)
-    if (answer.ok) return
+    if (answer.ok) return answer.value['lease'] as string
     if (performance.now() >= untilMs) throw new Fault('maintain/refused', answer.why)
     if (answer.why !== told) process.stderr.write(`waiting: ${answer.why}\n`)
     told = answer.why
@@ -124,7 +126,11 @@ async function begin(master: Master, wish: object, waitMs: number): Promise<void
 }
 
 /** The command's exit code; while it runs, what happens to the others is told. */
-async function carryOut([command, ...args]: readonly string[], master: Master): Promise<number> {
+async function carryOut(
+  [command, ...args]: readonly string[],
+  lease: string,
+  master: Master,
+): Promise<number> {
   const child = spawn(command as string, args, { stdio: 'inherit' })
   const { promise, resolve } = Promise.withResolvers<number>()
   child.once('error', (thrown) => {
@@ -139,8 +145,8 @@ async function carryOut([command, ...args]: readonly string[], master: Master): 
   let wasAlone = false
   const watch = (async () => {
     while (!isOver) {
-      const status = await master.status().catch(() => undefined)
-      const isAlone = status?.open.some(({ holder, alone }) => alone && holder === status.master) === true
+      const status = await master.status(lease).catch(() => undefined) // it may be restarted meanwhile
+      const isAlone = status?.open.some((one) => one.alone && one.lease === lease) === true
       if (isAlone && !wasAlone) process.stderr.write('alarm: no other client serves now\n')
       wasAlone = isAlone
       await Promise.race([promise, sleep(AGAIN_MS, undefined, { ref: false })])
@@ -153,15 +159,28 @@ async function carryOut([command, ...args]: readonly string[], master: Master): 
   return code
 }
 
-async function end(master: Master): Promise<void> {
-  const ended = await master.post({ do: 'end' })
+async function end(lease: string, master: Master): Promise<void> {
+  await untilThere(() => master.status(lease))
+  const ended = await untilThere(() => master.post({ do: 'end' }))
   if (!ended.ok)
     process.stderr.write(`${ended.why}: somebody else has ended it, or the master was restarted\n`)
   for (let told = false; ; told = true) {
-    const status = await master.status()
-    if (!status.open.some(({ holder }) => holder === status.master)) return
+    const status = await untilThere(() => master.status())
+    if (!status.open.some((one) => one.lease === lease)) return
     if (!told) process.stderr.write('waiting for the client to serve again\n')
     await sleep(AGAIN_MS)
+  }
+}
+
+/** A master may be part of what was restarted. @throws Fault maintain/no-master */
+async function untilThere<T>(ask: () => Promise<T>): Promise<T> {
+  for (const untilMs = performance.now() + MASTER_BACK_MS; ; ) {
+    try {
+      return await ask()
+    } catch (thrown) {
+      if (performance.now() > untilMs) throw thrown
+      await sleep(AGAIN_MS)
+    }
   }
 }
 
@@ -170,9 +189,9 @@ function openMaster(url: string, secret: string | undefined): Master {
     'content-type': 'application/json',
     ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
   }
-  const ask = async (init: RequestInit): Promise<Response> => {
+  const ask = async (init: RequestInit, query = ''): Promise<Response> => {
     try {
-      return await fetch(new URL('/maintenance', url), {
+      return await fetch(new URL(`/maintenance${query}`, url), {
         ...init,
         headers,
         signal: AbortSignal.timeout(ANSWER_MS),
@@ -190,10 +209,13 @@ function openMaster(url: string, secret: string | undefined): Master {
       const value = JSON.parse(text) as Record<string, string>
       return response.ok ? { ok: true, value } : { ok: false, why: value['error'] ?? 'refused' }
     },
-    async status() {
-      const response = await ask({})
+    async status(lease) {
+      const response = await ask({}, lease === undefined ? '' : `?lease=${lease}`)
       if (!response.ok) throw new Fault('maintain/no-master', `${url} answers ${response.status}`)
-      return (await response.json()) as MaintenanceStatus
+      const status = (await response.json()) as MaintenanceStatus
+      if (!status.ready)
+        throw new Fault('maintain/no-master', `the master at ${url} has not read the feed to its end yet`)
+      return status
     },
   }
 }

@@ -94,6 +94,12 @@ export const masterLimits = {
     what: 'time after which a maintenance that goes on may raise its alarm',
     over: 'the request is refused; a lease never ends by itself',
   },
+  maintenanceResumedTimeMaxMs: {
+    value: 10_000, // drover maintain asks each second
+    unit: 'ms',
+    what: 'time that a restarted master waits for a word of whoever does the maintenance that its last life was granted',
+    over: 'it serves as soon as its client does, which ends the lease',
+  },
   maintenanceWordsMax: {
     value: 16,
     unit: 'records',

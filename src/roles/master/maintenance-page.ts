@@ -22,13 +22,18 @@ export function maintenancePage(
   maintenance: Maintenance,
 ): HttpResponse | Promise<HttpResponse> | undefined {
   if (request.target.split('?')[0] !== PATH) return undefined
-  if (request.method === 'GET') return json(200, maintenance.status())
+  if (request.method === 'GET') return json(200, maintenance.status(leaseIn(request.target)))
   // What pages of strangers may send from a browser on this machine is of other types.
   if (!(request.headers['content-type'] ?? '').startsWith('application/json'))
     return json(415, { error: 'content-type must be application/json' })
   const wish = readWish(request.body)
   if (typeof wish === 'string') return json(400, { error: wish })
   return carryOut(wish, maintenance, request.signal)
+}
+
+function leaseIn(target: string): bigint | undefined {
+  const text = new URLSearchParams(target.split('?')[1] ?? '').get('lease') ?? ''
+  return LEASE.test(text) ? BigInt(`0x${text}`) : undefined
 }
 
 async function carryOut(wish: Wish, maintenance: Maintenance, signal: AbortSignal): Promise<HttpResponse> {

@@ -8,6 +8,7 @@ import type { Timer } from '#ports/clock.ts'
 import type { LeaseEffect } from '#protocol/feed/leases.ts'
 import { leaseText, type RecordBody } from '#protocol/feed/records.ts'
 import { aborted } from './bell.ts'
+import { masterLimits } from './limits.ts'
 import type { LeaseBook } from './read-back.ts'
 import { type Session, setPhase } from './session.ts'
 
@@ -25,6 +26,8 @@ export type MaintenanceAnswer =
 
 export interface MaintenanceStatus {
   readonly master: string
+  /** False while the feed has not been read to its end: nothing is known then. */
+  readonly ready: boolean
   /** Leases of all masters. */
   readonly open: readonly {
     readonly lease: string
@@ -48,7 +51,8 @@ export interface Maintenance {
   end(): boolean
   /** An operator's word for whoever holds it. False where it is not open. */
   release(lease: bigint): Promise<boolean>
-  status(): MaintenanceStatus
+  /** @param lease whose work the asker does: it lives, and so does a lease that an earlier life of this master was granted */
+  status(lease?: bigint): MaintenanceStatus
   /** Of the feed's leases, in its order, from the opening of the lines on. */
   take(effect: LeaseEffect): void
 }
@@ -65,6 +69,7 @@ const NOT_YET: MaintenanceAnswer = {
 }
 const CROWDED: MaintenanceAnswer = { kind: 'refused', why: 'too much waits for the feed: try again' }
 const LEASE_BYTES = 8
+const RESUMED_MS = masterLimits.maintenanceResumedTimeMaxMs.value
 
 /** @param lines undefined while there is no line to the feed */
 export function createMaintenance(session: Session, lines: () => MaintenanceLines | undefined): Maintenance {
@@ -74,10 +79,28 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
   const alone = new Set<bigint>()
   const alarms = new Map<bigint, Timer>()
   let held: bigint | undefined
+  let heardMs = 0
+  let resumed: Timer | undefined
+
+  /** An earlier life was granted it. Its work may go on: whoever does it is waited for, and without anybody the client's word counts. */
+  const resume = (lease: bigint): void => {
+    held = lease
+    session.maintaining = true
+    session.beatNow()
+    heardMs = clock.nowMs()
+    const look = (): void => {
+      const leftMs = heardMs + RESUMED_MS - clock.nowMs()
+      if (held !== lease) return
+      if (leftMs > 0) resumed = clock.after(leftMs, look)
+      else serveAgain()
+    }
+    look()
+  }
 
   const serveAgain = (): void => {
     session.maintaining = false
     held = undefined
+    resumed?.cancel()
     // Nothing is known of a client that may have stalled: it is asked before anybody is told that it serves.
     delete session.settledHead
     setPhase(session, 'syncing')
@@ -132,10 +155,12 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
       if (to?.book.open().some(({ id }) => id === lease) !== true) return false
       return to.say({ kind: 'maintenanceRelease', lease })
     },
-    status() {
+    status(lease) {
+      if (lease === held) heardMs = clock.nowMs()
       const to = lines()
       return {
         master: options.id,
+        ready: to !== undefined,
         open: (to?.book.open() ?? []).map(({ id, holder, client, reason }) => ({
           ...{ lease: leaseText(id), holder, client, reason },
           alone: alone.has(id),
@@ -162,6 +187,7 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
             metrics.maintenanceAlarms.add(1, { reason: 'long' })
           }
           alarms.set(id, clock.after(alarmAfterMs, tooLong))
+          if (holder === options.id && !judged.has(id)) resume(id)
           judged.get(id)?.({ kind: 'granted', lease: id })
           judged.delete(id)
           break
