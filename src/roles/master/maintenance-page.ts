@@ -32,8 +32,8 @@ export function maintenancePage(
 }
 
 function leaseIn(target: string): bigint | undefined {
-  const text = new URLSearchParams(target.split('?')[1] ?? '').get('lease') ?? ''
-  return LEASE.test(text) ? BigInt(`0x${text}`) : undefined
+  const [, text] = /[?&]lease=([0-9a-f]{16})$/.exec(target) ?? []
+  return text === undefined ? undefined : BigInt(`0x${text}`)
 }
 
 async function carryOut(wish: Wish, maintenance: Maintenance, signal: AbortSignal): Promise<HttpResponse> {
