@@ -11,7 +11,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { result } from '#test/support/json-rpc.ts'
-import { type JudgedCluster, startJudgedCluster, startJudgedSuite } from './differential/chain.ts'
+import { type JudgedCluster, obituaries, startJudgedCluster, startJudgedSuite } from './differential/chain.ts'
 import { readFacts } from './differential/facts.ts'
 import { runDifferential } from './differential/run.ts'
 
@@ -53,6 +53,8 @@ try {
     console.log(JSON.stringify(cluster.urls))
     await once(process, 'SIGINT')
   }
+} catch (thrown) {
+  throw new Error(`the run did not end\n${obituaries(cluster.processes)}`, { cause: thrown })
 } finally {
   await cluster.stop()
 }
@@ -69,6 +71,7 @@ async function judged(): Promise<JudgedCluster> {
   return {
     urls: { geth: url, replica, gateway },
     facts: await readFacts(url, head, { addresses: [], sides: [] }),
+    processes: [],
     stop: async () => {},
   }
 }

@@ -3,20 +3,27 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { SUITE } from '#test/conformance/suite-answerer.ts'
 import { needs } from '#test/support/needs.ts'
-import { type JudgedCluster, startJudgedCluster, startJudgedSuite } from '#tools/differential/chain.ts'
+import {
+  type JudgedCluster,
+  obituaries,
+  startJudgedCluster,
+  startJudgedSuite,
+} from '#tools/differential/chain.ts'
 import { runDifferential } from '#tools/differential/run.ts'
 
 const REQUESTS = 2_000
 const BLOCKS = 45
 const SUITE_REQUESTS = 1_000
 
-async function judge({ urls, facts, stop }: JudgedCluster, requests: number): Promise<void> {
+async function judge({ urls, facts, processes, stop }: JudgedCluster, requests: number): Promise<void> {
   try {
     const said: string[] = []
     const report = await runDifferential({ requests, seed: 'test', urls, facts }, (line) => said.push(line))
     assert.equal(report.different, 0, said.join('\n'))
     const allowed = [...report.allowed.values()].reduce((sum, count) => sum + count, 0)
     assert.ok(allowed < requests / 10, `${allowed} of ${requests} differ on purpose`)
+  } catch (thrown) {
+    throw new Error(`${String(thrown)}\n${obituaries(processes)}`, { cause: thrown })
   } finally {
     await stop()
   }

@@ -13,9 +13,13 @@ import { waitFor } from '#test/support/wait.ts'
 const HORIZON_BLOCKS = '100000'
 const HEAD_WAIT_MS = 120_000
 
-export async function startSuiteCluster(
-  suite: string,
-): Promise<{ readonly url: string; stop(): Promise<void> }> {
+export interface SuiteCluster {
+  readonly url: string
+  readonly processes: readonly DroverProcess[]
+  stop(): Promise<void>
+}
+
+export async function startSuiteCluster(suite: string): Promise<SuiteCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-conformance-'))
   const genesis = ['--genesis', join(suite, 'genesis.json')]
   const address = `unix:${join(dir, 'feed.sock')}`
@@ -43,7 +47,7 @@ export async function startSuiteCluster(
       const block = (await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: string }
       return block.hash === head ? true : undefined
     })
-    return { url, stop }
+    return { url, processes: [feed, replica], stop }
   } catch (thrown) {
     await stop()
     throw thrown

@@ -3,10 +3,11 @@ import { createMixedChain } from '#test/geth/mixed-chain.ts'
 import { Devnet, type Hex } from '#test/geth/devnet.ts'
 import type { GethNode } from '#test/geth/node.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import type { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { startGethOnSuite } from '#test/conformance/geth-on-suite.ts'
-import { startSuiteCluster } from '#tools/conformance/cluster.ts'
+import { startSuiteCluster, type SuiteCluster } from '#tools/conformance/cluster.ts'
 import type { Urls } from './ask-both.ts'
 import { type Facts, readFacts } from './facts.ts'
 
@@ -19,6 +20,7 @@ const HORIZON_OVER = 100
 export interface JudgedCluster {
   readonly urls: Urls
   readonly facts: Facts
+  readonly processes: readonly DroverProcess[]
   stop(): Promise<void>
 }
 
@@ -71,12 +73,23 @@ export async function startJudgedCluster(options: {
       addresses: await accountsAtHead(node),
       sides,
     })
-    return { urls, facts, stop }
+    const { master, replicas, gateway, feed } = cluster
+    const processes = [master, gateway.process, feed, ...replicas.map(({ process }) => process)]
+    return { urls, facts, processes, stop }
   } catch (thrown) {
     await stop()
     throw thrown
   }
 }
+
+/** What those that have ended said last. */
+export function obituaries(processes: readonly DroverProcess[]): string {
+  return processes
+    .filter(({ isRunning }) => !isRunning)
+    .map(({ args, ending, log }) => `drover ${args[0]} ended (${ending}):\n${log.slice(-LOG_CHARACTERS)}`)
+    .join('\n')
+}
+const LOG_CHARACTERS = 3_000
 
 const PAGE = 256
 
@@ -95,7 +108,7 @@ async function accountsAtHead(node: GethNode): Promise<Hex[]> {
 /** The chain of a conformance suite, imported by both: all forks, one after another. No gateway, whose masters would have no client. */
 export async function startJudgedSuite(suite: string): Promise<JudgedCluster> {
   const { node, stop: stopGeth } = await startGethOnSuite(suite)
-  let cluster: { readonly url: string; stop(): Promise<void> } | undefined
+  let cluster: SuiteCluster | undefined
   const stop = async (): Promise<void> => {
     await cluster?.stop()
     await stopGeth()
@@ -104,7 +117,8 @@ export async function startJudgedSuite(suite: string): Promise<JudgedCluster> {
     cluster = await startSuiteCluster(suite)
     const urls = { geth: node.http, replica: cluster.url, gateway: cluster.url }
     const head = Number(await result(node.http, 'eth_blockNumber'))
-    return { urls, facts: await readFacts(node.http, head, { addresses: [], sides: [] }), stop }
+    const facts = await readFacts(node.http, head, { addresses: [], sides: [] })
+    return { urls, facts, processes: cluster.processes, stop }
   } catch (thrown) {
     await stop()
     throw thrown
