@@ -157,6 +157,7 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       for (const [number, indexes] of search.candidates(tx, from, to))
         if (!visitSomeLogs(tx, { number, indexes }, (log) => visit(number, log), logRow)) return
     },
+    compress,
     side: (key) => getParts(tx, 'side', sidePrefix(key)),
     release: () => tx.release(),
   }

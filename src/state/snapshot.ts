@@ -6,6 +6,7 @@ import type { Receipt } from '#chain/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
 import type { Transaction } from '#chain/transaction.ts'
 import type { TrieReader } from '#chain/trie/rows.ts'
+import type { Compress } from '#ports/compress.ts'
 import type { Heads } from './identity.ts'
 import type { LogSearch } from './log-search.ts'
 import type { StateProofs } from './trie/proofs.ts'
@@ -60,6 +61,8 @@ export interface Snapshot {
     range: { readonly from: number; readonly to: number },
     visit: (number: number, log: StoredLog) => boolean,
   ): void
+  /** What side frames are packed with. */
+  readonly compress: Compress
   /** Encoded side frame, see StoreWriter.putSide. */
   side(key: Uint8Array): Uint8Array | undefined
   release(): void

@@ -14,6 +14,8 @@ import { type Facts, readFacts } from './facts.ts'
 const HEAD_WAIT_MS = 60_000
 const REORG_EVERY = 15
 const REORG_DEPTH = 3
+/** Above what is final. */
+const LAST_REORGS = [2, 5]
 /** The state of all of the chain is kept. */
 const HORIZON_OVER = 100
 
@@ -38,12 +40,9 @@ export async function startJudgedCluster(options: {
   }
   try {
     if (node === undefined) throw new Error('a devnet has a node')
-    const sides: Hex[] = []
     while (mixed.chain.length < options.blocks) {
       await mixed.block(net)
-      if (mixed.chain.length % REORG_EVERY !== 0) continue
-      sides.push(...mixed.chain.slice(-REORG_DEPTH).map(({ hash }) => hash))
-      await mixed.reorg(net, REORG_DEPTH)
+      if (mixed.chain.length % REORG_EVERY === 0) await mixed.reorg(net, REORG_DEPTH)
     }
     cluster = await startCluster({
       client: node.webSocket,
@@ -53,21 +52,13 @@ export async function startJudgedCluster(options: {
       horizon: mixed.chain.length + HORIZON_OVER,
     })
     const urls = { geth: node.http, replica: cluster.replicas[0]?.url ?? '', gateway: cluster.gateway.url }
-    const head = mixed.chain.at(-1)?.hash
-    for (const url of [urls.replica, urls.gateway])
-      await waitFor(`${url} at ${head}`, HEAD_WAIT_MS, async () =>
-        ((await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: Hex }).hash === head
-          ? true
-          : undefined,
-      )
-    for (const tag of ['safe', 'finalized']) {
-      const { hash } = (await result(urls.geth, 'eth_getBlockByNumber', [tag, false])) as { hash: Hex }
-      for (const url of [urls.replica, urls.gateway])
-        await waitFor(`${tag} of ${url}`, HEAD_WAIT_MS, async () =>
-          ((await result(url, 'eth_getBlockByNumber', [tag, false])) as { hash: Hex }).hash === hash
-            ? true
-            : undefined,
-        )
+    await inStep(urls)
+    // Blocks that the cluster sees go, the second time more than the first: they are kept until their numbers are final.
+    const sides: Hex[] = []
+    for (const depth of LAST_REORGS) {
+      sides.push(...mixed.chain.slice(-depth).map(({ hash }) => hash))
+      await mixed.reorg(net, depth)
+      await inStep(urls)
     }
     const facts = await readFacts(node.http, mixed.chain.length, {
       addresses: await accountsAtHead(node),
@@ -79,6 +70,19 @@ export async function startJudgedCluster(options: {
   } catch (thrown) {
     await stop()
     throw thrown
+  }
+}
+
+/** Replica and gateway are where geth is. */
+async function inStep(urls: Urls): Promise<void> {
+  for (const tag of ['latest', 'safe', 'finalized']) {
+    const hashAt = async (url: string): Promise<Hex> =>
+      ((await result(url, 'eth_getBlockByNumber', [tag, false])) as { hash: Hex }).hash
+    const wanted = await hashAt(urls.geth)
+    for (const url of [urls.replica, urls.gateway])
+      await waitFor(`${tag} ${wanted} at ${url}`, HEAD_WAIT_MS, async () =>
+        (await hashAt(url)) === wanted ? true : undefined,
+      )
   }
 }
 

@@ -26,10 +26,15 @@ export const DEVIATIONS = {
     (by === 'replica' || request.method.startsWith('debug_')) &&
     jsonText(request.params).includes('"pending"') &&
     /^pending (block|state) is not available$/.test(ours.error?.message ?? ''),
-  /** A block that was reorganised away is not known; geth keeps it. */
-  side: ({ request, sides }) => {
+  /** The trie is the chain's own: of a block that was reorganised away a replica alone has no proofs. */
+  'side-proof': ({ request, ours, by, sides }) => {
     const text = jsonText(request.params).toLowerCase()
-    return sides.some((hash) => text.includes(hash))
+    return (
+      by === 'replica' &&
+      request.method === 'eth_getProof' &&
+      ours.error !== undefined &&
+      sides.some((hash) => text.includes(hash))
+    )
   },
   /** Precompiles are built into the core: one that would be overridden or moved is refused. */
   'precompile-override': ({ ours }) =>

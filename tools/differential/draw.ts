@@ -46,7 +46,7 @@ export const address: Draw = ({ prng, facts }) => {
 export const hash: Draw = ({ prng, facts }) => {
   const drawn = prng.unit()
   if (drawn < 0.85) return prng.pick(facts.blocks)
-  return drawn < 0.88 && facts.sides.length > 0 ? prng.pick(facts.sides) : toHex(prng.bytes(32))
+  return drawn < 0.92 && facts.sides.length > 0 ? prng.pick(facts.sides) : toHex(prng.bytes(32))
 }
 export const transaction: Draw = ({ prng, facts }) =>
   prng.chance(0.85) ? prng.pick(facts.transactions) : toHex(prng.bytes(32))

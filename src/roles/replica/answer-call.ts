@@ -16,6 +16,7 @@ import {
 import { isMethod } from '#rpc/method-table.ts'
 import {
   type AnswerContext,
+  Beside,
   ForwardWanted,
   HeadGone,
   NotHereYet,
@@ -50,7 +51,7 @@ export function runCall(
       ? forward(call, { error: NO_CLIENT })
       : failure(call, methodNotFound(call.method))
   try {
-    const result = handler(call.params, context)
+    const result = inItsBranch(handler, call, context)
     return { item: call.notification ? SILENT : success(call.idText, result) }
   } catch (thrown) {
     if (thrown instanceof RpcFailure) return failure(call, thrown.error)
@@ -63,6 +64,16 @@ export function runCall(
       ...(thrown instanceof Fault ? { code: thrown.code } : {}),
     })
     return failure(call, { code: CODE.internal, message: 'internal error' })
+  }
+}
+
+/** In the view of the body; where that cannot be because the call is about a block beside the chain, in the view of its branch. */
+function inItsBranch(handler: Handler, { params }: Call, context: AnswerContext): Json | EncodedResult {
+  try {
+    return handler(params, context)
+  } catch (thrown) {
+    if (thrown instanceof Beside) return handler(params, thrown.context)
+    throw thrown
   }
 }
 

@@ -12,6 +12,7 @@ import type { Json } from '#rpc/encode.ts'
 import { CODE, failed, type RpcError } from '#rpc/errors.ts'
 import type { BlockPlace, Tag } from '#rpc/params.ts'
 import type { Snapshot } from '#state/snapshot.ts'
+import { type Branch, branchTo } from './beside.ts'
 import type { ResultCache } from './result-cache.ts'
 
 export type Otherwise = { readonly result: Json } | { readonly error: RpcError }
@@ -57,6 +58,17 @@ export class HeadGone extends Error {
   }
 }
 
+/** Thrown by a method: the block is beside the chain, and the call is to be run in this view of its branch. */
+export class Beside extends Error {
+  override name = 'Beside'
+  readonly context: AnswerContext
+
+  constructor(context: AnswerContext) {
+    super('the block is beside the chain')
+    this.context = context
+  }
+}
+
 export interface AnswerContext {
   readonly snapshot: Snapshot
   readonly head: HeadContext
@@ -71,20 +83,31 @@ export interface AnswerContext {
   readonly spent: (() => boolean) | undefined
 }
 
-/** A block of the view by its place, or undefined where the view has none and nobody announced it. @throws NotHereYet, ForwardWanted */
+/** A block of the view by its place, or undefined where the view has none and nobody announced it. @throws NotHereYet, ForwardWanted, Beside */
 export function findNumber(context: AnswerContext, place: BlockPlace): number | undefined {
   const { head } = context.head
   switch (place.kind) {
     case 'hash': {
       const number = context.snapshot.numberOf(place.hash)
-      return number !== undefined && number <= head.number && number >= context.snapshot.chainFrom
-        ? number
-        : undefined
+      if (number !== undefined)
+        return number <= head.number && number >= context.snapshot.chainFrom ? number : undefined
+      const branch = branchTo(place.hash, context.snapshot, head)
+      if (branch === undefined) return undefined
+      if (place.requireCanonical) throw failed('server', 'hash is not currently canonical')
+      throw new Beside(inBranch(context, branch))
     }
     case 'number':
       return withinHead(context, place.number)
     case 'tag':
       return tagNumber(context, place.tag)
+  }
+}
+
+function inBranch(context: AnswerContext, { snapshot, head }: Branch): AnswerContext {
+  const { config, cache, gasMax, timeMaxMs, expired, spent, announcedNumber } = context
+  return {
+    ...{ snapshot, head: { ...context.head, head }, announcedNumber },
+    ...{ config, cache, gasMax, timeMaxMs, expired, spent },
   }
 }
 

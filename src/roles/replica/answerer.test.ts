@@ -15,6 +15,7 @@ import type { StoreWriter } from '#state/store.ts'
 import { createChainBuilder, makeAddress, type NextBlock } from '#state/testing/frame-builder.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
+import { encodeFrame } from '#wire/frame.ts'
 import type { RequestContext } from './answer-body.ts'
 import { type Answered, type AnswererOptions, createAnswerer } from './answerer.ts'
 import { replicaLimits } from './limits.ts'
@@ -526,4 +527,43 @@ test('a long body answered for a gateway keeps its place until its answer has le
   await clock.advance(1_000)
   await Promise.all(crowd)
   for (const leave of places) leave()
+})
+
+test('a block that was reorganised away is answered by its hash, in the state that it had', async () => {
+  const { add, grow, write, commit, items } = replica()
+  add()
+  const leaves = add()
+  const gone = add({ logs: [[{ address: ALICE, topics: [], data: new Uint8Array(1) }]] })
+  const { hash } = gone.block.header
+  write((writer) => {
+    const undone = writer.undo()
+    writer.putSide(fromHex(hash), encodeFrame(undone, stored))
+  })
+  const instead = grow({ parent: leaves, extra: 'instead', accounts: [] })
+  commit(instead)
+  const above = grow({ parent: instead })
+  write((writer) => writer.putSide(fromHex(above.block.header.hash), encodeFrame(above, stored)))
+
+  const results = (await items([
+    call('eth_getBlockByHash', hash, false),
+    call('eth_getBalance', alice, hash),
+    call('eth_getBalance', alice, { blockHash: hash, requireCanonical: false }),
+    call('eth_getBalance', alice, 'latest'),
+    call('eth_getBlockReceipts', hash),
+    call('eth_getLogs', { blockHash: hash }),
+    call('eth_getBlockByNumber', '0x3', false),
+    call('eth_getBlockByHash', above.block.header.hash, false),
+  ])).map(result) as [
+    { hash: string; number: string }, string, string, string,
+    { blockHash: string }[], { blockHash: string; removed: boolean }[], { hash: string }, null,
+  ] // biome-ignore format: one line a kind
+  assert.deepEqual([results[0].hash, results[0].number], [hash, '0x3'])
+  assert.deepEqual(results.slice(1, 4), ['0x3', '0x3', '0x2'], 'what Alice had there, and what she has')
+  assert.equal(results[4][0]?.blockHash, hash)
+  assert.deepEqual([results[5][0]?.blockHash, results[5][0]?.removed], [hash, false])
+  assert.equal(results[6].hash, instead.block.header.hash)
+  assert.equal(results[7], null, 'a block above the head is not served before its time')
+
+  const [refused] = await items(call('eth_getBalance', alice, { blockHash: hash, requireCanonical: true }))
+  assert.match(textOf(refused as Item), /"code":-32000,"message":"hash is not currently canonical"/)
 })

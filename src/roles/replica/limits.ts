@@ -30,6 +30,12 @@ export const replicaLimits = {
     what: 'time over --call-time-max in which a compute thread must come back',
     over: 'the thread is ended and replaced',
   },
+  branchBlocksMax: {
+    value: 64,
+    unit: 'blocks',
+    what: 'length of a branch that was reorganised away, up to a block that is asked for by its hash',
+    over: 'the block is answered as unknown',
+  },
   drainTimeMaxMs: {
     value: 10_000,
     unit: 'ms',
