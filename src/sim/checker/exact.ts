@@ -40,7 +40,9 @@ export function createExactChecker({ world, consensus, cluster }: CheckerParts):
     ended() {
       for (const { process, disk } of cluster.replicas) {
         const snapshot = openStore(disk.kv, { compress: stored }).snapshot()
-        const difference = chainDifference(snapshot, consensus.canonical().head)
+        const difference =
+          chainDifference(snapshot, consensus.canonical().head) ??
+          historyDifference(snapshot, cluster.horizonBlocks)
         snapshot.release()
         if (difference !== undefined) wrong(`${process.name}: ${difference}`)
       }
@@ -68,6 +70,13 @@ function chainDifference(snapshot: Snapshot, head: BuiltBlock): string | undefin
     if (difference !== undefined) return `at block ${at.number}: ${difference}`
   }
   return undefined
+}
+
+/** Undo and reads reach back to the horizon, and to what is not final yet. */
+function historyDifference({ heads, historyFrom }: Snapshot, horizonBlocks: number): string | undefined {
+  const wanted = Math.max(0, Math.min(heads.head.number - horizonBlocks, heads.finalized.number))
+  if (historyFrom <= wanted) return undefined
+  return `history is kept from block ${historyFrom} on, and should be from ${wanted} on, at head ${heads.head.number}`
 }
 
 function logText({

@@ -47,7 +47,7 @@ const HEARD_STEP_MS = 10
 const ANSWERED_MS = 300
 
 /** Of replicas: above how deep a reorganisation goes, low enough that history is pruned. */
-const HORIZON_BLOCKS = 24
+const HORIZON_BLOCKS = 9
 const HORIZON_BLOCKS_DEEP = 70
 
 /** Blocks of one process are shared by its runs: they are content, not state. */
