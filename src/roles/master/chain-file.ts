@@ -72,9 +72,9 @@ function lengthOf(bytes: Uint8Array, at: number): number | undefined {
   return 1 + lengthBytes + length
 }
 
-/** Only the header: for blocks that are passed over. @throws Fault import/malformed */
-export function headerIn({ at, rlp }: FileBlock): Header {
-  return decoding(at, () => {
+/** Only the header: for blocks that are passed over. @param number what the block should be, if known @throws Fault import/malformed */
+export function headerIn({ at, rlp }: FileBlock, number?: number): Header {
+  return decoding(at, number, () => {
     const prefix = rlp[0] as number
     const from = prefix <= LONG_LIST_PREFIX ? 1 : 1 + prefix - LONG_LIST_PREFIX
     return headerFromRlp(encodeRlp(decodeRlpAt(rlp, from).item))
@@ -82,16 +82,20 @@ export function headerIn({ at, rlp }: FileBlock): Header {
 }
 
 /** @throws Fault import/malformed */
-export function blockIn({ at, rlp }: FileBlock): SenderlessBlock {
-  return decoding(at, () => blockFromRlp(decodeRlp(rlp)))
+export function blockIn({ at, rlp }: FileBlock, number: number): SenderlessBlock {
+  return decoding(at, number, () => blockFromRlp(decodeRlp(rlp)))
 }
 
-function decoding<T>(at: number, decode: () => T): T {
+function decoding<T>(at: number, number: number | undefined, decode: () => T): T {
   try {
     return decode()
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
-    throw malformed(at, messageOf(cause), cause)
+    throw malformed(
+      at,
+      number === undefined ? messageOf(cause) : `in block ${number}, ${messageOf(cause)}`,
+      cause,
+    )
   }
 }
 

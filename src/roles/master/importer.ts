@@ -108,9 +108,13 @@ async function* readFrom(
 ): AsyncGenerator<Prepared, void, undefined> {
   let parent: Header | undefined = start.number === genesis.header.number ? genesis.header : undefined
   for await (const found of blocksIn(file)) {
-    if (passesOver(found, start, genesis, (header) => (parent = header))) continue
+    const said = headerIn(found, parent && parent.number + 1)
+    if (passesOver(said, start, genesis)) {
+      if (said.number === start.number) parent = said
+      continue
+    }
     if (parent === undefined) throw gap(found, start)
-    const read = blockIn(found)
+    const read = blockIn(found, parent.number + 1)
     const { header } = read
     const rules = genesis.config.rulesAt(header.number, header.timestamp)
     const difference = headerDifference(header, parent, rules)
@@ -123,13 +127,7 @@ async function* readFrom(
 }
 
 /** A block that the store has already, or the genesis. */
-function passesOver(
-  found: FileBlock,
-  start: BlockRef,
-  genesis: Genesis,
-  onStart: (header: Header) => void,
-): boolean {
-  const header = headerIn(found)
+function passesOver(header: Header, start: BlockRef, genesis: Genesis): boolean {
   if (header.number > start.number) return false
   const own = header.number === genesis.header.number ? genesis.header.hash : undefined
   const hash = header.number === start.number ? start.hash : own
@@ -139,7 +137,6 @@ function passesOver(
       `the file's block ${describeBlock(header)} is not the one that is known: ${hash}`,
       { number: header.number, file: header.hash, known: hash },
     )
-  if (header.number === start.number) onStart(header)
   return true
 }
 

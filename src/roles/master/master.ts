@@ -20,7 +20,7 @@ export function createMaster(
 }
 
 /** Two ends of one queue: a message arrives in a turn of its own, in order, as it would from another thread. */
-function mailboxPair<A, B>(): [Mailbox<A, B>, Mailbox<B, A>] {
+export function mailboxPair<A, B>(): [Mailbox<A, B>, Mailbox<B, A>] {
   let toFirst = (_message: B): void => {}
   let toSecond = (_message: A): void => {}
   return [

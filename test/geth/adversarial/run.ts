@@ -29,6 +29,8 @@ export async function runAdversarial(options: {
   readonly seed: number
   readonly fork: 'osaka' | 'amsterdam'
   readonly onBlock?: (number: number) => void
+  /** A folder that gets the chain as `chain.rlp` and its `genesis.json`. */
+  readonly out?: string
 }): Promise<Outcome> {
   const prng = createPrng(options.seed)
   Wallet.gasScale = options.fork === 'amsterdam' ? 5n : 1n
