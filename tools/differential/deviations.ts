@@ -42,6 +42,10 @@ export const DEVIATIONS = {
   /** Block numbers and times are exact up to 2^53, fees have their bits; a call cannot pretend to be above. */
   'large-block-override': ({ ours }) =>
     /^block override "\w+" of 2\^\d+ and more is not supported$/.test(ours.error?.message ?? ''),
+  /** An input that is refused by a precompile that could not be paid for either: geth looks at the gas first, the core at some lengths. */
+  'precompile-gas': ({ geth, ours }) =>
+    /^(out of gas$|gas required exceeds allowance)/.test(geth.error?.message ?? '') &&
+    ours.error?.message === 'invalid input length',
   /** Where geth's own handler panics. */
   crash: ({ geth }) => geth.error?.code === -32_603 && geth.error.message === 'method handler crashed',
   /** An instruction that cannot run, and cannot be paid for either: geth looks at the gas last, the core first. */
