@@ -91,8 +91,9 @@ export function findNumber(context: AnswerContext, place: BlockPlace): number | 
       const number = context.snapshot.numberOf(place.hash)
       if (number !== undefined)
         return number <= head.number && number >= context.snapshot.chainFrom ? number : undefined
-      const branch = branchTo(place.hash, context.snapshot, head)
+      const branch = branchTo(place.hash, head, context)
       if (branch === undefined) return undefined
+      if (context.spent?.() === true) throw new TooHeavy('a branch of so many blocks')
       if (place.requireCanonical) throw failed('server', 'hash is not currently canonical')
       throw new Beside(inBranch(context, branch))
     }
