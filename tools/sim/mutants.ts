@@ -289,4 +289,20 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['live', 'P3'],
     scenario: 'lagging',
   },
+  {
+    name: 'a transaction that nobody took is said to be taken',
+    file: 'src/roles/gateway/forward.ts',
+    find: 'refusals.some(({ json }) => isAlreadyKnown(json)) ? transactionHash(params) : undefined',
+    replace: 'transactionHash(params)',
+    caughtBy: ['P5'],
+    scenario: 'crashes',
+  },
+  {
+    name: 'a transaction that a client knows already is refused',
+    file: 'src/roles/gateway/forward.ts',
+    find: "return typeof message === 'string' && ALREADY_KNOWN.test(message)",
+    replace: "return typeof message !== 'string' && ALREADY_KNOWN.test('')",
+    caughtBy: ['P4'],
+    scenario: 'calm',
+  },
 ]

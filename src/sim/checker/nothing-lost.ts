@@ -1,6 +1,6 @@
 /**
  * P5, nothing lost and nothing twice: what was promised to be on the feed is there and has not changed (the feed watch says that during the
- * run); a replica's store equals one that is built from the feed in one go without a single fault, table by table.
+ * run); a transaction that was taken has reached a client; a replica's store equals one that is built from the feed in one go without a single fault, table by table.
  */
 import type { Genesis } from '#chain/genesis.ts'
 import { headerFromRlp } from '#chain/header-rlp.ts'
@@ -26,6 +26,16 @@ import type { Checker, CheckerParts } from './checker.ts'
 export function createNothingLostChecker({ world, cluster }: CheckerParts, genesis: Genesis): Checker {
   const wrong = (what: string): void => world.violate('P5', what)
   return {
+    answered({ exchange, items }) {
+      for (const [i, question] of exchange.questions.entries()) {
+        const item = items[i]
+        if (question.kind !== 'send' || item === undefined || 'error' in item) continue
+        if (item.result !== question.transaction)
+          wrong(`${exchange.user} sent ${question.transaction} and was told ${String(item.result)}`)
+        if (!cluster.clients.some(({ client }) => client.took(question.transaction)))
+          wrong(`${exchange.user} was told that ${question.transaction} is taken, and no client has it`)
+      }
+    },
     ended() {
       const records = cluster.watch.records()
       const promised = cluster.watch.promisedNext()

@@ -10,6 +10,19 @@ import type { Model } from './model.ts'
 
 /** In place of a result. */
 const NOT_FOUND = 'header not found'
+const ALREADY_KNOWN = 'already known'
+
+/** Transactions that wait, by hash. */
+export interface Pool {
+  has(hash: string): boolean
+  add(hash: string): void
+}
+
+interface Facts {
+  readonly view: ClientView
+  readonly known: Known
+  readonly pool: Pool
+}
 
 type Known = (hash: string) => BuiltBlock | undefined
 
@@ -17,14 +30,15 @@ export function answerCall(
   text: string,
   view: ClientView,
   known: Known,
+  pool: Pool,
 ): { readonly answer: string; readonly subscribes: boolean } {
   const { id, method, params } = JSON.parse(text) as { id: number; method: string; params: unknown[] }
-  const result = resultOf(method, params, view, known)
+  const result = resultOf(method, params, { view, known, pool })
   const rest =
     result === undefined
       ? `"error":{"code":-32601,"message":"the method ${method} does not exist/is not available"}`
-      : result === NOT_FOUND
-        ? '"error":{"code":-32000,"message":"header not found"}'
+      : result === NOT_FOUND || result === ALREADY_KNOWN
+        ? `"error":{"code":-32000,"message":"${result}"}`
         : `"result":${result}`
   return { answer: `{"jsonrpc":"2.0","id":${id},${rest}}`, subscribes: method === 'eth_subscribe' }
 }
@@ -33,8 +47,7 @@ export function answerCall(
 function resultOf(
   method: string,
   params: readonly unknown[],
-  view: ClientView,
-  known: Known,
+  { view, known, pool }: Facts,
 ): string | undefined {
   switch (method) {
     case 'eth_chainId':
@@ -62,10 +75,17 @@ function resultOf(
     case 'eth_getTransactionByHash':
       return transactionOf(String(params[0]), view.head) ?? 'null'
     case 'eth_sendRawTransaction':
-      return `"${toHex(keccak256(fromHex(String(params[0]))))}"`
+      return poolAnswer(toHex(keccak256(fromHex(String(params[0])))), pool)
     default:
       return undefined
   }
+}
+
+/** As geth: a second time is an error, which says that it is there. */
+function poolAnswer(hash: string, pool: Pool): string {
+  if (pool.has(hash)) return ALREADY_KNOWN
+  pool.add(hash)
+  return `"${hash}"`
 }
 
 function ofState(block: BuiltBlock | undefined, read: (model: Model) => string): string {

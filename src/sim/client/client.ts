@@ -7,7 +7,7 @@ import type { End, Network } from '#sim/net/network.ts'
 import type { Life, Program } from '#sim/world/life.ts'
 import { ancestor, type ClientView, type Consensus, describe } from './consensus.ts'
 import type { BuiltBlock } from './block-builder.ts'
-import { answerCall } from './answers.ts'
+import { answerCall, type Pool } from './answers.ts'
 
 export interface ClientFaults {
   /** Milliseconds until news arrives; drawn anew each time. */
@@ -24,6 +24,8 @@ export interface SimClient {
   readonly faults: ClientFaults
   readonly program: Program
   head(): BuiltBlock
+  /** It was ever given this transaction. */
+  took(hash: string): boolean
 }
 
 const BLOCKS_LOST_MAX = 8
@@ -44,6 +46,7 @@ export function createSimClient(
   }
   let view = consensus.view(index)
   const known = new Set<string>()
+  const taken = new Set<string>()
   let hear: (() => void) | undefined
   consensus.onNews((client) => {
     if (client === index) hear?.()
@@ -67,9 +70,19 @@ export function createSimClient(
     url,
     faults,
     head: () => view.head,
+    took: (hash) => taken.has(hash),
     program(life) {
       if (life.number > 1 && random.chance(faults.losesBlocks)) loseBlocks(life)
       const subscribers = new Set<End<string>>()
+      // Gone with its process.
+      const waiting = new Set<string>()
+      const pool: Pool = {
+        has: (hash) => waiting.has(hash),
+        add(hash) {
+          waiting.add(hash)
+          taken.add(hash)
+        },
+      }
       const heard = (): void => {
         const before = view.head
         learn(consensus.view(index))
@@ -95,9 +108,9 @@ export function createSimClient(
         end.onLost(() => subscribers.delete(end))
         end.onMessage((text) => {
           life.after(between(faults.answerMs, random), () => {
-            const { answer, subscribes } = answerCall(text, view, (hash) =>
-              known.has(hash) ? consensus.block(hash) : undefined,
-            )
+            const ofHash = (hash: string): BuiltBlock | undefined =>
+              known.has(hash) ? consensus.block(hash) : undefined
+            const { answer, subscribes } = answerCall(text, view, ofHash, pool)
             if (subscribes) subscribers.add(end)
             end.send(answer, answer.length)
           })

@@ -18,6 +18,7 @@ export type Question =
   | { readonly kind: 'receipt' | 'transaction'; readonly transaction: string }
   | { readonly kind: 'logs'; readonly hash: string }
   | { readonly kind: 'pending'; readonly address: string }
+  | { readonly kind: 'send'; readonly raw: string; readonly transaction: string }
 
 export type Item =
   | { readonly result: unknown }
@@ -78,6 +79,8 @@ function callOf(question: Question): [method: string, params: readonly unknown[]
       return ['eth_getLogs', [{ blockHash: question.hash }]]
     case 'pending':
       return ['eth_getBalance', [question.address, 'pending']]
+    case 'send':
+      return ['eth_sendRawTransaction', [question.raw]]
   }
 }
 

@@ -2,6 +2,7 @@
 import { messageOf } from '#kernel/fault.ts'
 import { fromUtf8, toHex } from '#kernel/bytes.ts'
 import type { Prng } from '#kernel/prng.ts'
+import { encodeTransaction } from '#chain/transaction-rlp.ts'
 import type { BuiltBlock } from '#sim/client/block-builder.ts'
 import { address, sender, SENDERS } from '#sim/client/genesis.ts'
 import { GATEWAY_URL } from '#sim/cluster/addresses.ts'
@@ -74,6 +75,9 @@ function draw(random: Prng, shown: readonly BuiltBlock[], newest: BuiltBlock): Q
   if (sent !== undefined && random.chance(0.2))
     questions.push({ kind: random.pick(['receipt', 'transaction'] as const), transaction: toHex(sent.hash) })
   if (random.chance(0.05)) questions.push({ kind: 'pending', address: account() })
+  // Sent when it is in a block already: what follows is that the gateway finds it there, or gives it to every client again and again.
+  if (sent !== undefined && random.chance(0.08))
+    questions.push({ kind: 'send', raw: toHex(encodeTransaction(sent)), transaction: toHex(sent.hash) })
   if (shown.length > 0 && random.chance(0.7)) questions.push(about(random.pick(shown), random, stateAt))
   if (shown.length > 0 && random.chance(0.1))
     questions.push({
