@@ -3,7 +3,7 @@
  * the same stream: the sender puts one piece of each waiting answer at a time, the receiver collects them by request id.
  */
 import type { BlockRef } from '#chain/block-ref.ts'
-import type { Parts } from '#kernel/bytes.ts'
+import { concatBytes, type Parts } from '#kernel/bytes.ts'
 import { BlockMemo, LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Bytes of one piece: 64 KiB with its envelope. */
@@ -52,17 +52,21 @@ export function encodeAnswer(answer: LinkAnswer, memo?: BlockMemo): Uint8Array {
 /** @throws Fault wire/link */
 export function decodeAnswer(bytes: Uint8Array, memo?: BlockMemo): LinkAnswer {
   const reader = new LinkReader(bytes)
-  const batch = reader.flag()
-  const block = reader.flag() ? reader.block(memo) : undefined
-  const verifiedNumber = reader.optionalU64()
+  const head = readHead(reader, memo)
   const count = reader.u32()
   if (count > reader.remaining()) throw malformed('more items than bytes')
   const items: LinkItem[] = []
   for (let i = 0; i < count; i++) items.push(decodeItem(reader))
   reader.end()
+  return { ...head, items }
+}
+
+function readHead(reader: LinkReader, memo: BlockMemo | undefined): Omit<LinkAnswer, 'items'> {
+  const batch = reader.flag()
+  const block = reader.flag() ? reader.block(memo) : undefined
+  const verifiedNumber = reader.optionalU64()
   return {
     batch,
-    items,
     ...(block !== undefined && { block }),
     ...(verifiedNumber !== undefined && { verifiedNumber }),
   }
@@ -116,22 +120,29 @@ export function createAnswerCollector(): AnswerCollector {
       if (length + bytes.length > ANSWER_BYTES_MAX) throw malformed('an answer above its limit')
       if (collectedBytes + bytes.length > COLLECTED_BYTES_MAX)
         throw malformed('more unfinished answers than fit')
-      parts.push(bytes.slice())
+      // A large piece fills what it came in; a small one would keep it from being given back.
+      parts.push(bytes.length > PIECE_BYTES_MAX / 2 ? bytes : bytes.slice())
       unfinished.set(id, { parts, length: length + bytes.length })
       collectedBytes += bytes.length
       if (!last) return undefined
       drop(id)
-      return decodeAnswer(join(parts, length + bytes.length), memo)
+      return decodeSingle(parts, length + bytes.length, memo) ?? decodeAnswer(concatBytes(...parts), memo)
     },
   }
 }
 
-function join(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+/** One long item, which nobody needs in one piece; undefined for any other answer. */
+function decodeSingle(
+  [first, ...others]: readonly Uint8Array[],
+  length: number,
+  memo: BlockMemo,
+): LinkAnswer | undefined {
+  if (first === undefined) return undefined
+  const reader = new LinkReader(first)
+  const head = readHead(reader, memo)
+  if (reader.u32() !== 1 || reader.oneOf(KINDS) !== 'answered') return undefined
+  const itemBytes = reader.u32()
+  const at = reader.at()
+  if (itemBytes !== length - at) return undefined
+  return { ...head, items: [{ kind: 'encoded', parts: [first.subarray(at), ...others] }] }
 }
