@@ -1,7 +1,7 @@
 /**
- * `npm run adversarial -- --blocks 1000 [--seed N] [--fork osaka|amsterdam]`: random mixtures of everything that makes state hard, on a geth of
+ * `npm run adversarial -- --blocks 1000 [--seed N] [--fork osaka|amsterdam] [--out DIR]`: random mixtures of everything that makes state hard, on a geth of
  * its own, each block executed here and compared with its header: state root, receipts root, requests hash, gas, bloom; and proofs with
- * geth's own. A failure names the seed, the block and what was in it.
+ * geth's own. A failure names the seed, the block and what was in it. With --out the chain is left as chain.rlp and genesis.json.
  */
 import { parseArgs } from 'node:util'
 import { runAdversarial } from '#test/geth/adversarial/run.ts'
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     blocks: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     fork: { type: 'string', default: 'osaka' },
+    out: { type: 'string' },
   },
 })
 const { fork } = values
@@ -22,6 +23,7 @@ const outcome = await runAdversarial({
   blocks: Number(values.blocks),
   seed: Number(values.seed),
   fork,
+  ...(values.out !== undefined && { out: values.out }),
   onBlock(number) {
     if (number % 100 === 0) console.log(`${number} blocks`)
   },

@@ -1,6 +1,7 @@
 /** Random mixtures of the vectors on a geth, block after block, each proven as it comes and some accounts' proofs compared with geth's own. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createPrng } from '#kernel/prng.ts'
 import { toHex as hexOf } from '#kernel/bytes.ts'
 import { fromHex } from '#kernel/bytes.ts'
@@ -46,6 +47,11 @@ export async function runAdversarial(options: {
   try {
     ;[node] = net.nodes
     const prover = createProver(readFileSync(net.genesisFile, 'utf8'))
+    if (options.out !== undefined) {
+      mkdirSync(options.out, { recursive: true })
+      copyFileSync(net.genesisFile, join(options.out, 'genesis.json'))
+      writeFileSync(join(options.out, 'chain.rlp'), '')
+    }
     const seen = new Set<Hex>()
     for (let number = 1; number <= options.blocks; number++) {
       const names = number === 1 ? [] : mixture(vectors.names, prng.child(`block ${number}`))
@@ -57,7 +63,9 @@ export async function runAdversarial(options: {
       try {
         const block = await net.produce(together(parts))
         tally.requests += block.requests.length
-        const header = prover.prove((await rpc('debug_getRawBlock', block.hash)) as Hex)
+        const raw = (await rpc('debug_getRawBlock', block.hash)) as Hex
+        const header = prover.prove(raw)
+        if (options.out !== undefined) appendFileSync(join(options.out, 'chain.rlp'), fromHex(raw))
         assert.equal(header.hash, block.hash)
         const receipts = (await rpc('eth_getBlockReceipts', block.hash)) as {
           status: Hex
