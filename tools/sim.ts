@@ -17,7 +17,7 @@ import { type Host, runSeed, type SeedRun } from '#sim/scenario/run-seed.ts'
 const LINES_SHOWN = 40
 const PROGRESS_MS = 60_000
 /** What `all` is: those whose seeds take about as long as each other. */
-const ALL = SCENARIOS.filter((name) => name !== 'deep-reorgs')
+const ALL = SCENARIOS.filter((name) => name !== 'deep-reorgs' && name !== 'maintenance')
 
 // Stacks of expected faults cost a third of a run; a replay has them.
 if (!process.argv.includes('--seed')) Error.stackTraceLimit = 0
@@ -91,6 +91,7 @@ async function runMany(from: number, count: number): Promise<void> {
   const cpu = process.cpuUsage()
   const failed: string[] = []
   let answers = 0
+  let maintenances = 0
   let done = 0
   let toldMs = startedMs
   let isStopped = false
@@ -102,6 +103,7 @@ async function runMany(from: number, count: number): Promise<void> {
     const own = isAll ? { ...options, scenario: ALL[seed % ALL.length] as ScenarioName } : options
     const run = await runSeed(seed, own, { host, verbosity: 'short' })
     answers += run.answers
+    maintenances += run.maintenances
     done++
     if (performance.now() - toldMs >= PROGRESS_MS) {
       toldMs = performance.now()
@@ -119,7 +121,7 @@ async function runMany(from: number, count: number): Promise<void> {
   }
   const { user, system } = process.cpuUsage(cpu)
   console.log(
-    `${done} seeds from ${from}, ${failed.length} failed, ${answers} answers checked, ${((performance.now() - startedMs) / 1_000).toFixed(1)} s, ${((user + system) / 1_000 / Math.max(1, done)).toFixed(1)} ms of CPU a seed`,
+    `${done} seeds from ${from}, ${failed.length} failed, ${answers} answers checked, ${maintenances > 0 ? `${maintenances} maintenances, ` : ''}${((performance.now() - startedMs) / 1_000).toFixed(1)} s, ${((user + system) / 1_000 / Math.max(1, done)).toFixed(1)} ms of CPU a seed`,
   )
   if (failed.length > 0) console.log(`failed: ${failed.join(', ')}`)
   if (isStopped && done < count) console.log(`stopped early; the rest: ${goOn()}`)

@@ -24,6 +24,7 @@ export const SCENARIOS = [
   'lagging',
   'switches',
   'deep-reorgs',
+  'maintenance',
 ] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 
@@ -63,6 +64,7 @@ const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> 
   lagging: ['gatewayRestart', 'replicaLags', 'reorg'],
   clocks: ['clockRate', 'clockJump', 'pause', 'reorg'],
   switches: ['reorg', 'split', 'killInSwitch', 'replicaLags'],
+  maintenance: ['kill', 'pause', 'breakConnection', 'partition', 'slowNetwork', 'clientRestart'],
   'deep-reorgs': ['reorg', 'killInSwitch', 'kill', 'killAtCommit', 'replicaLags', 'clientRestart'],
 }
 

@@ -30,15 +30,20 @@ export interface Sizes {
   readonly partBytesMax: number
 }
 
+/** Maintenance takes as long whatever the block time is. */
+const MAINTAINED_BLOCK_MS = [250, 2_000, 12_000]
+
 /** A cluster starts with 1 to 3 masters and as many replicas. */
-export function drawSizes({ masters, replicas }: ScenarioOptions, random: Prng): Sizes {
+export function drawSizes({ scenario, masters, replicas }: ScenarioOptions, random: Prng): Sizes {
   const drawn = { masters: random.between(1, 3), replicas: random.between(1, 3) }
-  return {
-    masters: masters ?? drawn.masters,
+  const isMaintained = scenario === 'maintenance'
+  const sizes = {
+    masters: masters ?? (isMaintained ? Math.max(2, drawn.masters) : drawn.masters),
     replicas: replicas ?? drawn.replicas,
     blockMs: random.pick([170, 280, 450]),
     beatMs: random.pick([230, 560]),
     streams: random.between(1, 2),
     partBytesMax: random.pick([600, 1_100, 900_000]),
   }
+  return isMaintained ? { ...sizes, blockMs: random.pick(MAINTAINED_BLOCK_MS) } : sizes
 }

@@ -9,7 +9,9 @@ import { createGenesis } from '#sim/client/genesis.ts'
 import { createCluster } from '#sim/cluster/cluster.ts'
 import { createFaultPlan } from '#sim/fault/plan.ts'
 import { probabilitiesOf } from '#sim/fault/probabilities.ts'
+import { createMaintenanceWatch } from '#sim/checker/one-maintenance.ts'
 import { createNetwork } from '#sim/net/network.ts'
+import { operatorProgram } from '#sim/user/operator.ts'
 import { userProgram } from '#sim/user/user.ts'
 import { SimProcess } from '#sim/world/process.ts'
 import type { Violation } from '#sim/world/violation.ts'
@@ -29,6 +31,8 @@ export interface SeedRun {
   readonly virtualMs: number
   readonly blocks: number
   readonly answers: number
+  /** Maintenances of clients that were begun and ended. */
+  readonly maintenances: number
 }
 
 /** Blocks of the second phase, and how soon they come. */
@@ -49,6 +53,8 @@ const ANSWERED_MS = 300
 /** Of replicas: above how deep a reorganisation goes, low enough that history is pruned. */
 const HORIZON_BLOCKS = 9
 const HORIZON_BLOCKS_DEEP = 70
+/** Several maintenances after one another. */
+const MAINTAINED_MS_MIN = 12_000
 
 /** Blocks of one process are shared by its runs: they are content, not state. */
 let shared: BlockBuilder | undefined
@@ -100,6 +106,17 @@ export async function runSeed(
         }),
       ),
   )
+  let isOver = false
+  const maintenance = createMaintenanceWatch(world, cluster.watch)
+  const operators = (options.scenario === 'maintenance' ? cluster.masters : []).map((master, i) => {
+    const client = (cluster.clients[i] as (typeof cluster.clients)[number]).process
+    const program = operatorProgram({
+      ...{ network, master: master.process.name, watch: maintenance, isOver: () => isOver },
+      stall: () => client.pause(),
+      goOn: () => client.resume(),
+    })
+    return new SimProcess(`operator-${i}`, world, program)
+  })
   const runUntil = async (untilMs: number): Promise<void> => {
     try {
       await parts.host(() => world.violation() === undefined && world.scheduler.turn(untilMs))
@@ -121,11 +138,11 @@ export async function runSeed(
     `${options.scenario}, ${sizes.masters} masters, ${sizes.replicas} replicas, a block each ${sizes.blockMs} ms`,
   )
   cluster.start()
-  for (const user of users) user.start()
+  for (const user of [...users, ...operators]) user.start()
   consensus.start()
   faults.start()
   sample()
-  await runUntil(options.faultsMs)
+  await runUntil(Math.max(options.faultsMs, operators.length > 0 ? MAINTAINED_MS_MIN : 0))
   if (world.violation() === undefined) await heal()
   return {
     seed,
@@ -135,6 +152,7 @@ export async function runSeed(
     virtualMs: world.scheduler.nowMs(),
     blocks: consensus.canonical().head.number,
     answers: checkers.answers(),
+    maintenances: maintenance.count(),
   }
 
   /** In steps from `fromMs` on, at most for `maxMs`. */
@@ -152,6 +170,7 @@ export async function runSeed(
 
   async function heal(): Promise<void> {
     faults.heal()
+    isOver = true
     consensus.settle(HEALED_BLOCK_MS)
     const highest = consensus.highest()
     const healedMs = world.scheduler.nowMs() + HEALED_BLOCKS * HEALED_BLOCK_MS
@@ -164,6 +183,14 @@ export async function runSeed(
     await runWhile(() => (awake = atRest(cluster, consensus)) !== undefined, stopMs, LIVE_WITHIN_MS)
     if (awake !== undefined)
       world.violate('live', `${awake}; the chain is at ${describe(consensus.canonical().head)}`)
+    let stalled: string | undefined
+    await runWhile(
+      () => (stalled = maintenance.left()) !== undefined,
+      world.scheduler.nowMs(),
+      LIVE_WITHIN_MS,
+    )
+    if (stalled !== undefined) world.violate('P6', stalled)
+    for (const operator of operators) operator.stop()
     checkers.wantAnswers()
     await runUntil(world.scheduler.nowMs() + ANSWERED_MS)
     for (const user of users) user.stop()
