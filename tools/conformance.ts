@@ -2,6 +2,7 @@
  * `npm run conformance -- --suite DIR [--url URL]`: runs recorded JSON-RPC exchanges against a node and prints a line for each file that it
  * does not answer as recorded (docs/conformance.md). Without --url it starts a cluster that follows the suite's chain.
  *   --schema DIR   the OpenRPC description for files of which only the shape counts (default: execution-apis-schema beside the suite)
+ *   --chain DIR    chain.rlp and genesis.json for that cluster (default: the suite's own, else those in ../shared/conformance)
  *   --only TEXT    only files whose path contains it
  */
 import { existsSync } from 'node:fs'
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     suite: { type: 'string' },
     url: { type: 'string' },
     schema: { type: 'string' },
+    chain: { type: 'string' },
     only: { type: 'string', default: '' },
     traces: { type: 'string' },
   },
@@ -33,7 +35,7 @@ const files = suiteFiles(suite).filter((file) => file.includes(values.only))
 if (files.length === 0) stop(`--suite: no .io file in ${suite}`)
 
 const schemas = readResultSchemas(schemaFolder())
-const cluster = values.url === undefined ? await startSuiteCluster(suite) : undefined
+const cluster = values.url === undefined ? await startSuiteCluster(chainFolder()) : undefined
 try {
   const endpoint = httpEndpoint(values.url ?? cluster?.url ?? '')
   const { passed, failed, skipped } = await runSuite(
@@ -54,6 +56,11 @@ function schemaFolder(): string {
   if (values.schema !== undefined) return values.schema
   const beside = join(dirname(suite), SCHEMA)
   return existsSync(beside) ? beside : join(SHARED, 'conformance', SCHEMA)
+}
+
+function chainFolder(): string {
+  if (values.chain !== undefined) return values.chain
+  return existsSync(join(suite, 'chain.rlp')) ? suite : join(SHARED, 'conformance', 'execution-apis')
 }
 
 function stop(why: string): never {
