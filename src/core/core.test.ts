@@ -22,9 +22,9 @@ test('keccak-256 and SHA-256 give the known hashes', () => {
 
 test('hashing survives growth of the memory of the core', () => {
   const big = new Uint8Array(20_000_000).fill(7)
-  const small = toHex(keccak256(utf8('abc')))
-  keccak256(big)
-  assert.equal(toHex(keccak256(utf8('abc'))), small)
+  const small = toHex(sha256(utf8('abc')))
+  sha256(big)
+  assert.equal(toHex(sha256(utf8('abc'))), small)
 })
 
 test('the signer of the Yellow Paper’s ecrecover vector is found, and nobody for a signature out of range', () => {

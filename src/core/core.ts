@@ -4,6 +4,7 @@
  */
 import { assert } from '#kernel/assert.ts'
 import { fromUtf8 } from '#kernel/bytes.ts'
+import { KeccakInstance } from './keccak-instance.ts'
 
 /** The raw exports of `evm-core/src/`. Numbers given back are a `Status` of codec.rs, 0 for done, unless they are lengths and pointers. */
 export interface CoreExports {
@@ -100,17 +101,25 @@ const unreachableImports: CoreImports = {
 }
 
 // The one allowed singleton of this thread (architecture §11): pure code hashes everywhere, and passing a hasher through it all says nothing.
-let installed: { readonly module: WebAssembly.Module; readonly hash: CoreInstance } | undefined
+let installed:
+  | { readonly module: WebAssembly.Module; readonly hash: CoreInstance; readonly keccak: KeccakInstance }
+  | undefined
 
 /** Gives this thread its core. Called once by the composition root of each thread, and by tests. */
 export function installCore(module: WebAssembly.Module): void {
-  installed ??= { module, hash: new CoreInstance(module, unreachableImports) }
+  installed ??= { module, hash: new CoreInstance(module, unreachableImports), keccak: new KeccakInstance() }
 }
 
 /** The instance for hashing and recovery: never entered by host imports, so safe to use inside them. */
 export function hashInstance(): CoreInstance {
   assert(installed !== undefined, 'installCore has run in this thread')
   return installed.hash
+}
+
+/** Hashes only, and faster than the core. */
+export function keccakInstance(): KeccakInstance {
+  assert(installed !== undefined, 'installCore has run in this thread')
+  return installed.keccak
 }
 
 /** A fresh EVM instance (about 0.3 ms). */
