@@ -19,6 +19,7 @@ import {
   Beside,
   ForwardWanted,
   HeadGone,
+  MarkGone,
   NotHereYet,
   type Otherwise,
   TooHeavy,
@@ -57,6 +58,7 @@ export function runCall(
     if (thrown instanceof RpcFailure) return failure(call, thrown.error)
     if (thrown instanceof ForwardWanted) return forward(call, thrown.otherwise)
     if (thrown instanceof NotHereYet || thrown instanceof TooHeavy) return thrown
+    if (thrown instanceof MarkGone) return retryLater(call, thrown.message)
     if (thrown instanceof HeadGone) throw thrown
     log.error('a call failed', {
       method: call.method,

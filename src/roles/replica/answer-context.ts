@@ -49,6 +49,15 @@ export class TooHeavy extends Error {
   override name = 'TooHeavy'
 }
 
+/** Thrown by a method: the state at this block, which the served head calls safe or final, is gone here; a client calls others so. */
+export class MarkGone extends Error {
+  override name = 'MarkGone'
+
+  constructor(number: number) {
+    super(`the state of block ${number} is not kept here any more, try again`)
+  }
+}
+
 /** Thrown where a call has run so long that the store has left its head meanwhile. */
 export class HeadGone extends Error {
   override name = 'HeadGone'
@@ -162,7 +171,7 @@ export function stateAt(context: AnswerContext, place: BlockPlace): StatePlace {
   return { view: context.snapshot.stateAt(number), header, rules }
 }
 
-/** State at a place. @throws RpcFailure (header not found …), NotHereYet, ForwardWanted */
+/** State at a place. @throws RpcFailure (header not found …), NotHereYet, ForwardWanted, MarkGone */
 export function viewAt(context: AnswerContext, place: BlockPlace): StateView {
   return context.snapshot.stateAt(stateNumber(context, place))
 }
@@ -177,6 +186,7 @@ function stateNumber(context: AnswerContext, place: BlockPlace): number {
   }
   const { snapshot, head } = context
   if (number < snapshot.historyFrom) {
+    if (place.kind === 'tag' && place.tag !== 'earliest') throw new MarkGone(number)
     const range = `${snapshot.historyFrom} to ${head.head.number}`
     const message = `historical state of block ${number} is not available: this replica holds the state of blocks ${range}`
     throw new ForwardWanted({ error: { code: -32000, message } })
@@ -184,10 +194,12 @@ function stateNumber(context: AnswerContext, place: BlockPlace): number {
   return number
 }
 
-/** The head is on this snapshot's chain, so that the snapshot can answer at it. */
+/** The head is on this snapshot's chain and its state is kept, so that the snapshot can answer at it. */
 export function holds(snapshot: Snapshot, head: BlockRef): boolean {
   if (snapshot.catchingUpTo !== undefined) return false // in the middle of a switch nothing can
   if (sameBlock(snapshot.heads.head, head)) return true
+  // A store that caught up far beyond it: a client, asked for "latest" in its place, would answer at its own.
+  if (head.number < snapshot.historyFrom) return false
   return head.number < snapshot.heads.head.number && hashIs(snapshot.hashAt(head.number), head.hash)
 }
 

@@ -372,6 +372,25 @@ test('what only an execution client can know is forwarded, with what is said whe
   }
 })
 
+test('a head whose state is gone is not held, and no client is asked for the state at another one', async () => {
+  const { add, ask, items, write } = replica()
+  const frames = [1, 2, 3, 4, 5].map(() => add())
+  write((writer) => assert.ok(writer.pruneHistory(3, 10_000)))
+  const [, second, third] = frames.map(at) as [HeadContext, HeadContext, HeadContext]
+  const latest = call('eth_getBalance', alice, 'latest')
+  assert.deepEqual(await ask(latest, { head: second }), { kind: 'notHeld' })
+  assert.equal(result((await items(latest, { head: third }))[0]), '0x3')
+
+  const [item] = await items(call('eth_getBalance', alice, 'finalized'), {
+    head: { ...third, finalized: second.head },
+  })
+  assert.equal(item?.kind, 'retry')
+  assert.deepEqual(error(item), {
+    code: -32005,
+    message: 'the state of block 2 is not kept here any more, try again',
+  })
+})
+
 test('a receipt that is not in the view does not exist: no client is asked', async () => {
   const { add, items } = replica()
   add()
