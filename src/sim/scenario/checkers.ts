@@ -50,7 +50,7 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
   return {
     told(exchange) {
       const { outcome } = exchange
-      if (exchange.sentMs >= wantedFromMs) refuseSilence(exchange, world.violate)
+      if (exchange.sentMs >= wantedFromMs && !exchange.isInBurst) refuseSilence(exchange, world.violate)
       if (outcome.kind !== 'answered' || outcome.head === undefined) return
       const block = consensus.block(outcome.head.hash)
       if (block === undefined || block.number !== outcome.head.number)

@@ -29,6 +29,8 @@ export interface Exchange {
   readonly sentMs: number
   readonly receivedMs: number
   readonly minBlock: number
+  /** One of several that were sent at once: some may be refused for being too many. */
+  readonly isInBurst: boolean
   readonly questions: readonly Question[]
   readonly outcome:
     | {

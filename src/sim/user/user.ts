@@ -33,19 +33,17 @@ export function userProgram(parts: UserParts): Program {
   return async (life) => {
     const random = life.random.child('questions')
     const shown: BuiltBlock[] = []
-    const ask = async (): Promise<void> => {
-      const exchange = await askOnce(
-        life,
-        parts,
-        draw(random, shown, parts.newest()),
-        minBlockOf(random, shown),
-      )
+    const ask = async (isInBurst: boolean): Promise<void> => {
+      const exchange = await askOnce(life, parts, draw(random, shown, parts.newest()), {
+        minBlock: minBlockOf(random, shown),
+        isInBurst,
+      })
       remember(exchange, shown, parts)
       parts.told(exchange)
     }
     while (!life.signal.aborted) {
       const times = random.chance(BURST_CHANCE) ? BURST : 1
-      await Promise.all(Array.from({ length: times }, ask))
+      await Promise.all(Array.from({ length: times }, () => ask(times > 1)))
       const { min, max } = parts.thinkMs
       await life.clock.sleep(min + random.unit() * (max - min), life.signal).catch(() => {}) // stopped: the loop ends
     }
@@ -112,10 +110,10 @@ async function askOnce(
   life: Life,
   { network, nowMs }: UserParts,
   questions: readonly Question[],
-  minBlock: number,
+  { minBlock, isInBurst }: Pick<Exchange, 'minBlock' | 'isInBurst'>,
 ): Promise<Exchange> {
   const sentMs = nowMs()
-  const facts = { user: life.name, sentMs, minBlock, questions }
+  const facts = { user: life.name, sentMs, minBlock, isInBurst, questions }
   try {
     const { status, headers, body } = await createHttpClient(life, network).request(GATEWAY_URL, {
       method: 'POST',
