@@ -1,17 +1,20 @@
 /**
  * The chain and the state of a branch that is not the chain: a snapshot up to the block where it leaves, and from there on the branch's own
- * blocks, held in memory. It is read as any snapshot is, by number; the index of transactions and the trie know nothing of it.
+ * blocks, held in memory. It is read as any snapshot is, by number; the index of transactions knows nothing of it.
  */
 import type { Address, BlockHash, BlockRef } from '#chain/block-ref.ts'
 import { type Frame, refOf } from '#chain/frame.ts'
 import { createdAddress } from '#chain/sender.ts'
 import { StagedState } from '#chain/staged-state.ts'
+import type { TrieReader } from '#chain/trie/rows.ts'
+import { stagedRows, updateStateTrie } from '#chain/trie/state-trie.ts'
 import { Lookup, type StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { fromHex } from '#kernel/bytes.ts'
 import { blockSize } from './block-size.ts'
 import { encodeLog, LOG_ADDRESS_AT, LOG_FIXED_BYTES } from './codec/receipt.ts'
 import type { RawBlock, Snapshot, StoredLog, StoredReceipt } from './snapshot.ts'
+import { proofsOf } from './trie/proofs.ts'
 
 const TOPIC_BYTES = 32
 
@@ -59,8 +62,15 @@ export function branchSnapshot(snapshot: Snapshot, frames: readonly Frame[]): Sn
         ? snapshot.stateAt(number)
         : stateOf(snapshot.stateAt(from - 1), frames.slice(0, number - from + 1))
     },
-    proofsAt: (number) => (number < from ? snapshot.proofsAt(number) : undefined),
-    trieRows: () => undefined,
+    proofsAt(number) {
+      const rows = this.trieRows(number)
+      return rows && proofsOf(rows, this.stateAt(number))
+    },
+    trieRows(number = head.number) {
+      const below = snapshot.trieRows(Math.min(number, from - 1))
+      if (below === undefined || number < from) return below
+      return trieOf(below, snapshot.stateAt(from - 1), frames.slice(0, number - from + 1))
+    },
     block: (number) =>
       at(
         number,
@@ -129,6 +139,17 @@ function stateOf(base: StateView, frames: readonly Frame[]): StateView {
       return Lookup.found
     },
   }
+}
+
+/** The trie of the block below, brought to the branch's last. */
+function trieOf(below: TrieReader, base: StateView, frames: readonly Frame[]): TrieReader {
+  const rows = stagedRows(below)
+  const state = new StagedState(base)
+  for (const { delta } of frames) {
+    state.apply(delta)
+    updateStateTrie(rows, delta, state)
+  }
+  return rows
 }
 
 function rawOf({ transactions, ...block }: Frame['block']): RawBlock {

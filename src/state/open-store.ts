@@ -30,8 +30,7 @@ import { getParts } from './parts.ts'
 import type { LogPlace, Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
 import { readRawBlock, readStoredBlock, readStoredReceipt, readStoredReceipts } from './stored-block.ts'
-import { proofsAt } from './trie/proofs.ts'
-import { trieReader } from './trie/block-trie.ts'
+import { proofsOf, trieAt } from './trie/proofs.ts'
 import { sidePrefix, storeWriter, wideningOf } from './writer.ts'
 
 export interface StoreOptions {
@@ -123,10 +122,13 @@ function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
       return flatState(tx, number, { head: head.number, widening: status.widening })
     },
     proofsAt(number) {
-      if (!readKeepsTrie(tx)) return undefined
-      return proofsAt(tx, { number, head: head.number, widening: status.widening }, this.stateAt(number))
+      const rows = this.trieRows(number)
+      return rows && proofsOf(rows, this.stateAt(number))
     },
-    trieRows: () => (readKeepsTrie(tx) ? trieReader(tx) : undefined),
+    trieRows(number = head.number) {
+      if (!readKeepsTrie(tx)) return undefined
+      return trieAt(tx, { number, head: head.number, widening: status.widening })
+    },
     hashAt(number) {
       const hash = isHere(number) ? readBlockHash(tx, number) : undefined
       return hash && hashText(hash)

@@ -30,8 +30,8 @@ export interface Snapshot {
   stateAt(number: number): StateView
   /** Merkle proofs of the same; undefined where the store keeps no state trie. */
   proofsAt(number: number): StateProofs | undefined
-  /** The rows of the trie of the head's state. */
-  trieRows(): TrieReader | undefined
+  /** The rows of the trie of the state after block `number`, the head where it is not said. */
+  trieRows(number?: number): TrieReader | undefined
   /** Of the canonical chain; undefined above the head or below chainFrom. */
   hashAt(number: number): BlockHash | undefined
   header(number: number): Header | undefined

@@ -22,7 +22,8 @@ export type Owner = Uint8Array
 
 export const ACCOUNTS: Owner = Uint8Array.of(0)
 const STORAGE = 1
-const ROOT = 0xff
+/** In place of the number of nibbles, in the key of a root. */
+export const ROOT = 0xff
 
 export function storageOwner(address: Uint8Array): Owner {
   const owner = new Uint8Array(21)

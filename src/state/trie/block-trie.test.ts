@@ -14,6 +14,7 @@ import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { KeyValue } from '#ports/key-value.ts'
+import { branchSnapshot } from '#state/branch-snapshot.ts'
 import { openStore } from '#state/open-store.ts'
 import { dumpTables } from '#state/testing/dump.ts'
 import { createChainBuilder, makeAddress } from '#state/testing/frame-builder.ts'
@@ -126,7 +127,8 @@ function begin(kv: KeyValue) {
   return { builder, store }
 }
 
-test('each block’s root is the root of the whole state, at the head and at every block within the horizon, through undo and pruning', () => {
+test('each block’s root is the root of the whole state, at the head, at every block within the horizon and beside the chain, through undo and pruning', () => {
+  let beside = 0
   fc.assert(
     fc.property(fc.array(step, { maxLength: 24 }), (steps) => {
       const kv = memoryKeyValue()
@@ -134,6 +136,7 @@ test('each block’s root is the root of the whole state, at the head and at eve
       const chain: { world: World; made: Frame | undefined; rows: string }[] = [
         { world: genesisWorld, made: undefined, rows: trieRows(kv) },
       ]
+      const left: typeof chain = []
       let historyFrom = FIRST
       let extra = 0
       for (const each of steps) {
@@ -150,7 +153,7 @@ test('each block’s root is the root of the whole state, at the head and at eve
           chain.push({ world, made, rows: trieRows(kv) })
         } else if (each.kind === 'undo' && FIRST + chain.length - 1 > historyFrom) {
           store.commit((writer) => void writer.undo())
-          chain.pop()
+          left.push(chain.pop() as (typeof chain)[number])
           assert.equal(
             latest(trieRows(kv)),
             latest(chain.at(-1)?.rows ?? ''),
@@ -171,9 +174,20 @@ test('each block’s root is the root of the whole state, at the head and at eve
         assert.equal(toHex(proofs.stateRoot()), toHex(rootOf(world)), `block ${FIRST + i}`)
         for (const [who, address] of ADDRESSES.entries()) proves(world, who, address, proofs)
       })
+      for (const { world, made } of left) {
+        if (made === undefined) continue
+        const { number, parentHash } = made.block.header
+        if (number <= historyFrom || snapshot.numberOf(parentHash) !== number - 1) continue
+        const proofs = branchSnapshot(snapshot, [made]).proofsAt(number)
+        assert.ok(proofs)
+        assert.equal(toHex(proofs.stateRoot()), toHex(rootOf(world)), `block ${number} beside the chain`)
+        for (const [who, address] of ADDRESSES.entries()) proves(world, who, address, proofs)
+        beside++
+      }
     }),
     { numRuns: 30 },
   )
+  assert.ok(beside > 5, `${beside} blocks beside the chain`)
 })
 
 function proves(

@@ -5,15 +5,32 @@
 import type { Address, Hash32 } from '#chain/block-ref.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { prove, type TrieAt } from '#chain/trie/proof.ts'
-import { type Branch, decodeBranch, emptyBranch, type Reference } from '#chain/trie/reference.ts'
-import { ACCOUNTS, childKey, type Owner, pathKey, rootKey, storageOwner } from '#chain/trie/rows.ts'
+import {
+  type Branch,
+  decodeBranch,
+  emptyBranch,
+  encodeBranch,
+  type Reference,
+} from '#chain/trie/reference.ts'
+import {
+  ACCOUNTS,
+  childKey,
+  type Owner,
+  partsOfKey,
+  pathKey,
+  ROOT,
+  rootKey,
+  storageOwner,
+  type TrieReader,
+} from '#chain/trie/rows.ts'
 import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
-import { rootHash } from '#chain/trie/update.ts'
+import { readBranch, rootHash, trieRootOf } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { historyKey, valueBefore, type Widening } from '#state/stretches.ts'
+import { trieReader } from './block-trie.ts'
 
 export interface StateProofs {
   stateRoot(): Uint8Array
@@ -33,19 +50,20 @@ interface Place {
   readonly widening: Widening
 }
 
-/** @param view the state after the place's block */
-export function proofsAt(tx: Reads, place: Place, view: StateView): StateProofs {
-  const storageRoot = (address: Address): Uint8Array => rootHash(rootAt(tx, storageOwner(address), place))
+/** @param rows of the trie after a block @param view the state after it */
+export function proofsOf(rows: TrieReader, view: StateView): StateProofs {
+  const storageRoot = (address: Address): Uint8Array => trieRootOf(rows, storageOwner(address))
+  const rootOf = (owner: Owner): Reference | undefined => rows.get(rootKey(owner))?.slice()
   // Proofs of one trie share their first nodes.
   const known = new Map<string, Branch>()
   const branchOf = (owner: Owner, path: Uint8Array, depth: number): Branch => {
     const text = toHex(pathKey(owner, path, depth))
-    const branch = known.get(text) ?? branchAt(tx, owner, path, depth, place)
+    const branch = known.get(text) ?? readBranch(rows, owner, path, depth)
     known.set(text, branch)
     return branch
   }
   const accounts: TrieAt = {
-    root: () => rootAt(tx, ACCOUNTS, place),
+    root: () => rootOf(ACCOUNTS),
     branch: (path, depth) => branchOf(ACCOUNTS, path, depth),
     valueOf(address) {
       const value = accountLeaf(view, address, storageRoot)
@@ -60,7 +78,7 @@ export function proofsAt(tx: Reads, place: Place, view: StateView): StateProofs 
     slot(address, slot) {
       const owner = storageOwner(address)
       const storage: TrieAt = {
-        root: () => rootAt(tx, owner, place),
+        root: () => rootOf(owner),
         branch: (path, depth) => branchOf(owner, path, depth),
         valueOf(key) {
           const word = new Uint8Array(32)
@@ -75,6 +93,21 @@ export function proofsAt(tx: Reads, place: Place, view: StateView): StateProofs 
   }
 }
 
+/** The rows as they were after the place's block. */
+export function trieAt(tx: Reads, place: Place): TrieReader {
+  if (place.number === place.head) return trieReader(tx)
+  return {
+    get(key) {
+      const { owner, nibbles, path } = partsOfKey(key)
+      if (nibbles === ROOT) return rootAt(tx, owner, place)
+      const whole = new Uint8Array(32)
+      whole.set(path)
+      const branch = branchAt(tx, owner, whole, nibbles, place)
+      return branch.every((child) => child === undefined) ? undefined : encodeBranch(branch)
+    },
+  }
+}
+
 function rootAt(tx: Reads, owner: Owner, place: Place): Reference | undefined {
   const before = historyAt(tx, pathKey(owner, new Uint8Array(0), 0), place)
   return before === undefined ? tx.get('trie', rootKey(owner))?.slice() : present(before)
@@ -83,7 +116,6 @@ function rootAt(tx: Reads, owner: Owner, place: Place): Reference | undefined {
 function branchAt(tx: Reads, owner: Owner, path: Uint8Array, depth: number, place: Place): Branch {
   const row = tx.get('trie', pathKey(owner, path, depth))
   const branch = row === undefined ? emptyBranch() : decodeBranch(row.slice())
-  if (place.number === place.head) return branch
   return branch.map((latest, nibble) => {
     const before = historyAt(tx, childKey(owner, path, depth, nibble), place)
     return before === undefined ? latest : present(before)
@@ -92,7 +124,6 @@ function branchAt(tx: Reads, owner: Owner, path: Uint8Array, depth: number, plac
 
 /** What the first block above the place's found there; undefined where none changed it. A copy. */
 function historyAt(tx: Reads, position: Uint8Array, place: Place): Uint8Array | undefined {
-  if (place.number === place.head) return undefined
   return valueBefore(tx, 'trieHistory', historyKey(position, place.number + 1), place)?.slice()
 }
 
