@@ -5,6 +5,7 @@ const REQUEST_MS = 60_000
 
 /** A connection that the node closed while it lay idle, as it may, says nothing about the node: once more, on another. */
 const TRIES = 3
+const SHOWN = 2_000
 
 export function httpEndpoint(url: string): Endpoint {
   const post = async (request: string): Promise<Response> =>
@@ -24,7 +25,7 @@ export function httpEndpoint(url: string): Endpoint {
           // A transaction is not sent twice.
           const isSafe = cause?.code === 'UND_ERR_SOCKET' && !request.includes('eth_sendRawTransaction')
           if (!isSafe || tries === TRIES)
-            throw new Error(`${url} does not answer: ${String(cause ?? thrown)}`)
+            throw new Error(`${url} does not answer: ${String(cause ?? thrown)}: ${request.slice(0, SHOWN)}`)
         }
       }
     },

@@ -26,6 +26,10 @@ export const DEVIATIONS = {
     (by === 'replica' || request.method.startsWith('debug_')) &&
     jsonText(request.params).includes('"pending"') &&
     /^pending (block|state) is not available$/.test(ours.error?.message ?? ''),
+  /** A replica alone has no pool; behind a gateway a master's client is asked. */
+  'client-only': ({ ours, by }) =>
+    by === 'replica' &&
+    ours.error?.message === 'only an execution client can do this, and none can be asked here',
   /** The trie is the chain's own: of a block that was reorganised away a replica alone has no proofs. */
   'side-proof': ({ request, ours, by, sides }) => {
     const text = jsonText(request.params).toLowerCase()

@@ -86,6 +86,9 @@ export const slotsByAddress: Draw = (hand) =>
       () => [String(address(hand)), listOf(slot, 3)(hand)] as const,
     ),
   )
+/** Bytes that no pool takes: what changes a node is nothing to repeat. */
+export const notATransaction: Draw = ({ prng }) =>
+  toHex(Uint8Array.of(prng.between(0, 0xff), ...prng.bytes(prng.between(0, 40))))
 export const bytes: Draw = ({ prng }) => toHex(prng.bytes(prng.between(0, 40)))
 
 const wei: Draw = ({ prng }) =>

@@ -62,6 +62,11 @@ const METHODS: Readonly<
   debug_getRawHeader: { takes: [place] },
   debug_getRawReceipts: { takes: [place] },
   debug_getRawTransaction: { takes: [transaction] },
+  eth_sendRawTransaction: { takes: [draw.notATransaction] },
+  txpool_status: { takes: [] },
+  txpool_content: { takes: [] },
+  txpool_contentFrom: { takes: [address] },
+  txpool_inspect: { takes: [] },
   eth_getLogs: { takes: [draw.logFilter], weight: 10 },
 }
 const NAMES = Object.entries(METHODS).flatMap(([name, { weight = 1 }]) => Array<string>(weight).fill(name))
