@@ -50,6 +50,14 @@ test('code that fails is told in geth’s words', () => {
   assert.equal(before.kind === 'halted' && before.reason, 'invalid opcode: PUSH0')
 })
 
+test('storage is not written with the last gas of a call', () => {
+  const outcome = runCode(code('1 0 SSTORE'), { gas: 21_000n + 2_300n + 6n })
+  assert.equal(
+    outcome.kind === 'halted' && outcome.reason,
+    'out of gas: not enough gas for reentrancy sentry',
+  )
+})
+
 test('what contradicts itself or its chain is refused before anything is looked at', () => {
   const world = createWorld({})
   const reasonOf = (input: CallInput) => {

@@ -19,6 +19,7 @@ const TEXTS: Record<string, string> = {
   OutOfFunds: 'insufficient balance for transfer',
   OverflowPayment: 'insufficient balance for transfer',
   CallTooDeep: 'max call depth exceeded',
+  'OutOfGas(ReentrancySentry)': 'out of gas: not enough gas for reentrancy sentry',
   // Of an offset or length above 32 bits; below 64 bits geth says out of gas, with which nothing else differs.
   'OutOfGas(InvalidOperand)': 'gas uint64 overflow',
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { firstDifference, parseExactly, shown } from '#tools/conformance/judge.ts'
 import { httpEndpoint } from '#tools/conformance/http-endpoint.ts'
-import { type Answer, type Deviation, deviationOf } from './deviations.ts'
+import { type Answer, type Deviation, deviationOf, NO_ANSWER } from './deviations.ts'
 import { batchText, type Request, requestText } from './requests.ts'
 
 export type By = 'replica' | 'gateway'
@@ -43,7 +43,10 @@ export function askBoth(urls: Urls, sides: readonly string[]): Pair {
       : { kind: 'allowed', deviation }
   }
   const once = async (requests: readonly Request[], text: string, by: By): Promise<Outcome> => {
-    const [theirs, own] = await Promise.all([endpoints.geth.ask(text).then(parsed), patient(by, text)])
+    const [theirs, own] = await Promise.all([
+      endpoints.geth.ask(text).then(parsed, orNoAnswer),
+      patient(by, text),
+    ])
     if (!Array.isArray(theirs) || !Array.isArray(own) || theirs.length !== own.length)
       return judge(requests[0] as Request, [theirs, own], by)
     const outcomes = requests.map((request, i) => judge(request, [theirs[i], own[i]], by))
@@ -79,6 +82,11 @@ export function askBoth(urls: Urls, sides: readonly string[]): Pair {
     ask: (request, by) => steady([request], requestText(request), by),
     askAll: (requests, by) => steady(requests, batchText(requests), by),
   }
+}
+
+function orNoAnswer(thrown: unknown): Answer {
+  if (String(thrown).includes('TimeoutError')) return NO_ANSWER
+  throw thrown
 }
 
 function parsed(text: string): unknown {

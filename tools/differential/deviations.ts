@@ -16,6 +16,10 @@ export interface Answer {
   readonly error?: { readonly code?: unknown; readonly message?: string; readonly data?: unknown }
 }
 
+/** What stands for geth's answer where there was none. */
+export const NO_ANSWER: Answer = { error: { message: 'no answer within a minute' } }
+const TOO_LONG = /^(execution aborted \(timeout|request timed out|no answer within a minute)/
+
 export const DEVIATIONS = {
   /** Who answers says its own name. */
   'client-version': ({ request }) => request.method === 'web3_clientVersion',
@@ -50,6 +54,8 @@ export const DEVIATIONS = {
   'precompile-gas': ({ geth, ours }) =>
     /^(out of gas$|gas required exceeds allowance)/.test(geth.error?.message ?? '') &&
     ours.error?.message === 'invalid input length',
+  /** A call that takes one of the two longer than its time, or geth longer than a minute (its estimates have no limit). */
+  'too-long': ({ geth, ours }) => [geth, ours].some(({ error }) => TOO_LONG.test(error?.message ?? '')),
   /** Where geth's own handler panics. */
   crash: ({ geth }) => geth.error?.code === -32_603 && geth.error.message === 'method handler crashed',
   /** An instruction that cannot run, and cannot be paid for either: geth looks at the gas last, the core first. */
