@@ -337,4 +337,20 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['P6'],
     scenario: 'maintenance',
   },
+  {
+    name: 'a view beside the chain lacks the newest block of its branch',
+    file: 'src/state/branch-snapshot.ts',
+    find: 'frames.slice(0, number - from + 1)',
+    replace: 'frames.slice(0, number - from)',
+    caughtBy: ['P1'],
+    scenario: 'reorgs',
+  },
+  {
+    name: 'a view beside the chain stands on the head, not where its branch leaves',
+    file: 'src/state/branch-snapshot.ts',
+    find: 'stateOf(snapshot.stateAt(from - 1), ',
+    replace: 'stateOf(snapshot.stateAt(snapshot.heads.head.number), ',
+    caughtBy: ['P1'],
+    scenario: 'reorgs',
+  },
 ]

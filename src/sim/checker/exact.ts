@@ -14,7 +14,6 @@ import { copyLog } from '#state/log-rows.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import { stored } from '#sim/storage/stored.ts'
 import type { Checker, CheckerParts } from './checker.ts'
-import { isOn } from './decisions.ts'
 
 const SLOTS_MAX = 6
 
@@ -32,7 +31,7 @@ export function createExactChecker({ world, consensus, cluster }: CheckerParts):
     },
     answered({ exchange, items, block }) {
       for (const [i, question] of exchange.questions.entries()) {
-        const difference = answerDifference(question, items[i] as Item, block)
+        const difference = answerDifference(question, items[i] as Item, block, consensus.block)
         if (difference !== undefined)
           wrong(`${exchange.user} was told of block ${block.number}: ${difference}`)
       }
@@ -110,13 +109,20 @@ function stateDifference(view: StateView, model: Model): string | undefined {
 }
 
 /** The value that an answer should have; what is not answered at all is another checker's. */
-function answerDifference(question: Question, item: Item, bound: BuiltBlock): string | undefined {
+function answerDifference(
+  question: Question,
+  item: Item,
+  bound: BuiltBlock,
+  find: CheckerParts['consensus']['block'],
+): string | undefined {
   if ('error' in item || item.result === null) return undefined
   switch (question.kind) {
     case 'balance':
     case 'nonce':
     case 'slot': {
-      const at = placed(question.place, bound)
+      // State at a hash is the same whatever is served: also beside the chain.
+      const { place } = question
+      const at = typeof place === 'object' ? find(place.hash) : placed(place, bound)
       if (at === undefined) return undefined
       const wanted = valueOf(question, at.model)
       return BigInt(String(item.result)) === wanted
@@ -124,7 +130,7 @@ function answerDifference(question: Question, item: Item, bound: BuiltBlock): st
         : `${question.kind} at ${JSON.stringify(question.place)} is ${String(item.result)}, and should be ${wanted}`
     }
     case 'logs':
-      return logsDifference(item.result, question.hash, bound)
+      return logsDifference(item.result, find(question.hash))
     default:
       return undefined
   }
@@ -145,9 +151,8 @@ export function placed(place: Place, bound: BuiltBlock): BuiltBlock | undefined 
   return undefined
 }
 
-function logsDifference(result: unknown, hash: string, bound: BuiltBlock): string | undefined {
-  const block = placed({ hash }, bound)
-  if (block === undefined || !isOn(bound, block) || !Array.isArray(result)) return undefined
+function logsDifference(result: unknown, block: BuiltBlock | undefined): string | undefined {
+  if (block === undefined || !Array.isArray(result)) return undefined
   const logs = (result as { topics: string[]; data: string }[]).map(({ topics, data }) =>
     [...topics, data].join(':'),
   )

@@ -3,7 +3,7 @@ import type { Fields, Logger } from '#ports/logger.ts'
 import type { World } from './world.ts'
 
 /** Said by production code only where it met a bug or a broken store. */
-const NEVER_SAID: readonly string[] = ['a request failed']
+const NEVER_SAID: readonly string[] = ['a request failed', 'a call failed']
 
 export function createLifeLog(name: string, world: World, isAlive: () => boolean): Logger {
   const say = (level: string, message: string, fields: Fields): void => {
