@@ -137,6 +137,7 @@ test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async
           })
         ).json()) as { lease?: string }
         assert.ok(lease.lease)
+        await fetch(`${first}/maintenance?lease=${lease.lease}`) // whoever was granted it must be heard
         await masters[1]?.kill('SIGKILL')
         await waitFor('the alarms', WAIT_MS, () =>
           /too few clients serve/.test(masters[0]?.log ?? '') &&

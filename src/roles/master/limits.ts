@@ -94,11 +94,11 @@ export const masterLimits = {
     what: 'time after which a maintenance that goes on may raise its alarm',
     over: 'the request is refused; a lease never ends by itself',
   },
-  maintenanceResumedTimeMaxMs: {
+  maintenanceUnheardTimeMaxMs: {
     value: 10_000, // drover maintain asks each second
     unit: 'ms',
-    what: 'time that a restarted master waits for a word of whoever does the maintenance that its last life was granted',
-    over: 'it serves as soon as its client does, which ends the lease',
+    what: 'time in which whoever was granted maintenance must be heard, and again and again where its master was restarted meanwhile',
+    over: 'the master serves as soon as its client does, which ends the lease',
   },
   maintenanceWordsMax: {
     value: 16,

@@ -69,7 +69,7 @@ const NOT_YET: MaintenanceAnswer = {
 }
 const CROWDED: MaintenanceAnswer = { kind: 'refused', why: 'too much waits for the feed: try again' }
 const LEASE_BYTES = 8
-const RESUMED_MS = masterLimits.maintenanceResumedTimeMaxMs.value
+const UNHEARD_MS = masterLimits.maintenanceUnheardTimeMaxMs.value
 
 /** @param lines undefined while there is no line to the feed */
 export function createMaintenance(session: Session, lines: () => MaintenanceLines | undefined): Maintenance {
@@ -79,28 +79,35 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
   const alone = new Set<bigint>()
   const alarms = new Map<bigint, Timer>()
   let held: bigint | undefined
-  let heardMs = 0
-  let resumed: Timer | undefined
+  let heardMs: number | undefined
+  let unheard: Timer | undefined
 
-  /** An earlier life was granted it. Its work may go on: whoever does it is waited for, and without anybody the client's word counts. */
-  const resume = (lease: bigint): void => {
+  /**
+   * Whoever does the work must be heard: at first, because the answer that granted it may have been lost; and for as long as it goes on where
+   * an earlier life was granted it. Without a word the client's own counts again.
+   */
+  const hold = (lease: bigint, until: 'heard' | 'ended'): void => {
     held = lease
-    session.maintaining = true
-    session.beatNow()
-    heardMs = clock.nowMs()
+    heardMs = undefined
+    const sinceMs = clock.nowMs()
     const look = (): void => {
-      const leftMs = heardMs + RESUMED_MS - clock.nowMs()
-      if (held !== lease) return
-      if (leftMs > 0) resumed = clock.after(leftMs, look)
+      if (held !== lease || (until === 'heard' && heardMs !== undefined)) return
+      const leftMs = (heardMs ?? sinceMs) + UNHEARD_MS - clock.nowMs()
+      if (leftMs > 0) unheard = clock.after(leftMs, look)
       else serveAgain()
     }
     look()
+  }
+  const resume = (lease: bigint): void => {
+    session.maintaining = true
+    session.beatNow()
+    hold(lease, 'ended')
   }
 
   const serveAgain = (): void => {
     session.maintaining = false
     held = undefined
-    resumed?.cancel()
+    unheard?.cancel()
     // Nothing is known of a client that may have stalled: it is asked before anybody is told that it serves.
     delete session.settledHead
     setPhase(session, 'syncing')
@@ -119,7 +126,7 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
     return (await to.say(body)) ? promise : CROWDED
   }
   const settle = (answer: MaintenanceAnswer): MaintenanceAnswer => {
-    if (answer.kind === 'granted') held = answer.lease
+    if (answer.kind === 'granted') hold(answer.lease, 'heard')
     else {
       session.maintaining = false
       session.beatNow()

@@ -40,7 +40,7 @@ export function operatorProgram(parts: OperatorParts): Program {
       life.clock.sleep(min + random.unit() * (max - min), life.signal).catch(() => {}) // stopped: the loop ends
     while (!life.signal.aborted) {
       await pause(BETWEEN_MS)
-      if (parts.isOver()) return
+      if (parts.isOver()) continue
       const begun = await ask(life, parts, { do: 'begin', reason: 'a test', alarmAfterMs: 60_000 })
       const lease = begun?.status === 200 ? String(begun.value['lease']) : undefined
       if (lease === undefined) continue
