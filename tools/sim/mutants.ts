@@ -353,4 +353,12 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['P1'],
     scenario: 'reorgs',
   },
+  {
+    name: 'what a killed host had written is read before it is synced',
+    file: 'src/roles/feedhost/segmented-log.ts',
+    find: 'if (isLast) await file.sync()',
+    replace: 'if (isLast && scan.torn > 0) await file.sync()',
+    caughtBy: ['bug', 'P5', 'live'],
+    scenario: 'crashes',
+  },
 ]

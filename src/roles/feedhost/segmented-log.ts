@@ -84,6 +84,8 @@ export async function openSegmentedLog(
     }
     segments.push(opened.segment)
   }
+  // Nor is the name of the last one sure to be there after a power loss.
+  if (names.length > 0) await parts.disk.syncNames()
   identity ??= parts.random.bytes(16)
   if (segments.length === 0) segments.push(await makeSegment(0, identity, parts))
   return new Log(options, parts, identity, segments)
@@ -129,8 +131,9 @@ async function openSegment(
       records: scan.offsets.length,
     })
     await file.truncate(scan.end)
-    await file.sync()
   }
+  // A host that was killed may have left whole records that no disk has yet: nobody reads them before it does.
+  if (isLast) await file.sync()
   return {
     segment: { file, name, first: head.first, offsets: scan.offsets, end: scan.end },
     identity: head.identity,
