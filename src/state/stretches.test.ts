@@ -17,7 +17,7 @@ import { memoryKeyValue } from './testing/memory-key-value.ts'
 
 /** Of three lengths, as those of accounts, slots and places of a trie are; the first changes in every block. */
 const KEYS = ['a-hot', 'b-other', 'c-one-that-is-longer', 'd-one-that-is-longer', 'e']
-const BLOCKS = 1_700
+const BLOCKS = 2_300
 
 /** Rows in the store, and the slow twin: which blocks changed each key. */
 class Twin {
@@ -175,14 +175,14 @@ test('at every step of moving rows each key reads as it was at each block', () =
     [0, 1, 2],
   )
   // 1,024 blocks in one stretch of the third width; of those behind them what is old enough.
-  assert.deepEqual(twin.widening.from, [1_536, 1_024, 0])
+  assert.deepEqual(twin.widening.from, [2_176, 1_024, 0])
 })
 
 test('of an archive the widest stretch is reached, and few steps lead there', () => {
   const twin = new Twin()
-  for (let i = 0; i < 11; i++) twin.grow(1_000, (key, block) => block % (1_000 * key) === key)
+  for (let i = 0; i < 17; i++) twin.grow(1_000, (key, block) => block % (1_000 * key) === key)
   while (twin.step(64, 2_000));
-  assert.deepEqual(twin.widening.from, [10_880, 10_240, 8_192])
+  assert.deepEqual(twin.widening.from, [16_896, 16_384, 8_192])
   assert.equal(twin.widening.from.length, LEVELS - 1)
   const tx = twin.kv.read()
   let seeks = 0
@@ -199,7 +199,17 @@ test('of an archive the widest stretch is reached, and few steps lead there', ()
   )
   assert.ok(seeks < 40, `${seeks} seeks`)
   tx.release()
-  twin.compare(Array.from({ length: 110 }, (_, i) => 100 * i))
+  twin.compare(Array.from({ length: 170 }, (_, i) => 100 * i))
+})
+
+test('where history is as short as a width, nothing is moved', () => {
+  const twin = new Twin()
+  for (let i = 0; i < 30; i++) {
+    twin.grow(20, (key, block) => block % (10 * key) === key)
+    twin.prune(Math.max(0, twin.head - 128))
+    assert.equal(twin.step(10, 200), false)
+  }
+  twin.compare(Array.from({ length: 128 }, (_, i) => twin.head - i))
 })
 
 test('rows of blocks beyond 2^28 stand apart from those of wider stretches', () => {

@@ -15,6 +15,9 @@ const SHIFTS = [4, 7, 10, 13] as const
 export const LEVELS = SHIFTS.length
 const LEVEL_AT = 2 ** 28
 
+/** A width is used where history is so many times as long. */
+const KEPT_STRETCHES = 2
+
 export type HistoryTable = 'history' | 'trieHistory'
 const TABLES: readonly HistoryTable[] = ['history', 'trieHistory']
 
@@ -128,7 +131,8 @@ export function nextWidening(
     const blocks = blocksOf(i + 1)
     const below = i === 0 ? finalized + 1 : (passed[i - 1] as number)
     // What is pruned soon is not moved before: it would be for nothing.
-    return next + blocks <= Math.min(below, finalized + 1 - blocks / 4)
+    const isKeptLong = finalized - historyFrom >= KEPT_STRETCHES * blocks
+    return isKeptLong && next + blocks <= Math.min(below, finalized + 1 - blocks / 4)
   })
   return { from: passed, moving: ready + 1 }
 }

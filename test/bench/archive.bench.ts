@@ -57,7 +57,7 @@ async function measure(
     meters.time('serve transaction', 'replica', () => replica.take(records))
     meters.time('index and moving history', 'replica', () => replica.tidy())
     if (i % Math.ceil(blocks / SAMPLES) !== 0) continue
-    memory.push({ what: 'memory', server: 'replica', after_blocks: i, anonymous_mb: anonymousMegabytes() })
+    memory.push({ what: 'memory', server: 'replica', after_blocks: i, ...megabytes() })
     say(`${i} of ${blocks} blocks`)
   }
   const rows = [
@@ -70,11 +70,15 @@ async function measure(
   return rows
 }
 
-/** The map of the store is the kernel's to keep or not. */
-function anonymousMegabytes(): number {
+/** Of the process, the map of the store left out, which is the kernel's to keep or not; and of objects (exact with `node --expose-gc`). */
+function megabytes(): Pick<BenchRow, 'anonymous_mb' | 'objects_mb'> {
   global.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
   const found = /RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))
-  return Math.round(Number(found?.[1] ?? Number.NaN) / 1_024)
+  return {
+    anonymous_mb: Math.round(Number(found?.[1] ?? Number.NaN) / 1_024),
+    objects_mb: Math.round((heapUsed + external) / 1_048_576),
+  }
 }
 
 function sizes(kv: KeyValue, keys: number): BenchRow[] {
