@@ -19,6 +19,11 @@ const HASH_BYTES = 32
 /** RLP's prefix of 32 bytes, and of none. */
 const HASH_PREFIX = 0xa0
 const EMPTY = 0x80
+/** Hex-prefix of a leaf, the second with a nibble in it. */
+const EVEN_LEAF = 0x20
+const ODD_LEAF = 0x30
+/** With any path the leaf's length is one byte. */
+const SMALL_VALUE_BYTES_MAX = 200
 
 export function isLeaf(reference: Reference): boolean {
   return ((reference[0] as number) & LEAF) !== 0
@@ -69,7 +74,31 @@ export function embed(rlp: Uint8Array): Uint8Array {
 
 /** @param key the hashed key @param depth nibbles of it above the leaf */
 export function leafRlp(key: Uint8Array, depth: number, value: Uint8Array): Uint8Array {
-  return encodeRlp([hexPrefix(nibblesOf(key, depth), true), value])
+  if (value.length > SMALL_VALUE_BYTES_MAX) return encodeRlp([hexPrefix(nibblesOf(key, depth), true), value])
+  // The key is packed already, so its rest is too: nothing is spread out and put together again.
+  const from = (depth + 1) >> 1
+  const pathBytes = 1 + key.length - from
+  const pathHead = pathBytes === 1 ? 0 : 1
+  const valueHead = value.length === 1 && (value[0] as number) < EMPTY ? 0 : value.length < 56 ? 1 : 2
+  const length = pathHead + pathBytes + valueHead + value.length
+  const head = length < 56 ? 1 : 2
+  const out = new Uint8Array(head + length)
+  if (head === 1) out[0] = 0xc0 + length
+  else {
+    out[0] = 0xf8
+    out[1] = length
+  }
+  let at = head
+  if (pathHead === 1) out[at++] = EMPTY + pathBytes
+  out[at++] = depth & 1 ? ODD_LEAF | ((key[depth >> 1] as number) & 15) : EVEN_LEAF
+  for (let i = from; i < key.length; i++) out[at++] = key[i] as number
+  if (valueHead === 1) out[at++] = EMPTY + value.length
+  else if (valueHead === 2) {
+    out[at++] = 0xb8
+    out[at++] = value.length
+  }
+  out.set(value, at)
+  return out
 }
 
 export function extensionRlp(nibbles: Uint8Array, branch: Uint8Array): Uint8Array {

@@ -14,7 +14,7 @@ export interface TrieRows extends TrieReader {
   put(key: Uint8Array, row: Uint8Array): void
   remove(key: Uint8Array): void
   /** The reference at a position has changed; before, it was this (empty: there was none). Once for each position of one update. */
-  changed(position: Uint8Array, before: Uint8Array): void
+  changed?(position: Uint8Array, before: Uint8Array): void
 }
 
 /** Prefix of the rows of one trie: a byte for the accounts' trie, or a byte and the address that the storage is of. */

@@ -128,7 +128,7 @@ function noticingOnce(rows: TrieRows): TrieRows {
       const text = toHex(position)
       if (noticed.has(text)) return
       noticed.add(text)
-      rows.changed(position, before)
+      rows.changed?.(position, before)
     },
   }
 }
@@ -143,7 +143,6 @@ export function stagedRows(base: TrieReader): TrieRows {
     },
     put: (key, row) => void staged.set(toHex(key), row),
     remove: (key) => void staged.set(toHex(key), undefined),
-    changed() {},
   }
 }
 

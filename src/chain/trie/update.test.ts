@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import '#test/support/core.ts'
+import { encodeRlp } from '#chain/rlp.ts'
 import { trieRoot } from '#chain/trie-root.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, compareBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
 import { prove, type TrieAt } from './proof.ts'
 import { readLeaf } from './testing/read-proof.ts'
-import { type Reference } from './reference.ts'
+import { hexPrefix, nibblesOf } from './nibbles.ts'
+import { leafRlp, type Reference } from './reference.ts'
 import { childKey, pathKey, rootKey, storageOwner, type TrieRows } from './rows.ts'
 import { type LeafChange, readBranch, removeTrie, updateTrie } from './update.ts'
 
@@ -189,4 +191,19 @@ test('nodes shorter than a hash stand in their parents', () => {
     assert.ok(equalBytes(keccak256(proof[0] as Uint8Array), twin.root()))
     assert.ok(proof.slice(1).every((node) => node.length >= 32))
   }
+})
+
+test('a leaf is encoded as a list of its path and its value, whatever their lengths', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.integer({ min: 0, max: 63 }),
+      fc.uint8Array({ minLength: 1, maxLength: 260 }),
+      (key, depth, value) => {
+        const slow = encodeRlp([hexPrefix(nibblesOf(key, depth), true), value])
+        assert.equal(toHex(leafRlp(key, depth, value)), toHex(slow))
+      },
+    ),
+    { numRuns: 500 },
+  )
 })

@@ -69,7 +69,7 @@ export function rootHash(reference: Reference | undefined): Uint8Array {
 export function removeTrie(rows: TrieRows, owner: Owner): void {
   const root = rows.get(rootKey(owner))?.slice()
   if (root === undefined) return
-  rows.changed(pathKey(owner, NONE, 0), root)
+  rows.changed?.(pathKey(owner, NONE, 0), root)
   rows.remove(rootKey(owner))
   removeBelow(rows, owner, new Uint8Array(HASH_BYTES), 0, root)
 }
@@ -90,7 +90,7 @@ function removeBelow(
   branch.forEach((child, nibble) => {
     if (child === undefined) return
     setNibble(path, at, nibble)
-    rows.changed(pathKey(owner, path, at + 1), child)
+    rows.changed?.(pathKey(owner, path, at + 1), child)
     removeBelow(rows, owner, path, at + 1, child)
   })
 }
@@ -124,7 +124,7 @@ class Update {
     const before = this.#rows.get(key)?.slice()
     const after = this.#change(0, before, 0, this.#changes.length)
     if (!sameReference(before, after)) {
-      this.#rows.changed(pathKey(this.#owner, NONE, 0), before ?? NONE)
+      this.#rows.changed?.(pathKey(this.#owner, NONE, 0), before ?? NONE)
       if (after === undefined) this.#rows.remove(key)
       else this.#rows.put(key, after)
     }
@@ -240,7 +240,7 @@ class Update {
       const was = before?.[nibble]
       if (sameReference(was, after?.[nibble])) continue
       differs = true
-      this.#rows.changed(childKey(this.#owner, path, at, nibble), was ?? NONE)
+      this.#rows.changed?.(childKey(this.#owner, path, at, nibble), was ?? NONE)
     }
     if (!differs) return
     const key = pathKey(this.#owner, path, at)

@@ -40,7 +40,6 @@ export function rowsWithoutHistory(tx: WriteTx): TrieRows {
     get: (key) => tx.get('trie', key),
     put: (key, row) => tx.put('trie', key, row),
     remove: (key) => void tx.remove('trie', key),
-    changed() {},
   }
 }
 
