@@ -64,13 +64,13 @@ export const METHODS = {
   txpool_inspect: 'forward',
 } as const satisfies Record<string, Where>
 
-export type Method = keyof typeof METHODS
+const WHERE: ReadonlyMap<string, Where> = new Map(Object.entries(METHODS))
 
-export function isMethod(name: string): name is Method {
-  return Object.hasOwn(METHODS, name)
+export function isMethod(name: string): boolean {
+  return WHERE.has(name)
 }
 
 /** Who answers a method; undefined where there is no such method. */
 export function whereOf(name: string): Where | undefined {
-  return isMethod(name) ? METHODS[name] : undefined
+  return WHERE.get(name)
 }

@@ -22,8 +22,12 @@ export class BlockMemo {
 }
 
 export class LinkWriter {
-  #bytes = new Uint8Array(FIRST_BYTES)
+  #bytes: Uint8Array
   #length = 0
+
+  constructor(expectedBytes = FIRST_BYTES) {
+    this.#bytes = new Uint8Array(expectedBytes)
+  }
 
   u8(value: number): this {
     const at = this.#grow(1)

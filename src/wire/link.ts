@@ -102,11 +102,15 @@ export function createHeadMemo(): HeadMemo {
   return { bytes: new Uint8Array() }
 }
 
+/** Of what is not a body: a request names three blocks. */
+const ENVELOPE_BYTES = 160
+
 const TO_REPLICA = ['hello', 'request', 'cancel', 'askFeedEnd'] as const
 const TO_GATEWAY = ['hello', 'status', 'piece', 'notHeld', 'refused', 'feedEnd'] as const
 
 export function encodeToReplica(message: ToReplica, memo?: HeadMemo): Uint8Array {
-  const out = new LinkWriter().u8(TO_REPLICA.indexOf(message.kind))
+  const bodyBytes = message.kind === 'request' ? message.body.length : 0
+  const out = new LinkWriter(bodyBytes + ENVELOPE_BYTES).u8(TO_REPLICA.indexOf(message.kind))
   switch (message.kind) {
     case 'hello':
       return out.u32(message.version).text(message.gateway).done()
@@ -148,7 +152,8 @@ function readToReplica(reader: LinkReader, memo: HeadMemo | undefined): ToReplic
 }
 
 export function encodeToGateway(message: ToGateway): Uint8Array {
-  const out = new LinkWriter().u8(TO_GATEWAY.indexOf(message.kind))
+  const bodyBytes = message.kind === 'piece' ? message.bytes.length : 0
+  const out = new LinkWriter(bodyBytes + ENVELOPE_BYTES).u8(TO_GATEWAY.indexOf(message.kind))
   switch (message.kind) {
     case 'hello':
       out.u32(message.version).text(message.cluster).u64(message.chainId).hash(message.genesisHash)

@@ -107,11 +107,11 @@ async function measureOnce(
 function rowOf({ what, server, connections, us, perSecond }: Cell, all: readonly Cell[]): BenchRow {
   const of = { what: what.what, server: server.server, connections }
   if (us.length === 0) return of
-  const times = (peer: string): number | undefined => {
+  const times = (peer: string, figure = median): number | undefined => {
     const beside = all.find(
       (cell) => cell.what === what && cell.connections === connections && cell.server.server === peer,
     )
-    return beside === undefined || beside.us.length === 0 ? undefined : median(us) / median(beside.us)
+    return beside === undefined || beside.us.length === 0 ? undefined : figure(us) / figure(beside.us)
   }
   return {
     ...of,
@@ -119,9 +119,16 @@ function rowOf({ what, server, connections, us, perSecond }: Cell, all: readonly
     timesBare: times('node:http'),
     timesGeth: times('geth'),
     timesAnvil: times('anvil'),
+    usBest: least(us),
+    timesBareBest: times('node:http', least),
     ...(what.parts && { [what.parts.figure]: median(us) / what.parts.count }),
     perSecond: Math.round(median(perSecond)),
   }
+}
+
+/** Of the round in which nothing else used the core and its caches: on a machine with more to do, what says most. */
+function least(values: readonly number[]): number {
+  return Math.min(...values)
 }
 
 function casesOf(chain: ReadsChain): Case[] {
