@@ -147,6 +147,7 @@ export const mutants: readonly Mutant[] = [
     segment.end = at`,
     replace: `    segment.offsets.push(...offsets)
     segment.end = at
+    for (const grown of this.#listeners) grown()
     await segment.file.sync()`,
     caughtBy: ['P5', 'bug', 'live'],
     scenario: 'disk',
