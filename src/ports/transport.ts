@@ -23,7 +23,7 @@ export interface Connection {
   /** Bytes queued here and not yet taken by the operating system: for back-pressure. */
   queuedBytes(): number
   onMessage(handler: (message: Uint8Array) => void): void
-  /** Called once, however it ended. */
+  /** Called once, however it ended, and never before this has returned. */
   onLost(handler: (cause: unknown) => void): void
   close(): void
 }

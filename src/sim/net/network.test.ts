@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import type { Life } from '#sim/world/life.ts'
 import { SimProcess } from '#sim/world/process.ts'
 import { createWorld } from '#sim/world/world.ts'
-import { createNetwork, type End } from './network.ts'
+import { createNetwork, type End, type Network } from './network.ts'
+import { createTransport } from './transport.ts'
 
 /** Two processes with a connection between them. */
 async function joined(seed: number) {
@@ -66,4 +67,24 @@ test('a connection ends once for both, and leaves nothing behind, however it end
     assert.deepEqual(lost.toSorted(), expected, end)
     assert.equal(network.connectionsOf('a').length, 0, end)
   }
+})
+
+test('who sets a handler on a connection that is lost already is told of it later, as a socket tells', async () => {
+  const lost: End<unknown> = {
+    ...{ peer: 'a', send: () => {}, queuedBytes: () => 0, onMessage: () => {}, close: () => {} },
+    onLost: (handler) => handler('gone'),
+  }
+  const network = {
+    listen: (_life: Life, _address: string, accept: (end: End<unknown>) => void) => {
+      accept(lost)
+      return { close: () => {} }
+    },
+  } as unknown as Network
+  const told: unknown[] = []
+  await createTransport({} as Life, network).listen('b:1', (connection) => {
+    connection.onLost((cause) => told.push(cause))
+    assert.deepEqual(told, [])
+  })
+  await Promise.resolve()
+  assert.deepEqual(told, ['gone'])
 })

@@ -40,7 +40,10 @@ function connectionOf(end: End<Uint8Array>, ended: () => void): Connection {
     onMessage: (next) => end.onMessage(next),
     onLost(next) {
       handler = next
-      if (lost !== undefined) next(lost.cause)
+      if (lost === undefined) return
+      const { cause } = lost
+      // As a socket's own event: in a turn of its own.
+      void Promise.resolve().then(() => next(cause))
     },
     close: () => end.close(),
   }
