@@ -90,8 +90,8 @@ export function createSimClient(
       }
       const hearSoon = (): void =>
         void life.after(between(faults.newsMs, random), () => {
-          if (consensus.view(index).head !== view.head || consensus.view(index).finalized !== view.finalized)
-            heard()
+          const { head, safe, finalized } = consensus.view(index)
+          if (head !== view.head || safe !== view.safe || finalized !== view.finalized) heard()
         })
       life.onEnd(() => {
         if (hear === hearSoon) hear = undefined
