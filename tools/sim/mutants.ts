@@ -341,8 +341,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a view beside the chain lacks the newest block of its branch',
     file: 'src/state/branch-snapshot.ts',
-    find: 'frames.slice(0, number - from + 1)',
-    replace: 'frames.slice(0, number - from)',
+    find: 'stateOf(snapshot.stateAt(from - 1), frames.slice(0, number - from + 1))',
+    replace: 'stateOf(snapshot.stateAt(from - 1), frames.slice(0, number - from))',
     caughtBy: ['P1'],
     scenario: 'reorgs',
   },
@@ -353,13 +353,5 @@ export const mutants: readonly Mutant[] = [
     replace: 'stateOf(snapshot.stateAt(snapshot.heads.head.number), ',
     caughtBy: ['P1'],
     scenario: 'reorgs',
-  },
-  {
-    name: 'what a killed host had written is read before it is synced',
-    file: 'src/roles/feedhost/segmented-log.ts',
-    find: 'if (isLast) await file.sync()',
-    replace: 'if (isLast && scan.torn > 0) await file.sync()',
-    caughtBy: ['bug', 'P5', 'live'],
-    scenario: 'crashes',
   },
 ]
