@@ -82,7 +82,7 @@ test('two masters publish once, and one goes on alone', {
       // On a machine without a core to spare a leader is slower than a grace now and then; then both have published, which is no fault.
       const repeated = repeatedIn(calm)
       assert.ok(
-        repeated.length <= calm.length / 4,
+        repeated.length < calm.length / 2,
         `${repeated.length} of ${calm.length} were published twice`,
       )
     })
