@@ -1,7 +1,7 @@
 /** A feed on a real Kafka broker: the contract of every feed, and what only Kafka can do to one. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { utf8 } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import { openKafkaClient } from '#platform/kafka/client.ts'
 import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
@@ -10,6 +10,7 @@ import { recordLogContract } from '#ports/record-log.contract.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { textsOf } from './texts.ts'
 
 const OPEN = { tlsAuthorities: undefined, sasl: undefined }
 const BACK_MS = 60_000
@@ -162,12 +163,8 @@ suite('a feed on Kafka', needs('kafka'), () => {
     state.running = false
     await writer
 
-    const { next } = await log.bounds()
-    const texts: string[] = []
-    while (texts.length < next)
-      texts.push(...(await log.read(texts.length, FOREVER)).map(({ bytes }) => fromUtf8(bytes)))
     assert.deepEqual(
-      texts.filter((text) => !unknown.has(text)),
+      (await textsOf(log)).filter((text) => !unknown.has(text)),
       acknowledged,
     )
     await log.close()

@@ -1,7 +1,7 @@
 /** What goes wrong with a feed on Kafka: users that are refused, a leader that dies among three brokers, a topic that is deleted under its users. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { utf8 } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { KafkaSasl } from '#platform/kafka/address.ts'
 import { openKafkaClient } from '#platform/kafka/client.ts'
@@ -11,11 +11,11 @@ import { freePort } from '#test/geth/node.ts'
 import { makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { textsOf } from './texts.ts'
 
 const OPEN = { tlsAuthorities: undefined, sasl: undefined }
 const TOPIC = 'drover.test.1.1'
 const BACK_MS = 90_000
-const FOREVER = { maxBytes: 1e9 }
 
 const fails = (code: string) => (thrown: unknown) => faultCode(thrown) === code
 
@@ -92,12 +92,8 @@ test('of three brokers the leader dies: what was acknowledged is there once and 
     await write(5)
     await asked.close()
 
-    const { next: end } = await log.bounds()
-    const texts: string[] = []
-    while (texts.length < end)
-      texts.push(...(await log.read(texts.length, FOREVER)).map(({ bytes }) => fromUtf8(bytes)))
     assert.deepEqual(
-      texts.filter((text) => !unknown.has(text)),
+      (await textsOf(log)).filter((text) => !unknown.has(text)),
       acknowledged,
     )
     await log.close()

@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:f
 import { join } from 'node:path'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Disk, DiskFile } from '#ports/disk.ts'
+import { readFully } from './read-fully.ts'
 
 /** Makes the directory where it is missing. @throws Fault disk/not-writable */
 export function createDisk(dir: string): Disk {
@@ -64,17 +65,7 @@ async function openOrCreate(path: string): Promise<FileHandle> {
 function createFile(handle: FileHandle, path: string): DiskFile {
   return {
     size: () => guard(path, async () => (await handle.stat()).size),
-    read: (offset, length) =>
-      guard(path, async () => {
-        const bytes = new Uint8Array(length)
-        let at = 0
-        while (at < length) {
-          const { bytesRead } = await handle.read(bytes, at, length - at, offset + at)
-          if (bytesRead === 0) break
-          at += bytesRead
-        }
-        return bytes.subarray(0, at)
-      }),
+    read: (offset, length) => guard(path, () => readFully(handle, offset, length)),
     write: (offset, parts) =>
       guard(path, async () => {
         // A short write is continued, so that a full disk is seen as the error that it is.

@@ -1,6 +1,7 @@
 /** A file that is only read. */
 import { open } from 'node:fs/promises'
 import { Fault, messageOf } from '#kernel/fault.ts'
+import { readFully } from './read-fully.ts'
 
 export interface ReadableFile {
   size(): Promise<number>
@@ -15,16 +16,7 @@ export async function openReadable(path: string): Promise<ReadableFile> {
     const handle = await open(path, 'r')
     return {
       size: async () => (await handle.stat()).size,
-      async read(offset, length) {
-        const bytes = new Uint8Array(length)
-        let at = 0
-        while (at < length) {
-          const { bytesRead } = await handle.read(bytes, at, length - at, offset + at)
-          if (bytesRead === 0) break
-          at += bytesRead
-        }
-        return bytes.subarray(0, at)
-      },
+      read: (offset, length) => readFully(handle, offset, length),
       close: () => handle.close(),
     }
   } catch (cause) {

@@ -123,7 +123,9 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
     judged.set(lease, resolve)
     const client = options.clientId
     const body = { kind: 'maintenanceLease', lease, client, reason, others, alarmAfterMs, override } as const
-    return (await to.say(body)) ? promise : CROWDED
+    if (await to.say(body)) return promise
+    judged.delete(lease)
+    return CROWDED
   }
   const settle = (answer: MaintenanceAnswer): MaintenanceAnswer => {
     if (answer.kind === 'granted') hold(answer.lease, 'heard')
