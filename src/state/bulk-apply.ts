@@ -13,10 +13,11 @@ import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, WriteTx } from '#ports/key-value.ts'
 import { putBlock } from './chain-rows.ts'
 import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
-import { pruneUpTo } from './history.ts'
+import { STATE_ANNALS } from './history.ts'
 import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
 import { putStatus, readStatus } from './meta.ts'
 import { partKey, putParts } from './parts.ts'
+import { pruneUpTo } from './pruning.ts'
 import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
 import type { BulkApply, StoreWriter } from './store.ts'
 import { storeWriter } from './writer.ts'
@@ -84,7 +85,9 @@ export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): Bul
       writeState()
       while (
         !kv.write(
-          (tx) => pruneUpTo(tx, last.number, { rowsMax: ROWS_MAX, widening: readStatus(tx).widening }).done,
+          (tx) =>
+            pruneUpTo(tx, STATE_ANNALS, last.number, { rowsMax: ROWS_MAX, widening: readStatus(tx).widening })
+              .done,
         )
       );
       return kv.write((tx) => moveHead(tx, last, compress, change))

@@ -1,13 +1,14 @@
 /**
  * What each block changed. `changes` lists, in rows that stand on their own, the keys of a block; `history` holds for each the value
- * before it. Undo reads both; pruning deletes both row by row, so a block of any size is pruned in bounded steps.
+ * before it. Undo reads both; pruning (pruning.ts) deletes both.
  */
 import { assert } from '#kernel/assert.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
-import { getU32, u32 } from './codec/bytes.ts'
+import { u32 } from './codec/bytes.ts'
 import { PART_BYTES, partKey } from './parts.ts'
+import { type Annals, removeChangesRow } from './pruning.ts'
 import { ACCOUNT_KEY_BYTES, SLOT_KEY_BYTES, Tag } from './rows.ts'
-import { historyKey, NOT_WIDENED, removeHistory, type Widening } from './stretches.ts'
+import { historyKey, NOT_WIDENED } from './stretches.ts'
 
 /** Entries of a changes row: a tagged key of the state, or a fact of the delta that undo gives back. */
 export const Entry = { ...Tag, cleared: 3, code: 4 } as const
@@ -17,6 +18,12 @@ const ENTRY_BYTES: Readonly<Record<number, number>> = {
   [Entry.slot]: SLOT_KEY_BYTES,
   [Entry.cleared]: 21,
   [Entry.code]: 33,
+}
+
+export const STATE_ANNALS: Annals = {
+  changes: 'changes',
+  history: 'history',
+  keysIn: (row) => entriesOf(row).filter(isStateKey),
 }
 
 /** Gathers the entries of one block into rows. */
@@ -71,36 +78,7 @@ export function readBefore(tx: Pick<ReadTx, 'get'>, tagged: Uint8Array, block: n
 
 export function removeChanges(tx: WriteTx, block: number): void {
   // History is widened below the last final block only.
-  for (let part = 0; removeChangesRow(tx, partKey(u32(block), part), NOT_WIDENED) > 0; part++);
-}
-
-/** Deletes the oldest changes and their history up to and with `number`, about `rowsMax` rows: what is left begins at `from`. */
-export function pruneUpTo(
-  tx: WriteTx,
-  number: number,
-  { rowsMax, widening }: { readonly rowsMax: number; readonly widening: Widening },
-): { readonly done: boolean; readonly prunedTo: number | undefined } {
-  let rows = 0
-  let prunedTo: number | undefined
-  for (;;) {
-    const key = tx.seek('changes', u32(0))?.key.slice()
-    if (key === undefined || getU32(key, 0) > number) return { done: true, prunedTo }
-    if (rows >= rowsMax) return { done: false, prunedTo }
-    prunedTo = getU32(key, 0)
-    rows += removeChangesRow(tx, key, widening)
-  }
-}
-
-/** Removes one row and the history of its keys; the number of rows removed. */
-function removeChangesRow(tx: WriteTx, key: Uint8Array, widening: Widening): number {
-  const row = tx.get('changes', key)?.slice()
-  if (row === undefined) return 0
-  tx.remove('changes', key)
-  let removed = 1
-  const place = { block: getU32(key, 0), widening }
-  for (const entry of entriesOf(row))
-    if (isStateKey(entry) && removeHistory(tx, 'history', entry, place)) removed++
-  return removed
+  for (let part = 0; removeChangesRow(tx, STATE_ANNALS, partKey(u32(block), part), NOT_WIDENED) > 0; part++);
 }
 
 export function isStateKey(entry: Uint8Array): boolean {

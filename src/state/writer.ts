@@ -12,16 +12,17 @@ import type { Compress } from '#ports/compress.ts'
 import type { WriteTx } from '#ports/key-value.ts'
 import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
 import { applyDelta, undoDelta } from './delta-rows.ts'
-import { pruneUpTo, removeChanges } from './history.ts'
+import { removeChanges, STATE_ANNALS } from './history.ts'
 import type { Heads } from './identity.ts'
 import { latestState } from './flat-state.ts'
 import { indexBlock, unindexBlock } from './log-postings.ts'
 import { putMachine, readKeepsTrie, type Status } from './meta.ts'
 import { getParts, removeParts, replaceParts } from './parts.ts'
+import { pruneUpTo } from './pruning.ts'
 import type { StoreWriter } from './store.ts'
 import { readFrame } from './stored-block.ts'
 import { nextWidening, widen, type Widening } from './stretches.ts'
-import { applyToTrie, pruneTrieUpTo, undoInTrie } from './trie/block-trie.ts'
+import { applyToTrie, TRIE_ANNALS, undoInTrie } from './trie/block-trie.ts'
 
 export const SIDE_KEY_BYTES_MAX = 64
 
@@ -81,8 +82,8 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
       assert(number <= status.heads.head.number, 'the state at the head is always kept')
       if (number <= status.historyFrom) return true
       const how = { rowsMax, widening: status.widening }
-      const state = pruneUpTo(tx, number, how)
-      const trie = pruneTrieUpTo(tx, number, how)
+      const state = pruneUpTo(tx, STATE_ANNALS, number, how)
+      const trie = pruneUpTo(tx, TRIE_ANNALS, number, how)
       const done = state.done && trie.done
       const prunedTo = Math.max(state.prunedTo ?? 0, trie.prunedTo ?? 0)
       status.historyFrom = done ? number : Math.max(status.historyFrom, prunedTo)

@@ -12,9 +12,12 @@ import { trieRootOf } from '#chain/trie/update.ts'
 import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
-import { getU32, u32 } from '#state/codec/bytes.ts'
+import { u32 } from '#state/codec/bytes.ts'
 import { PART_BYTES, partKey } from '#state/parts.ts'
-import { historyKey, NOT_WIDENED, removeHistory, type Widening } from '#state/stretches.ts'
+import { type Annals, removeChangesRow } from '#state/pruning.ts'
+import { historyKey, NOT_WIDENED } from '#state/stretches.ts'
+
+export const TRIE_ANNALS: Annals = { changes: 'trieChanges', history: 'trieHistory', keysIn: positionsOf }
 
 export function trieReader(tx: Pick<ReadTx, 'get'>): TrieReader {
   return { get: (key) => tx.get('trie', key) }
@@ -88,7 +91,7 @@ export function undoInTrie(tx: WriteTx, number: number): void {
       assert(before !== undefined, 'every changed position has its history')
       putBack(tx, position, before, branches)
     }
-    removeChangesRow(tx, key, NOT_WIDENED)
+    removeChangesRow(tx, TRIE_ANNALS, key, NOT_WIDENED)
   }
   for (const { key, branch } of branches.values()) {
     if (branch.every((child) => child === undefined)) tx.remove('trie', key)
@@ -118,33 +121,6 @@ function putBack(
 function storedBranch(tx: WriteTx, key: Uint8Array): Branch {
   const row = tx.get('trie', key)
   return row === undefined ? emptyBranch() : decodeBranch(row.slice())
-}
-
-/** As `pruneUpTo` of the state's history does. */
-export function pruneTrieUpTo(
-  tx: WriteTx,
-  number: number,
-  { rowsMax, widening }: { readonly rowsMax: number; readonly widening: Widening },
-): { readonly done: boolean; readonly prunedTo: number | undefined } {
-  let rows = 0
-  let prunedTo: number | undefined
-  for (;;) {
-    const key = tx.seek('trieChanges', u32(0))?.key.slice()
-    if (key === undefined || getU32(key, 0) > number) return { done: true, prunedTo }
-    if (rows >= rowsMax) return { done: false, prunedTo }
-    prunedTo = getU32(key, 0)
-    rows += removeChangesRow(tx, key, widening)
-  }
-}
-
-function removeChangesRow(tx: WriteTx, key: Uint8Array, widening: Widening): number {
-  const row = tx.get('trieChanges', key)?.slice()
-  if (row === undefined) return 0
-  tx.remove('trieChanges', key)
-  let removed = 1
-  const place = { block: getU32(key, 0), widening }
-  for (const position of positionsOf(row)) if (removeHistory(tx, 'trieHistory', position, place)) removed++
-  return removed
 }
 
 function positionsOf(row: Uint8Array): Uint8Array[] {
