@@ -269,8 +269,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'one block more is pruned than is said',
     file: 'src/state/writer.ts',
-    find: 'const state = pruneUpTo(tx, number, how)',
-    replace: 'const state = pruneUpTo(tx, Math.min(number + 1, status.heads.head.number), how)',
+    find: 'const state = pruneUpTo(tx, STATE_ANNALS, number, how)',
+    replace: 'const state = pruneUpTo(tx, STATE_ANNALS, Math.min(number + 1, status.heads.head.number), how)',
     caughtBy: ['P1', 'bug'],
     scenario: 'deep-reorgs',
   },
