@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GETH } from '#test/support/needs.ts'
-import { GethNode, type Json } from './node.ts'
+import { GethNode, type Json, type NodeSettings } from './node.ts'
 
 export type Hex = `0x${string}`
 export type Alloc = Record<
@@ -87,7 +87,7 @@ export class Devnet {
   }
 
   /** A further node at genesis: it knows no blocks until they are imported. */
-  async addNode(): Promise<GethNode> {
+  async addNode(more: Partial<Pick<NodeSettings, 'scheme' | 'args'>> = {}): Promise<GethNode> {
     const node = new GethNode({
       geth: GETH,
       dir: join(this.dir, `node${this.nodes.length}`),
@@ -96,6 +96,7 @@ export class Devnet {
       jwtFile: join(this.dir, 'jwt.hex'),
       gasLimit: GAS_LIMIT,
       args: [],
+      ...more,
     })
     await node.init()
     await node.start()

@@ -17,6 +17,8 @@ export interface NodeSettings {
   readonly gasLimit: number
   /** Default: 1337. */
   readonly networkId?: bigint
+  /** Of the state's trie; default: hash, as an archive. */
+  readonly scheme?: 'hash' | 'path'
   readonly args: readonly string[]
 }
 
@@ -54,9 +56,9 @@ export class GethNode {
   }
 
   async #run(command: string, ...rest: readonly string[]): Promise<void> {
-    const { geth, dir } = this.settings
+    const { geth, dir, scheme = 'hash' } = this.settings
     const log = openSync(join(dir, 'geth.log'), 'a')
-    const args = [command, '--state.scheme', 'hash', '--datadir', dir, ...rest]
+    const args = [command, '--state.scheme', scheme, '--datadir', dir, ...rest]
     const child = spawn(geth, args, { stdio: ['ignore', log, log] })
     const code = await new Promise((resolve) => child.once('exit', resolve))
     closeSync(log)
@@ -80,7 +82,16 @@ export class GethNode {
         'archive',
         '--cache.preimages',
       ],
-      ...['--state.scheme', 'hash', '--port', '0', '--nodiscover', '--maxpeers', '0', '--ipcdisable'],
+      ...[
+        '--state.scheme',
+        settings.scheme ?? 'hash',
+        '--port',
+        '0',
+        '--nodiscover',
+        '--maxpeers',
+        '0',
+        '--ipcdisable',
+      ],
       ...['--http', '--http.port', String(ports.http), '--http.api', API],
       ...['--ws', '--ws.port', String(ports.ws), '--ws.api', API],
       ...['--authrpc.port', String(ports.auth), '--authrpc.jwtsecret', settings.jwtFile],

@@ -15,6 +15,7 @@ import { createExecutionClient } from '#roles/master/client.ts'
 import type { Follower } from '#roles/master/follower.ts'
 import { createMaster } from '#roles/master/master.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
+import type { FollowerOptions } from '#roles/master/session.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Store } from '#state/store.ts'
 import { stored } from '#state/testing/stored.ts'
@@ -38,6 +39,7 @@ export function startMaster(options: {
   readonly id?: string
   readonly log?: Logger
   readonly clock?: Clock
+  readonly more?: Partial<FollowerOptions>
 }): RunningMaster {
   const clock = options.clock ?? createClock()
   const random = createRandom()
@@ -51,7 +53,7 @@ export function startMaster(options: {
     { clock, random, http, webSocket: createWebSocketClient(), log },
   )
   const follower = createMaster(
-    { id: options.id ?? 'm1', cluster: undefined, beatMs: 50, clientId: options.url },
+    { id: options.id ?? 'm1', cluster: undefined, beatMs: 50, clientId: options.url, ...options.more },
     {
       ...{ client, genesis, store, clock, random, log, openLog: options.openLog, compress: stored },
       metrics: createMasterMetrics(meter),

@@ -220,7 +220,7 @@ function openMaster(url: string, secret: string | undefined): Master {
   }
 }
 
-function renderStatus({ open, masters }: MaintenanceStatus): string {
+function renderStatus({ open, masters, aids }: MaintenanceStatus): string {
   const leases = open.map(
     ({ lease, holder, client, reason, alone }) =>
       `${lease}  ${holder} (client ${client}): ${reason}${alone ? '  ALONE: no other client serves' : ''}`,
@@ -235,5 +235,6 @@ function renderStatus({ open, masters }: MaintenanceStatus): string {
     `${'master'.padEnd(12)}${'client'.padEnd(28)}`,
     ...standing,
     '',
+    ...aids.map(({ what, state }) => `${what} of this master's client: ${state}`),
   ].join('\n')
 }

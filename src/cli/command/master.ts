@@ -87,7 +87,13 @@ Executes every block of the client's chain, publishes what is proven, and passes
       })
       scope.defer(() => channel.port1.close())
       const follower = createFollower(
-        { id: values.id, cluster: clusterIn(values), beatMs: values.beatMs, clientId: clientIdIn(values) },
+        {
+          id: values.id,
+          cluster: clusterIn(values),
+          beatMs: values.beatMs,
+          clientId: clientIdIn(values),
+          flushEveryMs: values.flushEveryMs,
+        },
         {
           client,
           executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),

@@ -9,9 +9,11 @@ import { messageOf } from '#kernel/fault.ts'
 import type { LogRecord } from '#ports/record-log.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 import type { Phase } from '#protocol/feed/records.ts'
+import { createAids } from './aids.ts'
 import { aborted, createBell } from './bell.ts'
 import { createBlockTime } from './block-time.ts'
 import { openFeedLink } from './feed-link.ts'
+import { controlFlushes } from './flush-control.ts'
 import { type Identified, identify } from './identify.ts'
 import { joinFeed } from './join.ts'
 import { lineUp } from './line-up.ts'
@@ -47,6 +49,7 @@ export function createFollower(options: FollowerOptions, given: FollowerCollabor
     options,
     parts,
     news: createBell(),
+    aids: createAids(given.log),
     phase: 'syncing',
     maintaining: false,
     beatNow() {},
@@ -131,6 +134,7 @@ async function follow(
   scope.spawn('publish', (until) => publisher.run(until))
   scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
   scope.spawn('poll', (until) => poll(session, publisher, until))
+  scope.spawn('control flushes', (until) => controlFlushes(session, maintenance, until))
   await followHeads(session, walk, blockTime, signal)
 }
 

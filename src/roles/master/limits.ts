@@ -100,6 +100,24 @@ export const masterLimits = {
     what: 'time in which whoever was granted maintenance must be heard, and again and again where its master was restarted meanwhile',
     over: 'the master serves as soon as its client does, which ends the lease',
   },
+  flushLookEveryMs: {
+    value: 10_000,
+    unit: 'ms',
+    what: "time between two looks at the client's flush interval (--flush-every)",
+    over: 'a client that was restarted flushes on its own until then',
+  },
+  flushAskAgainMs: {
+    value: 2_000,
+    unit: 'ms',
+    what: 'time after which a flush that was refused is asked for again',
+    over: 'it is asked again',
+  },
+  flushAlarmTimeMs: {
+    value: 3_600_000,
+    unit: 'ms',
+    what: 'time after which a flush that goes on raises the alarm of maintenance',
+    over: 'the alarm is raised; the flush goes on',
+  },
   maintenanceWordsMax: {
     value: 16,
     unit: 'records',

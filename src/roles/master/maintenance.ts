@@ -7,6 +7,7 @@ import { bigintFrom } from '#kernel/bytes.ts'
 import type { Timer } from '#ports/clock.ts'
 import type { LeaseEffect } from '#protocol/feed/leases.ts'
 import { leaseText, type RecordBody } from '#protocol/feed/records.ts'
+import type { Aid } from './aids.ts'
 import { aborted } from './bell.ts'
 import { masterLimits } from './limits.ts'
 import type { LeaseBook } from './read-back.ts'
@@ -42,6 +43,8 @@ export interface MaintenanceStatus {
     readonly client: string
     readonly why: string | null
   }[]
+  /** Of this master alone: what it was asked to do for its client, and how that stands. */
+  readonly aids: readonly Aid[]
 }
 
 export interface Maintenance {
@@ -179,6 +182,7 @@ export function createMaintenance(session: Session, lines: () => MaintenanceLine
           client,
           why: why ?? null,
         })),
+        aids: session.aids.all(),
       }
     },
     take(effect) {

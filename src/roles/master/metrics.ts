@@ -52,6 +52,10 @@ export function createMasterMetrics(meter: Meter) {
       'drover_master_maintenance_alarms_total',
       'Maintenance that goes on for longer than was said (long), or while too few others serve (alone).',
     ),
+    flushes: meter.counter(
+      'drover_master_flushes_total',
+      "Flushes of the client's trie that were asked for and have happened.",
+    ),
     forwarded: meter.counter(
       'drover_master_forwarded_calls_total',
       'Calls passed to the client by the forward port.',

@@ -79,6 +79,14 @@ export const masterOptions = {
     help: 'longest time for one answer of the execution client',
     over: 'the call fails (`master/client-timeout`), and is tried again where it must succeed',
   },
+  flushEveryMs: {
+    flag: 'flush-every',
+    type: 'duration',
+    value: 'TIME',
+    min: 1_000,
+    max: 86_400_000,
+    help: "have geth's hash scheme flush its trie this often, each time under a maintenance lease, and not on its own (needs `debug` at --client); off unless said",
+  },
   forwardHost: {
     flag: 'forward-host',
     type: 'text',

@@ -7,6 +7,7 @@ import type { Logger } from '#ports/logger.ts'
 import type { Random } from '#ports/random.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import type { Phase } from '#protocol/feed/records.ts'
+import type { Aids } from './aids.ts'
 import type { Bell } from './bell.ts'
 import type { ExecutionClient } from './client.ts'
 import type { ExecutorDoor } from './messages.ts'
@@ -21,6 +22,8 @@ export interface FollowerOptions {
   readonly clientId: string
   /** Bytes of a frame in one record at most; what the wire allows where it is not said. */
   readonly partBytesMax?: number
+  /** Flushes of the client's trie are asked for under leases this often; undefined where they are left to the client. */
+  readonly flushEveryMs?: number | undefined
 }
 
 export interface FollowerCollaborators {
@@ -39,6 +42,7 @@ export interface Session {
   readonly parts: FollowerCollaborators
   /** Rings when the client's head may have moved. */
   readonly news: Bell
+  readonly aids: Aids
   phase: Phase
   /** The client may stall, or has been asked to: beats say so whatever the phase is. */
   maintaining: boolean
