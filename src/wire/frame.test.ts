@@ -170,7 +170,10 @@ const body = fc.oneof(
       'draining' as const,
     ),
     head: ref,
-    client: fc.record({ id: fc.string(), version: fc.string() }),
+    client: fc.record(
+      { id: fc.string(), version: fc.string(), enode: fc.string({ minLength: 1 }) },
+      { requiredKeys: ['id', 'version'] },
+    ),
   }),
   fc.record({
     kind: fc.constant('maintenanceLease' as const),

@@ -146,7 +146,10 @@ function decodeKnown(body: BodyMessage): RecordBody {
         kind: 'beat',
         phase: name(PHASES, value.phase, 'phase'),
         head: ref(value.head, 'head'),
-        client: { id: value.clientId, version: value.clientVersion },
+        client: {
+          ...{ id: value.clientId, version: value.clientVersion },
+          ...(value.clientEnode !== '' && { enode: value.clientEnode }),
+        },
       }
     }
     case 'maintenanceLease': {
@@ -224,5 +227,6 @@ function encodeBeat(body: Beat): object {
     head: refFields(body.head),
     clientId: body.client.id,
     clientVersion: body.client.version,
+    clientEnode: body.client.enode ?? '',
   }
 }

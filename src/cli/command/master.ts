@@ -93,6 +93,9 @@ Executes every block of the client's chain, publishes what is proven, and passes
           beatMs: values.beatMs,
           clientId: clientIdIn(values),
           flushEveryMs: values.flushEveryMs,
+          ...(values.peerClients && {
+            peering: { host: values.peerHost, clientHost: new URL(values.clientUrl).hostname },
+          }),
         },
         {
           client,

@@ -79,7 +79,12 @@ export interface Beat {
   /** The client's head as this master last saw it. */
   readonly head: BlockRef
   /** The id is the same for all masters beside one client, and that of no other client. */
-  readonly client: { readonly id: string; readonly version: string }
+  readonly client: {
+    readonly id: string
+    readonly version: string
+    /** Where other clients reach it (enode://…), as its master says. */
+    readonly enode?: string
+  }
 }
 
 /** A master asks that its client may stall; `leases.ts` says whether it may. */

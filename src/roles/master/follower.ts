@@ -20,6 +20,7 @@ import { lineUp } from './line-up.ts'
 import { beat, beatOf, followHeads, poll } from './loops.ts'
 import { patientExecutor } from './patient-executor.ts'
 import { createMaintenance, type Maintenance, type MaintenanceLines } from './maintenance.ts'
+import { peerClients } from './peering.ts'
 import { createPublisher } from './publisher.ts'
 import { createReadBack } from './read-back.ts'
 import {
@@ -134,6 +135,7 @@ async function follow(
   scope.spawn('publish', (until) => publisher.run(until))
   scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
   scope.spawn('poll', (until) => poll(session, publisher, until))
+  scope.spawn('peer clients', (until) => peerClients(session, readBack.clients, until))
   scope.spawn('control flushes', (until) => controlFlushes(session, maintenance, until))
   await followHeads(session, walk, blockTime, signal)
 }

@@ -118,6 +118,12 @@ export const masterLimits = {
     what: 'time after which a flush that goes on raises the alarm of maintenance',
     over: 'the alarm is raised; the flush goes on',
   },
+  peerLookEveryMs: {
+    value: 2_000,
+    unit: 'ms',
+    what: "time between two looks at the client's peers (--peer-clients)",
+    over: 'a client that was restarted is without them until then',
+  },
   maintenanceWordsMax: {
     value: 16,
     unit: 'records',

@@ -69,12 +69,13 @@ export async function beat(
 
 /** A master without its client leads nobody: it says `syncing` until it is back. */
 export function beatOf(session: Session, version: string): Beat {
-  const { client } = session.parts
-  const away = session.phase === 'serving' && !client.connected()
+  const away = session.phase === 'serving' && !session.parts.client.connected()
   const phase =
     session.maintaining && session.phase !== 'draining' ? 'maintaining' : away ? 'syncing' : session.phase
   const head = session.clientHead as BlockRef
-  return { kind: 'beat', phase, head, client: { id: session.options.clientId, version } }
+  const { enode } = session
+  const client = { id: session.options.clientId, version, ...(enode !== undefined && { enode }) }
+  return { kind: 'beat', phase, head, client }
 }
 
 export async function poll(session: Session, publisher: Publisher, signal: AbortSignal): Promise<void> {

@@ -87,6 +87,17 @@ export const masterOptions = {
     max: 86_400_000,
     help: "have geth's hash scheme flush its trie this often, each time under a maintenance lease, and not on its own (needs `debug` at --client); off unless said",
   },
+  peerClients: {
+    flag: 'peer-clients',
+    type: 'switch',
+    help: "tell the other masters where this one's client is reached by its kind, and peer it with theirs (geth's `admin` at --client)",
+  },
+  peerHost: {
+    flag: 'peer-host',
+    type: 'text',
+    value: 'HOST',
+    help: 'address that other clients reach this one at (else what the client says, or where it only knows of loopback the host of --client)',
+  },
   forwardHost: {
     flag: 'forward-host',
     type: 'text',

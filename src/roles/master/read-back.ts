@@ -13,9 +13,12 @@ import type { LogRecord } from '#ports/record-log.ts'
 import type { Alarm } from '#protocol/feed/effects.ts'
 import { type LeaseEffect, Leases, type OpenLease } from '#protocol/feed/leases.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
-import type { FeedRecord, Generation, RecordBody } from '#protocol/feed/records.ts'
+import type { Beat, FeedRecord, Generation, RecordBody } from '#protocol/feed/records.ts'
 import { WholeFrames } from '#protocol/feed/whole-frames.ts'
 import { decodeRecord } from '#wire/record.ts'
+
+/** Masters whose clients are remembered. */
+const CLIENTS_MAX = 64
 
 /** Maintenance leases as the feed has them now. */
 export interface LeaseBook {
@@ -44,6 +47,8 @@ export interface ReadBack {
   /** Up to here every canonical block is whole. */
   settledNumber(): number
   readonly leases: LeaseBook
+  /** Of each master: its client, and where others reach it, as its newest beat says. */
+  clients(): ReadonlyMap<string, Beat['client']>
 }
 
 /** `onAlarm` is told what the cluster's fork choice finds wrong, `onLease` what becomes of maintenance leases. */
@@ -55,6 +60,7 @@ export function createReadBack(
   const machine = createFeedMachine()
   const frames = new WholeFrames()
   const leases = new Leases()
+  const clients = new Map<string, Beat['client']>()
   const incarnation = bigintFrom(random.bytes(8))
   let founded: { cluster: string; body: Generation } | undefined
   let epoch: number | undefined
@@ -63,6 +69,13 @@ export function createReadBack(
 
   const isOurs = (record: FeedRecord): boolean =>
     record.producer === id && record.epoch === epoch && record.incarnation === incarnation
+
+  /** The master that was heard last is last; past the limit the first is forgotten. */
+  const keep = (master: string, client: Beat['client']): void => {
+    clients.delete(master)
+    clients.set(master, client)
+    if (clients.size > CLIENTS_MAX) clients.delete(clients.keys().next().value as string)
+  }
 
   return {
     take({ position, bytes }) {
@@ -82,6 +95,7 @@ export function createReadBack(
       if (heads === undefined) return
       frames.judged(heads)
       for (const effect of leases.take(position, record, heads.head.number)) told.onLease(effect)
+      if (record.body.kind === 'beat') keep(record.producer, record.body.client)
     },
     begin() {
       assert(epoch === undefined, 'a life has one epoch')
@@ -103,6 +117,7 @@ export function createReadBack(
     needs: (block, deltaHash) => frames.needs(block, deltaHash),
     hasWhole: (hash) => frames.has(hash),
     settledNumber: () => frames.settledNumber(),
+    clients: () => clients,
     leases: {
       open: () => leases.open(),
       standing: () => leases.standing(headNumber()),

@@ -24,6 +24,15 @@ export interface FollowerOptions {
   readonly partBytesMax?: number
   /** Flushes of the client's trie are asked for under leases this often; undefined where they are left to the client. */
   readonly flushEveryMs?: number | undefined
+  /** The client is peered with those of the other masters; undefined where that is left to its operator. */
+  readonly peering?: PeeringOptions | undefined
+}
+
+export interface PeeringOptions {
+  /** Where other clients reach ours, whatever it says itself. */
+  readonly host: string | undefined
+  /** The same where it only knows of loopback: as its master reaches it. */
+  readonly clientHost: string
 }
 
 export interface FollowerCollaborators {
@@ -48,6 +57,8 @@ export interface Session {
   maintaining: boolean
   /** The client's head as last seen. */
   clientHead?: BlockRef
+  /** Where other clients reach it, once it has said so. */
+  enode?: string
   /** The last head that was dealt with: reached, or refused. */
   settledHead?: BlockRef
   /** Says on the feed at once how this master stands, once there is a line to it. */

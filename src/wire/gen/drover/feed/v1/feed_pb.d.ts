@@ -331,6 +331,13 @@ export declare type Beat = Message<"drover.feed.v1.Beat"> & {
    * @generated from field: string client_version = 4;
    */
   clientVersion: string;
+
+  /**
+   * Where the client is reached by other clients (enode://…); empty where that is not said.
+   *
+   * @generated from field: string client_enode = 5;
+   */
+  clientEnode: string;
 };
 
 /**
