@@ -325,6 +325,43 @@ export function httpServerContract(name: string, create: () => HttpServer): void
     assert.deepEqual(seen, ['/yes', 'left /yes', '/gone', 'left /gone'])
   })
 
+  test(`${name}: a body is given back once, and what is done with its bytes then changes no answer`, async () => {
+    const back: string[] = []
+    const all = Promise.withResolvers<void>()
+    const server = await listen(({ target }) => {
+      const body = new Uint8Array(target === '/small' ? 100 : 3_000_000).fill(X)
+      return {
+        ...plain(target === '/parts' ? [body.subarray(0, 50), body.subarray(50)] : body),
+        taken() {
+          body.fill(0)
+          back.push(target)
+          if (back.length === TARGETS.length) all.resolve()
+        },
+      }
+    })
+    const here = `http://127.0.0.1:${server.port}`
+    for (const target of TARGETS) {
+      const got = new Uint8Array(await (await fetch(`${here}${target}`, methodOf(target))).arrayBuffer())
+      assert(
+        got.every((byte) => byte === X),
+        target,
+      )
+    }
+    await all.promise
+    assert.deepEqual(back, TARGETS)
+    await server.close({ graceMs: 0 })
+  })
+
+  test(`${name}: a body is given back where its client does not take it`, async () => {
+    const back = Promise.withResolvers<void>()
+    const server = await listen(() => ({ ...plain(new Uint8Array(30_000_000)), taken: back.resolve }))
+    const client = converse(server.port)
+    client.socket.once('data', () => client.close())
+    client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`)
+    await back.promise
+    await server.close({ graceMs: 0 })
+  })
+
   test(`${name}: a port that is taken is an error that names it`, async () => {
     const taken = await listen(() => plain(''))
     await assert.rejects(
@@ -376,6 +413,13 @@ export function httpServerContract(name: string, create: () => HttpServer): void
     assert.equal(last?.headers['connection']?.toLowerCase(), 'close')
     await closed
   })
+}
+
+const X = 'x'.charCodeAt(0)
+const TARGETS = ['/small', '/large', '/parts', '/head']
+
+function methodOf(target: string): RequestInit {
+  return { method: target === '/head' ? 'HEAD' : 'GET' }
 }
 
 function plain(body: HttpResponse['body'], status = 200): HttpResponse {

@@ -44,6 +44,8 @@ export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | string | Parts
+  /** Called once, when nobody reads the body any more: its bytes may be used again. Not called where a response cannot be sent. */
+  readonly taken?: () => void
 }
 
 /** In one piece. */

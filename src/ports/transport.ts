@@ -18,12 +18,25 @@ export interface Listener {
 /** Messages arrive in order, once, or the connection is lost. Handlers are set right after it is made, before any message. */
 export interface Connection {
   readonly peer: string
-  /** Queues one message (at most 64 MiB); messages of one loop turn leave together. Dropped silently once lost: onLost tells. */
-  send(message: Uint8Array): void
+  /**
+   * Queues one message (at most 64 MiB), in one part or in several that stand in a row; messages of one loop turn leave together. Parts
+   * must stay as they are: large ones are not copied. Dropped silently once lost: onLost tells.
+   */
+  send(...parts: readonly Uint8Array[]): void
   /** Bytes queued here and not yet taken by the operating system: for back-pressure. */
   queuedBytes(): number
-  onMessage(handler: (message: Uint8Array) => void): void
+  /** @param bytes `lent`: they are the handler's until it returns, and are used again then; else to be kept */
+  onMessage(handler: (message: Uint8Array) => void, bytes?: 'lent'): void
   /** Called once, however it ended, and never before this has returned. */
   onLost(handler: (cause: unknown) => void): void
   close(): void
 }
+
+/** For transports that have no bytes to use again: what was lent is overwritten, so that whoever keeps it is found out. */
+export function lending(handler: (message: Uint8Array) => void): (message: Uint8Array) => void {
+  return (message) => {
+    handler(message)
+    message.fill(TAKEN_BACK)
+  }
+}
+const TAKEN_BACK = 0xdb

@@ -32,6 +32,8 @@ export interface Answer {
   /** The head at which it was read; absent where nothing depended on it. */
   readonly block?: BlockRef
   readonly verifiedNumber?: number
+  /** Gives back the memory that encoded items lie in, once nobody reads them any more. */
+  readonly free?: () => void
 }
 
 /** The three tags as one decided state of the feed; `position` is the feed position that decided it. */

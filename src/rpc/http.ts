@@ -16,6 +16,7 @@ export interface RpcHttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: ResponseText
+  readonly taken?: () => void
 }
 
 const JSON_TYPES: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 /** Little-endian primitives of the link: a writer that grows and a reader that refuses whatever does not fit. */
 import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
-import { fromHex, fromUtf8, type Parts, toHex, utf8 } from '#kernel/bytes.ts'
+import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 
 const HASH_BYTES = 32
@@ -59,14 +59,6 @@ export class LinkWriter {
   /** u32 length, then the bytes. */
   sized(bytes: Uint8Array): this {
     return this.u32(bytes.length).raw(bytes)
-  }
-
-  /** The same of parts that nobody has copied together. */
-  sizedParts(parts: Parts): this {
-    const all = parts.map((part) => (typeof part === 'string' ? utf8(part) : part))
-    this.u32(all.reduce((sum, { length }) => sum + length, 0))
-    for (const part of all) this.raw(part)
-    return this
   }
 
   raw(bytes: Uint8Array): this {

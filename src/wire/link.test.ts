@@ -3,20 +3,26 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { BlockHash } from '#chain/block-ref.ts'
 import { toHex } from '#kernel/bytes.ts'
-import { joinParts, utf8 } from '#kernel/bytes.ts'
+import { concatBytes, joinParts, utf8 } from '#kernel/bytes.ts'
+import { type Chunks, createChunks } from '#kernel/chunks.ts'
 import { Fault } from '#kernel/fault.ts'
 import {
+  type AnswerCollector,
+  CHUNK_BYTES,
   createAnswerCollector,
-  encodeAnswer,
+  encodeAnswer as answerParts,
+  type LinkAnswer,
   type LinkItem,
   PIECE_BYTES_MAX,
-  piecesOf,
+  type Piece,
+  piecesOf as pieceParts,
 } from './link-answer.ts'
 import {
   createHeadMemo,
   decodeToGateway,
   decodeToReplica,
-  encodeToGateway,
+  encodePiece,
+  encodeToGateway as encodeShort,
   encodeToReplica,
   LINK_PHASES,
   LINK_VERSION,
@@ -27,6 +33,33 @@ import {
   type ToGateway,
   type ToReplica,
 } from './link.ts'
+
+/** As one array, as a transport puts them together. */
+const encodeAnswer = (answer: LinkAnswer): Uint8Array => concatBytes(...answerParts(answer))
+const encodeToGateway = (message: ToGateway): Uint8Array =>
+  message.kind === 'piece'
+    ? concatBytes(...encodePiece(message.id, { last: message.last, parts: [message.bytes] }))
+    : encodeShort(message)
+
+/** What a receiver reads of an answer that a sender cuts. */
+function piecesOf(id: number, answer: LinkAnswer): Piece[] {
+  return [...pieceParts(answerParts(answer))].map((piece) => {
+    const message = decodeToGateway(concatBytes(...encodePiece(id, piece)))
+    assert(message.kind === 'piece')
+    const { kind: _, ...rest } = message
+    return rest
+  })
+}
+
+const chunks = createChunks(CHUNK_BYTES, 16)
+
+/** As a transport lends a message: its bytes are others afterwards. */
+function addLent(collector: AnswerCollector, piece: Piece): LinkAnswer | undefined {
+  const bytes = piece.bytes.slice()
+  const answer = collector.add({ ...piece, bytes })
+  bytes.fill(1)
+  return answer
+}
 
 const record = ((model: never, constraints?: object) =>
   fc.record(model, { noNullPrototype: true, ...constraints } as never)) as typeof fc.record
@@ -157,13 +190,13 @@ const answer = record(
 test('answers come together from pieces that are interleaved on the stream', () => {
   fc.assert(
     fc.property(fc.array(answer, { minLength: 1, maxLength: 5 }), (answers) => {
-      const collector = createAnswerCollector()
-      const queues = answers.map((a, id) => [...piecesOf(id, encodeAnswer(a))])
+      const collector = createAnswerCollector(chunks)
+      const queues = answers.map((a, id) => piecesOf(id, a))
       const got = new Map<number, unknown>()
       while (queues.some((queue) => queue.length > 0))
         for (const queue of queues) {
           const piece = queue.shift()
-          const whole = piece && collector.add(piece)
+          const whole = piece && addLent(collector, piece)
           if (piece !== undefined && whole !== undefined) got.set(piece.id, whole)
         }
       assert.deepEqual(
@@ -176,14 +209,49 @@ test('answers come together from pieces that are interleaved on the stream', () 
 
 test('a big answer travels in pieces of at most 64 KiB and comes together', () => {
   const big = { batch: false, items: [{ kind: 'answered', json: 'é'.repeat(200_000) }] } as const
-  const pieces = [...piecesOf(7, encodeAnswer(big))]
+  const pieces = piecesOf(7, big)
   assert(pieces.length > 6)
   for (const piece of pieces) assert(encodeToGateway({ kind: 'piece', ...piece }).length <= 64 * 1024)
-  const collector = createAnswerCollector()
-  const answer = pieces.map((piece) => collector.add(piece)).at(-1)
+  const collector = createAnswerCollector(chunks)
+  const answer = pieces.map((piece) => addLent(collector, piece)).at(-1)
   const [item] = answer?.items ?? []
   assert(answer?.batch === false && item?.kind === 'encoded', 'what is long stays bytes')
   assert.deepEqual(joinParts(item.parts), utf8(big.items[0].json))
+})
+
+test('long answers lie in chunks, which are taken again once they are given back or nobody waits for them', () => {
+  const made: Uint8Array[] = []
+  const free = new Set<Uint8Array>()
+  const counted: Chunks = {
+    bytesEach: CHUNK_BYTES,
+    take() {
+      const [chunk = new Uint8Array(CHUNK_BYTES)] = free
+      if (!free.delete(chunk)) made.push(chunk)
+      return chunk
+    },
+    give: (chunk) => void free.add(chunk),
+  }
+  const collector = createAnswerCollector(counted)
+  for (const length of [2_000, 20_000, 60_000, 160_000, 300_000])
+    for (const batch of [false, true]) {
+      const parts = [utf8('x'.repeat(length))]
+      const items = batch
+        ? [{ kind: 'encoded', parts }, { kind: 'silent' }, { kind: 'encoded', parts }]
+        : [{ kind: 'encoded', parts }]
+      const sent = { batch, items: items as LinkItem[] }
+      const cut = piecesOf(1, sent).slice(0, -1)
+      for (const piece of cut) addLent(collector, piece)
+      collector.drop(1)
+      assert.equal(free.size, made.length, 'what was dropped')
+      const got = piecesOf(1, sent)
+        .map((piece) => addLent(collector, piece))
+        .at(-1)
+      const texts = got?.items.map((item) => (item.kind === 'encoded' ? joinParts(item.parts) : undefined))
+      assert.deepEqual(texts, batch ? [parts[0], undefined, parts[0]] : parts)
+      got?.free?.()
+      assert.equal(free.size, made.length, 'what was read')
+    }
+  assert(made.length > 8 && made.length < 20)
 })
 
 test('an answer that is bytes is on the wire what its text would be', () => {
@@ -197,7 +265,7 @@ test('an answer that is bytes is on the wire what its text would be', () => {
 })
 
 test('an endless answer is refused at its limit', () => {
-  const collector = createAnswerCollector()
+  const collector = createAnswerCollector(chunks)
   const piece = { id: 1, last: false, bytes: new Uint8Array(PIECE_BYTES_MAX) }
   assert.throws(() => {
     for (let i = 0; i < 1_000; i++) collector.add(piece)

@@ -4,7 +4,7 @@
  * byte of kind and a flat little-endian body; every decoder refuses what its encoder would not write.
  */
 import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
-import type { Piece } from './link-answer.ts'
+import type { Piece, PieceParts } from './link-answer.ts'
 import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Changes with every change of these bytes. Another version is refused by name in the handshake. */
@@ -151,21 +151,14 @@ function readToReplica(reader: LinkReader, memo: HeadMemo | undefined): ToReplic
   }
 }
 
-export function encodeToGateway(message: ToGateway): Uint8Array {
-  const bodyBytes = message.kind === 'piece' ? message.bytes.length : 0
-  const out = new LinkWriter(bodyBytes + ENVELOPE_BYTES).u8(TO_GATEWAY.indexOf(message.kind))
+export function encodeToGateway(message: Exclude<ToGateway, { kind: 'piece' }>): Uint8Array {
+  const out = new LinkWriter(ENVELOPE_BYTES).u8(TO_GATEWAY.indexOf(message.kind))
   switch (message.kind) {
     case 'hello':
       out.u32(message.version).text(message.cluster).u64(message.chainId).hash(message.genesisHash)
       return out.u32(message.generation).text(message.replica).u32(message.streams).done()
     case 'status':
       return writeStatus(out, message)
-    case 'piece':
-      return out
-        .u32(message.id)
-        .u8(message.last ? 1 : 0)
-        .sized(message.bytes)
-        .done()
     case 'notHeld':
       return out.u32(message.id).done()
     case 'refused':
@@ -174,6 +167,21 @@ export function encodeToGateway(message: ToGateway): Uint8Array {
       return out.u32(message.nonce).u64(message.next).done()
   }
 }
+
+/** A piece of an answer: the message in parts, those that were given as they are. */
+export function encodePiece(id: number, { last, parts }: PieceParts): Uint8Array[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const out = new LinkWriter(PIECE_ENVELOPE_BYTES).u8(TO_GATEWAY.indexOf('piece'))
+  return [
+    out
+      .u32(id)
+      .u8(last ? 1 : 0)
+      .u32(length)
+      .done(),
+    ...parts,
+  ]
+}
+const PIECE_ENVELOPE_BYTES = 10
 
 /** A piece's bytes are a view of `bytes`. @throws Fault wire/link */
 export function decodeToGateway(bytes: Uint8Array): ToGateway {

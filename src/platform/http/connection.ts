@@ -262,7 +262,7 @@ export class Connection {
   readonly #fail = (): void => this.#answer(FAILED)
 
   readonly #answer = (response: HttpResponse): void => {
-    if (this.#phase !== 'answering') return // the client has gone meanwhile
+    if (this.#phase !== 'answering') return response.taken?.() // the client has gone meanwhile
     const head = this.#head as RequestHead
     this.#request = undefined
     this.#head = undefined
@@ -286,14 +286,16 @@ export class Connection {
     else if (!this.#outbox.blocked && this.#socket.isPaused()) this.#socket.resume()
   }
 
-  #put({ status, headers, body }: HttpResponse, head: RequestHead, stays: boolean): void {
-    const bodyBytes = lengthOf(body)
+  #put(response: HttpResponse, head: RequestHead, stays: boolean): void {
+    const { status, headers } = response
+    const bodyBytes = lengthOf(response.body)
     const connection = stays ? (head.minorVersion === 0 ? 'keep-alive' : undefined) : 'close'
     const { dateSeconds } = this.#host
     const text = this.#host.writeHead({ status, headers, bodyBytes, connection, dateSeconds })
-    if (head.method === 'HEAD' || bodyBytes === 0 || status === 204 || status === 304)
+    if (head.method === 'HEAD' || bodyBytes === 0 || status === 204 || status === 304) {
       this.#outbox.putText(text)
-    else this.#outbox.put(text, body, bodyBytes)
+      response.taken?.()
+    } else this.#outbox.put(text, response, bodyBytes)
   }
 
   #flush(): void {

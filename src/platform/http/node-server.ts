@@ -152,7 +152,8 @@ function plain(status: number, body: string): HttpResponse {
 }
 
 function send(response: ServerResponse, answer: HttpResponse): void {
-  const { status, headers } = answer
+  const { status, headers, taken } = answer
+  if (taken !== undefined) response.once('close', taken)
   const bytes = wholeBody(answer)
   const length = status === 204 || status === 304 ? {} : { 'content-length': bytes.length }
   response.writeHead(status, { ...headers, ...length })

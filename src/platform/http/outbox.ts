@@ -21,6 +21,8 @@ export class Outbox {
   #text = ''
   /** What is left of a large answer. */
   #rest: Buffer[] = []
+  /** Told once nobody reads the bytes of large answers any more. */
+  #lent: (() => void)[] = []
   #flushPlanned = false
   #closed = false
   /** The system takes no more for now: wait for `drained`. */
@@ -38,9 +40,13 @@ export class Outbox {
     return this.#rest.length === 0
   }
 
-  put(head: string, body: HttpResponse['body'], bodyBytes: number): void {
+  put(head: string, { body, taken }: HttpResponse, bodyBytes: number): void {
     const parts = typeof body === 'string' || body instanceof Uint8Array ? [body] : body
-    if (bodyBytes <= TEXT_BYTES_MAX / 2) return this.putText(head + parts.map(oneByteText).join(''))
+    if (bodyBytes <= TEXT_BYTES_MAX / 2) {
+      this.putText(head + parts.map(oneByteText).join(''))
+      return taken?.()
+    }
+    if (taken !== undefined) this.#lent.push(taken)
     this.#socket.cork() // the head goes with the first piece
     this.putText(head)
     this.#writeText()
@@ -84,6 +90,7 @@ export class Outbox {
     this.#text = ''
     this.#rest = []
     this.#changeUnread(0)
+    this.#giveBack()
   }
 
   #writeText(): void {
@@ -106,6 +113,14 @@ export class Outbox {
     // What the system took at once is its own to send.
     if (waitingBytes === 0 && this.written) this.blocked = false
     this.#changeUnread(this.#rest.reduce((sum, { length }) => sum + length, waitingBytes))
+    if (this.unreadBytes === 0) this.#giveBack()
+  }
+
+  #giveBack(): void {
+    if (this.#lent.length === 0) return
+    const lent = this.#lent
+    this.#lent = []
+    for (const taken of lent) taken()
   }
 
   #changeUnread(bytes: number): void {

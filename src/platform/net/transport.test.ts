@@ -68,6 +68,62 @@ test('where the stream is cut into chunks does not matter, and what was received
   }
 })
 
+for (const bytes of ['lent', undefined] as const)
+  test(`whoever connects reads what ${bytes === 'lent' ? 'is lent to it' : 'it may keep'}, of any size and in parts`, async () => {
+    const got: Uint8Array[] = []
+    const all = Promise.withResolvers<void>()
+    const listener = await createTransport().listen('127.0.0.1:0', (connection) => {
+      connection.onMessage(() => {
+        for (let turn = 0; turn < 3; turn++)
+          for (const message of MESSAGES)
+            connection.send(message.subarray(0, 7), message.subarray(7, 9_000), message.subarray(9_000))
+      })
+    })
+    const connection = await createTransport().connect(listener.address, { timeoutMs: 10_000 })
+    connection.onMessage((message) => {
+      got.push(bytes === 'lent' ? message.slice() : message)
+      if (got.length === 3 * MESSAGES.length) all.resolve()
+    }, bytes)
+    connection.send(new Uint8Array(1))
+    await all.promise
+    assert.deepEqual(got, [...MESSAGES, ...MESSAGES, ...MESSAGES])
+    const lost = Promise.withResolvers<void>()
+    connection.onLost(() => lost.resolve())
+    await listener.close()
+    await lost.promise
+  })
+
+test('what the system has not taken stays as it was while more is sent', async () => {
+  const sent = Promise.withResolvers<void>()
+  const messages = Array.from({ length: 400 }, (_, i) => filled(30_000, i))
+  const send = (connection: Connection, next: number): void => {
+    const message = messages[next]
+    if (message === undefined) return sent.resolve()
+    connection.send(message)
+    setImmediate(() => send(connection, next + 1))
+  }
+  let queuedBytes = (): number => 0
+  const listener = await createTransport().listen('127.0.0.1:0', (connection) => {
+    queuedBytes = connection.queuedBytes
+    send(connection, 0)
+  })
+  const [host, port] = listener.address.split(':') as [string, string]
+  const socket = net.connect({ host, port: Number(port) })
+  await sent.promise
+  assert(queuedBytes() > 0, 'more than a socket holds')
+  let left = messages.length * 30_004
+  const got: Buffer[] = []
+  for await (const bytes of socket as AsyncIterable<Buffer>) {
+    got.push(bytes)
+    if ((left -= bytes.length) === 0) break
+  }
+  const all = Buffer.concat(got)
+  messages.forEach((message, i) =>
+    assert.deepEqual(new Uint8Array(all.subarray(30_004 * i + 4, 30_004 * (i + 1))), message),
+  )
+  await listener.close()
+})
+
 test('a message that announces more than there may be ends its connection', async () => {
   await assert.rejects(
     receive(1, async (address) => {

@@ -3,11 +3,9 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Connection, Listener, Transport } from '#ports/transport.ts'
+import { MessageOutbox } from './message-outbox.ts'
+import { MessageStream } from './message-stream.ts'
 
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024
-const LENGTH_BYTES = 4
-/** Messages of one turn that together are no longer leave as one copy: a write of each would cost more. */
-const JOINED_BYTES_MAX = 64 * 1024
 /** How long a Unix socket that is there may take to answer before it counts as left behind. */
 const STALE_PROBE_MS = 500
 
@@ -19,9 +17,7 @@ export function createTransport(): Transport {
       const server = net.createServer({ noDelay: true }, (socket) => {
         sockets.add(socket)
         socket.on('close', () => sockets.delete(socket))
-        onConnection(
-          createConnection(socket, `${socket.remoteAddress ?? 'local'}:${socket.remotePort ?? ''}`),
-        )
+        onConnection(accepted(socket))
       })
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       server.once('error', (error: NodeJS.ErrnoException) => reject(explainListen(error, address)))
@@ -42,7 +38,15 @@ export function createTransport(): Transport {
     },
     async connect(address, { timeoutMs }) {
       const { promise, resolve, reject } = Promise.withResolvers<net.Socket>()
-      const socket = net.connect(endpoint(address))
+      const stream = new MessageStream()
+      const socket: net.Socket = net.connect({
+        ...endpoint(address),
+        // Node would make an array of 64 KB for each read.
+        onread: {
+          buffer: () => stream.room(),
+          callback: (count) => refuse(stream.took(count), socket, address),
+        },
+      })
       socket.setNoDelay(true)
       const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
       socket.once('connect', () => resolve(socket))
@@ -57,7 +61,7 @@ export function createTransport(): Transport {
         ),
       )
       try {
-        return createConnection(await promise, address)
+        return createConnection(await promise, address, stream)
       } finally {
         clearTimeout(timer)
       }
@@ -65,38 +69,28 @@ export function createTransport(): Transport {
   }
 }
 
-function createConnection(socket: net.Socket, peer: string): Connection {
-  let handler: ((message: Uint8Array) => void) | undefined
+function accepted(socket: net.Socket): Connection {
+  const peer = `${socket.remoteAddress ?? 'local'}:${socket.remotePort ?? ''}`
+  const stream = new MessageStream()
+  socket.on('data', (bytes) => refuse(stream.take(bytes as unknown as Buffer), socket, peer))
+  return createConnection(socket, peer, stream)
+}
+
+/** @returns whether to read on */
+function refuse(problem: string | undefined, socket: net.Socket, peer: string): boolean {
+  if (problem !== undefined) socket.destroy(new Fault('net/protocol', `${peer} sent ${problem}`, { peer }))
+  return problem === undefined
+}
+
+function createConnection(socket: net.Socket, peer: string, stream: MessageStream): Connection {
   let lost: ((cause: unknown) => void) | undefined
   let cause: unknown
   let isLost = false
-  let queued: Uint8Array[] = []
-  let queuedBytes = 0
-  const collect = createCollector((message) => handler?.(message))
+  const outbox = new MessageOutbox(socket)
 
   const flush = (): void => {
-    const batch = queued
-    const bytes = queuedBytes
-    queued = []
-    queuedBytes = 0
-    if (isLost || batch.length === 0) return
-    if (bytes <= JOINED_BYTES_MAX) {
-      socket.write(joined(batch, bytes))
-      return
-    }
-    socket.cork()
-    for (const message of batch) {
-      const length = Buffer.allocUnsafe(LENGTH_BYTES)
-      length.writeUInt32LE(message.length)
-      socket.write(length)
-      socket.write(message)
-    }
-    socket.uncork()
+    if (!isLost) outbox.flush()
   }
-  socket.on('data', (bytes) => {
-    const problem = collect(bytes as unknown as Buffer)
-    if (problem !== undefined) socket.destroy(new Fault('net/protocol', `${peer} sent ${problem}`, { peer }))
-  })
   socket.on('error', (error) => (cause = error))
   socket.on('close', () => {
     isLost = true
@@ -106,20 +100,14 @@ function createConnection(socket: net.Socket, peer: string): Connection {
   socket.pause()
   return {
     peer,
-    send(message) {
+    send(...parts) {
       if (isLost) return
-      if (message.length > MESSAGE_BYTES_MAX)
-        throw new Fault(
-          'net/message-too-large',
-          `a message of ${message.length} bytes is over ${MESSAGE_BYTES_MAX}`,
-        )
-      if (queued.length === 0) setImmediate(flush)
-      queued.push(message)
-      queuedBytes += LENGTH_BYTES + message.length
+      if (outbox.isEmpty) setImmediate(flush)
+      outbox.put(parts)
     },
-    queuedBytes: () => queuedBytes + socket.writableLength,
-    onMessage(next) {
-      handler = next
+    queuedBytes: () => outbox.bytes + socket.writableLength,
+    onMessage(handler, bytes) {
+      stream.deliverTo(handler, bytes)
       socket.resume()
     },
     onLost(next) {
@@ -131,60 +119,6 @@ function createConnection(socket: net.Socket, peer: string): Connection {
       socket.end()
       socket.destroySoon()
     },
-  }
-}
-
-/** Each with its length before it. */
-function joined(messages: readonly Uint8Array[], bytes: number): Buffer {
-  const out = Buffer.allocUnsafe(bytes)
-  let at = 0
-  for (const message of messages) {
-    at = out.writeUInt32LE(message.length, at)
-    out.set(message, at)
-    at += message.length
-  }
-  return out
-}
-
-/** Cuts a stream into messages: views of what has come where one is there whole. Returns what is wrong with it, if something is. */
-function createCollector(deliver: (message: Uint8Array) => void): (bytes: Buffer) => string | undefined {
-  const head = Buffer.alloc(LENGTH_BYTES)
-  let headBytes = 0
-  let message: Uint8Array | undefined
-  let filled = 0
-  return (bytes) => {
-    for (let at = 0; at < bytes.length || message?.length === 0; ) {
-      if (message === undefined) {
-        if (headBytes === 0 && bytes.length - at >= LENGTH_BYTES) {
-          const length = bytes.readUInt32LE(at)
-          const from = at + LENGTH_BYTES
-          if (length <= bytes.length - from) {
-            at = from + length
-            deliver(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length))
-            continue
-          }
-        }
-        const n = Math.min(LENGTH_BYTES - headBytes, bytes.length - at)
-        head.set(bytes.subarray(at, at + n), headBytes)
-        headBytes += n
-        at += n
-        if (headBytes < LENGTH_BYTES) return undefined
-        const length = head.readUInt32LE(0)
-        if (length > MESSAGE_BYTES_MAX) return `a message of ${length} bytes, over ${MESSAGE_BYTES_MAX}`
-        message = new Uint8Array(length)
-        filled = 0
-        headBytes = 0
-      }
-      const n = Math.min(message.length - filled, bytes.length - at)
-      message.set(bytes.subarray(at, at + n), filled)
-      filled += n
-      at += n
-      if (filled < message.length) return undefined
-      const whole = message
-      message = undefined
-      deliver(whole)
-    }
-    return undefined
   }
 }
 

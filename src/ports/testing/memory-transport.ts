@@ -2,9 +2,10 @@
  * Transport without a network: messages travel between callers in one process after a delay that the test sets, in order, until somebody
  * cuts the way. All time comes from the given clock, so a run on a virtual clock is the same every time.
  */
+import { concatBytes } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { Connection, Transport } from '#ports/transport.ts'
+import { type Connection, lending, type Transport } from '#ports/transport.ts'
 
 export interface MemoryTransport extends Transport {
   /** Loses every connection to this address, both ends, and refuses new ones until healed. */
@@ -114,14 +115,14 @@ function createEnd(
     join(far: Incoming) {
       other = far
     },
-    send(message: Uint8Array) {
+    send(...parts: readonly Uint8Array[]) {
       if (lost !== undefined) return
-      const copy = message.slice()
+      const copy = concatBytes(...parts)
       clock.after(place.delayMs, () => other?.arrive(copy))
     },
     queuedBytes: () => 0,
-    onMessage(handler: (message: Uint8Array) => void) {
-      onMessage = handler
+    onMessage(handler: (message: Uint8Array) => void, bytes?: 'lent') {
+      onMessage = bytes === 'lent' ? lending(handler) : handler
       end.deliver()
     },
     onLost(handler: (cause: unknown) => void) {

@@ -4,6 +4,7 @@
  * `rebroadcast.ts`) and speaks HTTP with users (`http-edge.ts`). It owns no state of the chain: whatever it cannot get is refused.
  */
 import { assert } from '#kernel/assert.ts'
+import { createChunks } from '#kernel/chunks.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { HttpClient, HttpGate, HttpHandler } from '#ports/http.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -14,10 +15,12 @@ import type { Scope } from '#ports/scope.ts'
 import type { Transport } from '#ports/transport.ts'
 import { createGate } from '#rpc/gate.ts'
 import type { ReplicaStatus } from '#wire/link.ts'
+import { CHUNK_BYTES } from '#wire/link-answer.ts'
 import { createAdmission } from './admission.ts'
 import { createForward } from './forward.ts'
 import { createHead } from './head.ts'
 import { createHttpEdge } from './http-edge.ts'
+import { gatewayLimits } from './limits.ts'
 import { openLinks } from './links.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import type { GatewayOptions } from './options.ts'
@@ -74,6 +77,7 @@ export function startGateway(
     { gateway: options.id, addresses: options.replicas },
     {
       ...parts,
+      chunks: createChunks(CHUNK_BYTES, gatewayLimits.keptChunksMax.value),
       onStatus(link, status) {
         statuses.set(link.address, status)
         head.take({

@@ -57,9 +57,9 @@ export function createHttpEdge(
         RETRY_AFTER,
       )
     }
-    const { head, verifiedNumber, retryLater, forwarded, jsons } = solution
+    const { head, verifiedNumber, retryLater, forwarded, jsons, free } = solution
     metrics.requests.add(1, retryLater ? UNAVAILABLE : ANSWERED)
-    return renderAnswer({
+    const response = renderAnswer({
       batch: calls.batch,
       jsons,
       retry: retryLater,
@@ -67,6 +67,7 @@ export function createHttpEdge(
       block: head?.head,
       verifiedNumber,
     })
+    return free === undefined ? response : { ...response, taken: free }
   }
 
   const pages: Pages<HttpRequest> = {

@@ -33,6 +33,12 @@ export const gatewayLimits = {
     what: 'unfinished answers of one replica together',
     over: 'the connection to it is made anew',
   },
+  keptChunksMax: {
+    value: 512, // 16 MiB
+    unit: 'chunks',
+    what: 'chunks of 32 KiB kept for the answers to come',
+    over: 'they are left to the garbage collector',
+  },
   linkConnectTimeMaxMs: {
     value: 1_000,
     unit: 'ms',

@@ -4,6 +4,7 @@
  * drains is given up at once, though what it was asked may end there: whoever takes its place is at the same address. The first replica's cluster, chain, genesis and generation are the gateway's; feed positions of another one mean nothing here,
  * so a foreign replica is refused by name.
  */
+import type { Chunks } from '#kernel/chunks.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -36,6 +37,8 @@ export interface LinksParts extends Omit<LinkEvents, 'onOpen'> {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** That answers are collected in. */
+  readonly chunks: Chunks
   readonly onLost: (address: string) => void
 }
 

@@ -2,6 +2,7 @@
  * The gateway's end of one stream to a replica, from the handshake to its loss. Requests travel with ids and many are under way at once;
  * whatever ends the stream, or evicts the replica, ends each of them with an outcome that lets the router ask elsewhere.
  */
+import type { Chunks } from '#kernel/chunks.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Connection } from '#ports/transport.ts'
@@ -68,11 +69,11 @@ export interface LinkEvents {
 export function openReplicaLink(
   connection: Connection,
   { address, group }: { readonly address: string; readonly group: string },
-  parts: { readonly gateway: string; readonly clock: Clock } & LinkEvents,
+  parts: { readonly gateway: string; readonly clock: Clock; readonly chunks: Chunks } & LinkEvents,
 ): Promise<ReplicaLink> {
   const opened = Promise.withResolvers<ReplicaLink>()
   const ended = Promise.withResolvers<unknown>()
-  const requests = createRequests(connection, parts.clock)
+  const requests = createRequests(connection, parts)
   let link: ReplicaLink | undefined
   const fail = (cause: unknown): void => {
     opened.reject(cause)
@@ -120,7 +121,7 @@ export function openReplicaLink(
       if (!(thrown instanceof Fault)) throw thrown
       fail(thrown)
     }
-  })
+  }, 'lent')
   connection.send(encodeToReplica({ kind: 'hello', version: LINK_VERSION, gateway: parts.gateway }))
   return opened.promise
 }
@@ -142,9 +143,12 @@ interface Waiting {
 }
 
 /** The requests under way on one stream. */
-function createRequests(connection: Connection, clock: Clock) {
+function createRequests(
+  connection: Connection,
+  { clock, chunks }: { readonly clock: Clock; readonly chunks: Chunks },
+) {
   const waiting = new Map<number, Waiting>()
-  const collector = createAnswerCollector()
+  const collector = createAnswerCollector(chunks)
   let nextId = 0
   let ended = false
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { joinParts, utf8 } from '#kernel/bytes.ts'
+import { createChunks } from '#kernel/chunks.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { openScope } from '#ports/scope.ts'
 import { createMemoryTransport } from '#ports/testing/memory-transport.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
+import { CHUNK_BYTES } from '#wire/link-answer.ts'
 import { createHead } from './head.ts'
 import { openLinks } from './links.ts'
 import { createGatewayMetrics } from './metrics.ts'
@@ -54,6 +56,7 @@ async function rig(
       clock,
       random: { bytes: (n) => new Uint8Array(n), unit: () => 0.5 },
       log: silent,
+      chunks: createChunks(CHUNK_BYTES, 16),
       onStatus: (link, status) =>
         head.take({
           kind: 'status',

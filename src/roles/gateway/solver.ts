@@ -40,6 +40,8 @@ export interface Solution {
   readonly forwarded: boolean
   readonly head?: HeadContext
   readonly verifiedNumber?: number
+  /** Gives back the memory that the responses lie in, once nobody reads them any more. */
+  readonly free?: () => void
 }
 
 export interface Solver {
@@ -86,13 +88,14 @@ function passOn(calls: Calls, routed: Routed): Solution | undefined {
     retryLater &&= item.kind === 'retry'
     jsons.push(item.kind === 'encoded' ? item.parts : item.json)
   }
-  const { verifiedNumber } = routed.answer
+  const { verifiedNumber, free } = routed.answer
   return {
     jsons,
     retryLater: retryLater && jsons.length > 0,
     forwarded: false,
     head: routed.head,
     ...(verifiedNumber !== undefined && { verifiedNumber }),
+    ...(free !== undefined && { free }),
   }
 }
 

@@ -1,8 +1,8 @@
 /** Answers on their way to one gateway: a piece of each in turn, while the socket takes more, so that a light one overtakes a big one. */
 import type { Clock, Timer } from '#ports/clock.ts'
 import type { Connection } from '#ports/transport.ts'
-import { encodeToGateway } from '#wire/link.ts'
-import { type Piece, PIECE_BYTES_MAX, piecesOf } from '#wire/link-answer.ts'
+import { encodePiece } from '#wire/link.ts'
+import { PIECE_BYTES_MAX, type PieceParts, piecesOf } from '#wire/link-answer.ts'
 import { replicaLimits } from './limits.ts'
 
 /** Bytes given to the operating system ahead of time: a light answer waits behind no more. */
@@ -11,16 +11,24 @@ const SOCKET_BYTES_MAX = replicaLimits.linkSocketBytesMax.value
 const FULL_SOCKET_MS = 1
 
 interface Waiting {
-  readonly pieces: Generator<Piece>
+  readonly pieces: Generator<PieceParts>
   readonly bytes: number
   readonly gone: (() => void) | undefined
+}
+
+export interface EncodedAnswer {
+  readonly parts: readonly Uint8Array[]
+  readonly length: number
 }
 
 export interface Outbox {
   answers(): number
   bytes(): number
-  /** @param gone called once, when the last piece has left or the answer is dropped */
-  add(id: number, answer: Uint8Array, gone?: () => void): void
+  /**
+   * @param answer the bytes of its parts in a row
+   * @param gone called once, when the last piece has left or the answer is dropped
+   */
+  add(id: number, answer: EncodedAnswer, gone?: () => void): void
   drop(id: number): void
   clear(): void
 }
@@ -47,7 +55,7 @@ export function createOutbox(connection: Connection, clock: Clock): Outbox {
         return
       }
       const { value: piece } = answer.pieces.next()
-      if (piece !== undefined) connection.send(encodeToGateway({ kind: 'piece', ...piece }))
+      if (piece !== undefined) connection.send(...encodePiece(id, piece))
       if (piece?.last !== false) drop(id)
       else {
         waiting.delete(id)
@@ -59,17 +67,13 @@ export function createOutbox(connection: Connection, clock: Clock): Outbox {
     answers: () => waiting.size,
     bytes: () => bytesWaiting,
     drop,
-    add(id, bytes, gone) {
-      if (
-        waiting.size === 0 &&
-        bytes.length <= PIECE_BYTES_MAX &&
-        connection.queuedBytes() <= SOCKET_BYTES_MAX
-      ) {
-        connection.send(encodeToGateway({ kind: 'piece', id, last: true, bytes }))
+    add(id, { parts, length }, gone) {
+      if (waiting.size === 0 && length <= PIECE_BYTES_MAX && connection.queuedBytes() <= SOCKET_BYTES_MAX) {
+        connection.send(...encodePiece(id, { last: true, parts }))
         return gone?.()
       }
-      waiting.set(id, { pieces: piecesOf(id, bytes), bytes: bytes.length, gone })
-      bytesWaiting += bytes.length
+      waiting.set(id, { pieces: piecesOf(parts), bytes: length, gone })
+      bytesWaiting += length
       pump()
     },
     clear() {

@@ -165,7 +165,8 @@ function createGatewayLink(
   const memo = createHeadMemo()
   const blockMemo = new BlockMemo()
   let gateway: string | undefined
-  const tell = (message: ToGateway): void => connection.send(encodeToGateway(message))
+  const tell = (message: Exclude<ToGateway, { kind: 'piece' }>): void =>
+    connection.send(encodeToGateway(message))
   const lateHello = clock.after(HELLO_WITHIN_MS, () => connection.close())
 
   const end = (): void => {
@@ -204,12 +205,13 @@ function createGatewayLink(
       return tell(
         answer.kind === 'notHeld' ? { kind: 'notHeld', id } : { kind: 'refused', id, why: 'overloaded' },
       )
-    const bytes = encodeAnswer(answer, blockMemo)
-    if (bytes.length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
+    const parts = encodeAnswer(answer, blockMemo)
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    if (length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
     // Those that run when the room runs out would fill more than the gateway collects, which ends the stream and every answer on it.
-    if (outbox.answers() > 0 && outbox.bytes() + bytes.length > OUTBOX_BYTES_MAX)
+    if (outbox.answers() > 0 && outbox.bytes() + length > OUTBOX_BYTES_MAX)
       return tell({ kind: 'refused', id, why: 'overloaded' })
-    outbox.add(id, bytes, work?.takePlace())
+    outbox.add(id, { parts, length }, work?.takePlace())
   }
   const failed = (id: number, thrown: unknown): void => {
     // One request's failure must not end the others; the gateway asks another replica.
@@ -324,7 +326,7 @@ class LinkWork {
 async function tellFeedEnd(
   nonce: number,
   parts: LinkPortParts,
-  tell: (message: ToGateway) => void,
+  tell: (message: ToGateway & { kind: 'feedEnd' }) => void,
 ): Promise<void> {
   try {
     tell({ kind: 'feedEnd', nonce, next: await parts.feedEnd() })

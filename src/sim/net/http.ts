@@ -54,7 +54,10 @@ export function createHttpServer(life: Life, network: Network): HttpServer {
 
 function answer(end: End<Message>, response: HttpResponse): void {
   const body = wholeBody(response)
-  end.send({ kind: 'response', response: { ...response, body } }, HEAD_BYTES + body.length)
+  const { status, headers } = response
+  const copy = body.slice()
+  end.send({ kind: 'response', response: { status, headers, body: copy } }, HEAD_BYTES + body.length)
+  response.taken?.()
 }
 
 export function createHttpClient(life: Life, network: Network): HttpClient {

@@ -1,5 +1,6 @@
 /** The Transport port over the simulated network: whole messages, copied as a socket copies them. */
-import type { Connection, Transport } from '#ports/transport.ts'
+import { concatBytes } from '#kernel/bytes.ts'
+import { type Connection, lending, type Transport } from '#ports/transport.ts'
 import type { Life } from '#sim/world/life.ts'
 import type { End, Network } from './network.ts'
 
@@ -35,9 +36,12 @@ function connectionOf(end: End<Uint8Array>, ended: () => void): Connection {
   })
   return {
     peer: end.peer,
-    send: (message) => end.send(message.slice(), message.length),
+    send(...parts) {
+      const message = concatBytes(...parts)
+      end.send(message, message.length)
+    },
     queuedBytes: () => end.queuedBytes(),
-    onMessage: (next) => end.onMessage(next),
+    onMessage: (next, bytes) => end.onMessage(bytes === 'lent' ? lending(next) : next),
     onLost(next) {
       handler = next
       if (lost === undefined) return
