@@ -3,7 +3,7 @@ import type { Withdrawal } from '#chain/frame.ts'
 import type { Header } from '#chain/header.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { headerJson, quantityText, withdrawalJson } from './encode.ts'
-import { jsonBytes, type JsonBytes } from './json-bytes.ts'
+import { JSON_TEXT, type JsonBytes, jsonBytes } from './json-bytes.ts'
 import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
 
 /** A block whose transactions are their canonical bytes still. */
@@ -38,7 +38,7 @@ function writeBlock(out: JsonBytes, block: RawBlockParts, transactions: 'full' |
 function writeAll(out: JsonBytes, { header, hashes, transactions, senders }: RawBlockParts): void {
   const place = transactionPlace(header)
   for (let index = 0; index < transactions.length; index++) {
-    if (index > 0) out.raw(COMMA)
+    if (index > 0) out.put(JSON_TEXT.comma)
     const [raw, hash, sender] = [transactions[index], hashes[index], senders[index]] as [
       Uint8Array,
       Uint8Array,
@@ -47,4 +47,3 @@ function writeAll(out: JsonBytes, { header, hashes, transactions, senders }: Raw
     writeTransaction(out, place, { raw, hash, sender, index })
   }
 }
-const COMMA = Uint8Array.of(','.charCodeAt(0))

@@ -9,25 +9,42 @@ const FIRST_BYTES = 4_096
 const SPARE_BYTES_MAX = 4 * 1024 * 1024
 /** Up to this a loop is faster than a copy by the engine. */
 const LOOPED_BYTES_MAX = 32
+/** Words are written whole, past the end of what they hold: what comes next is written over it. */
+const SLACK_BYTES = 4
 const ZERO = 48
-const X = 120
 const QUOTE = 34
+/** `"0x`, as a word. */
+const HEX_START = 0x78_30_22
+const DIGITS = utf8('0123456789abcdef')
+/** The two digits of each byte, the higher one in the lower half: as they stand in little-endian words. */
+const PAIRS = new Uint16Array(256)
+for (let i = 0; i < 256; i++) PAIRS[i] = (DIGITS[i >> 4] as number) | ((DIGITS[i & 15] as number) << 8)
+
+/** Text that is written again and again, as little-endian words; the last may end in zeros. */
+export interface Literal {
+  readonly length: number
+  readonly words: Uint32Array
+}
+
+export function literal(text: string): Literal {
+  const bytes = utf8(text)
+  const padded = new Uint8Array(4 * Math.ceil(bytes.length / 4))
+  padded.set(bytes)
+  const view = new DataView(padded.buffer)
+  return {
+    length: bytes.length,
+    words: Uint32Array.from({ length: padded.length / 4 }, (_, i) => view.getUint32(4 * i, true)),
+  }
+}
+
 /** What stands between values. */
 export const JSON_TEXT = {
-  null: utf8('null'),
-  comma: utf8(','),
-  openList: utf8('['),
-  closeList: utf8(']'),
-  close: utf8('}'),
-  address: utf8('{"address":'),
-}
-const DIGITS = utf8('0123456789abcdef')
-/** The two digits of each byte, side by side. */
-const HIGH = new Uint8Array(256)
-const LOW = new Uint8Array(256)
-for (let i = 0; i < 256; i++) {
-  HIGH[i] = DIGITS[i >> 4] as number
-  LOW[i] = DIGITS[i & 15] as number
+  null: literal('null'),
+  comma: literal(','),
+  openList: literal('['),
+  closeList: literal(']'),
+  close: literal('}'),
+  address: literal('{"address":'),
 }
 
 let spare: JsonBytes | undefined
@@ -46,17 +63,19 @@ export function jsonBytes(write: (out: JsonBytes) => void): Uint8Array {
 
 export class JsonBytes {
   #bytes: Uint8Array
+  #view: DataView
   #length = 0
 
   constructor(expectedBytes = FIRST_BYTES) {
-    this.#bytes = new Uint8Array(expectedBytes)
+    this.#bytes = new Uint8Array(expectedBytes + SLACK_BYTES)
+    this.#view = new DataView(this.#bytes.buffer)
   }
 
   get length(): number {
     return this.#length
   }
 
-  /** Punctuation, names and values that are encoded already. */
+  /** What is encoded already. */
   raw(bytes: Uint8Array): this {
     const { length } = bytes
     const at = this.#grow(length)
@@ -83,19 +102,18 @@ export class JsonBytes {
     return this
   }
 
+  put({ length, words }: Literal): this {
+    let at = this.#grow(length)
+    const view = this.#view
+    for (let i = 0; i < words.length; i++, at += 4) view.setUint32(at, words[i] as number, true)
+    return this
+  }
+
   /** `"0x…"`, two digits a byte. */
   hex(bytes: Uint8Array, from = 0, to = bytes.length): this {
-    let at = this.#grow(4 + 2 * (to - from))
-    const out = this.#bytes
-    out[at++] = QUOTE
-    out[at++] = ZERO
-    out[at++] = X
-    for (let i = from; i < to; i++) {
-      const byte = bytes[i] as number
-      out[at++] = HIGH[byte] as number
-      out[at++] = LOW[byte] as number
-    }
-    out[at] = QUOTE
+    const at = this.#grow(4 + 2 * (to - from))
+    this.#view.setUint32(at, HEX_START, true)
+    this.#bytes[this.#digits(bytes, from, to, at + 3)] = QUOTE
     return this
   }
 
@@ -103,21 +121,30 @@ export class JsonBytes {
   quantity(bytes: Uint8Array, from = 0, to = bytes.length): this {
     let first = from
     while (first < to && bytes[first] === 0) first++
-    let at = this.#grow(5 + 2 * (to - first))
+    const start = this.#grow(5 + 2 * (to - first))
+    this.#view.setUint32(start, HEX_START, true)
+    let at = start + 3
     const out = this.#bytes
-    out[at++] = QUOTE
-    out[at++] = ZERO
-    out[at++] = X
     if (first === to) out[at++] = ZERO
-    else if ((bytes[first] as number) < 16) out[at++] = LOW[bytes[first++] as number] as number
-    for (let i = first; i < to; i++) {
-      const byte = bytes[i] as number
-      out[at++] = HIGH[byte] as number
-      out[at++] = LOW[byte] as number
-    }
-    out[at++] = QUOTE
-    this.#length = at
+    else if ((bytes[first] as number) < 16) out[at++] = DIGITS[bytes[first++] as number] as number
+    at = this.#digits(bytes, first, to, at)
+    out[at] = QUOTE
+    this.#length = at + 1
     return this
+  }
+
+  /** Where the next byte goes. */
+  #digits(bytes: Uint8Array, from: number, to: number, start: number): number {
+    const view = this.#view
+    let at = start
+    let i = from
+    for (; i + 1 < to; i += 2, at += 4) {
+      const word = (PAIRS[bytes[i] as number] as number) | ((PAIRS[bytes[i + 1] as number] as number) << 16)
+      view.setUint32(at, word, true)
+    }
+    if (i === to) return at
+    view.setUint16(at, PAIRS[bytes[i] as number] as number, true)
+    return at + 2
   }
 
   /** `"0x…"` of an integer that is not negative. */
@@ -127,13 +154,11 @@ export class JsonBytes {
     for (let above = Math.floor(Number(value) / 16); above > 0; above = Math.floor(above / 16)) digits++
     const at = this.#grow(4 + digits)
     const out = this.#bytes
-    out[at] = QUOTE
-    out[at + 1] = ZERO
-    out[at + 2] = X
+    this.#view.setUint32(at, HEX_START, true)
     let left = Number(value)
     for (let i = at + 2 + digits; i > at + 2; i--) {
       const higher = Math.floor(left / 16)
-      out[i] = LOW[left - 16 * higher] as number
+      out[i] = DIGITS[left - 16 * higher] as number
       left = higher
     }
     out[at + 3 + digits] = QUOTE
@@ -155,16 +180,19 @@ export class JsonBytes {
   #grow(count: number): number {
     const at = this.#length
     this.#length += count
-    if (this.#length > this.#bytes.length) {
-      const wider = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
-      wider.set(this.#bytes.subarray(0, at))
-      this.#bytes = wider
-    }
+    if (this.#length + SLACK_BYTES > this.#bytes.length) this.#widen(at)
     return at
+  }
+
+  #widen(kept: number): void {
+    const wider = new Uint8Array(Math.max(this.#length + SLACK_BYTES, 2 * this.#bytes.length))
+    wider.set(this.#bytes.subarray(0, kept))
+    this.#bytes = wider
+    this.#view = new DataView(wider.buffer)
   }
 }
 
 /** `,"name":` for each. */
-export function memberNames<const N extends string>(...names: readonly N[]): Readonly<Record<N, Uint8Array>> {
-  return Object.fromEntries(names.map((name) => [name, utf8(`,"${name}":`)])) as Record<N, Uint8Array>
+export function memberNames<const N extends string>(...names: readonly N[]): Readonly<Record<N, Literal>> {
+  return Object.fromEntries(names.map((name) => [name, literal(`,"${name}":`)])) as Record<N, Literal>
 }

@@ -3,9 +3,8 @@ import { BLOOM_BYTES, logsBloom, rememberingHash } from '#chain/bloom.ts'
 import type { Header } from '#chain/header.ts'
 import type { Log } from '#chain/receipt.ts'
 import { GAS_PER_BLOB } from '#chain/verify-block.ts'
-import { utf8 } from '#kernel/bytes.ts'
 import type { ReceiptParts } from './encode.ts'
-import { type JsonBytes, memberNames, JSON_TEXT } from './json-bytes.ts'
+import { JSON_TEXT, type JsonBytes, type Literal, literal, memberNames } from './json-bytes.ts'
 import { blobCount, writePriceOf, writeRecipientOf } from './transaction-bytes.ts'
 
 const N = memberNames(
@@ -28,17 +27,17 @@ const N = memberNames(
 )
 const ADDRESS_BYTES = 20
 const TOPIC_BYTES = 32
-const REMOVED = utf8(',"removed":false}')
+const REMOVED = literal(',"removed":false}')
 
 /** What all logs of one block have in common. */
 export interface LogPlace {
-  readonly block: Uint8Array
-  readonly time: Uint8Array
+  readonly block: Literal
+  readonly time: Literal
 }
 
 /** And what its receipts have. */
 export interface ReceiptPlace extends LogPlace {
-  readonly receipt: Uint8Array
+  readonly receipt: Literal
   readonly baseFee: bigint
   readonly bloom: (logs: readonly Log[]) => Uint8Array
 }
@@ -50,8 +49,8 @@ export function logPlace({
 }: Pick<Header, 'hash' | 'number' | 'timestamp'>): LogPlace {
   const [block, time] = [number, timestamp].map((n) => `"0x${n.toString(16)}"`)
   return {
-    block: utf8(`,"blockNumber":${block},"transactionHash":`),
-    time: utf8(`,"blockHash":"${hash}","blockTimestamp":${time},"logIndex":`),
+    block: literal(`,"blockNumber":${block},"transactionHash":`),
+    time: literal(`,"blockHash":"${hash}","blockTimestamp":${time},"logIndex":`),
   }
 }
 
@@ -61,7 +60,7 @@ export function receiptPlace(
   const hash = rememberingHash()
   return {
     ...logPlace(header),
-    receipt: utf8(
+    receipt: literal(
       `{"blockHash":"${header.hash}","blockNumber":"0x${header.number.toString(16)}","transactionHash":`,
     ),
     baseFee: header.baseFeePerGas ?? 0n,
@@ -78,12 +77,12 @@ interface LogAt {
 }
 
 export function writeLog(out: JsonBytes, place: LogPlace, { address, topics, data }: Log, at: LogAt): void {
-  out.raw(JSON_TEXT.address).hex(address).raw(N.topics).raw(JSON_TEXT.openList)
+  out.put(JSON_TEXT.address).hex(address).put(N.topics).put(JSON_TEXT.openList)
   for (let i = 0; i < topics.length; i++) {
-    if (i > 0) out.raw(JSON_TEXT.comma)
+    if (i > 0) out.put(JSON_TEXT.comma)
     out.hex(topics[i] as Uint8Array)
   }
-  out.raw(JSON_TEXT.closeList).raw(N.data).hex(data)
+  out.put(JSON_TEXT.closeList).put(N.data).hex(data)
   writeLogEnd(out, place, at)
 }
 
@@ -102,15 +101,15 @@ export interface RawLog {
 export function writeRawLog(out: JsonBytes, place: LogPlace, log: RawLog, at: LogAt): void {
   const { bytes, addressAt, dataAt } = log
   out
-    .raw(JSON_TEXT.address)
+    .put(JSON_TEXT.address)
     .hex(bytes, addressAt, addressAt + ADDRESS_BYTES)
-    .raw(N.topics)
-    .raw(JSON_TEXT.openList)
+    .put(N.topics)
+    .put(JSON_TEXT.openList)
   for (let topic = log.topicsAt; topic < dataAt; topic += TOPIC_BYTES) {
-    if (topic > log.topicsAt) out.raw(JSON_TEXT.comma)
+    if (topic > log.topicsAt) out.put(JSON_TEXT.comma)
     out.hex(bytes, topic, topic + TOPIC_BYTES)
   }
-  out.raw(JSON_TEXT.closeList).raw(N.data).hex(bytes, dataAt, log.dataTo)
+  out.put(JSON_TEXT.closeList).put(N.data).hex(bytes, dataAt, log.dataTo)
   writeLogEnd(out, place, at)
 }
 
@@ -119,8 +118,8 @@ function writeLogEnd(
   place: LogPlace,
   { transactionHash, transactionIndex, logIndex }: LogAt,
 ): void {
-  out.raw(place.block).hex(transactionHash).raw(N.transactionIndex).integer(transactionIndex)
-  out.raw(place.time).integer(logIndex).raw(REMOVED)
+  out.put(place.block).hex(transactionHash).put(N.transactionIndex).integer(transactionIndex)
+  out.put(place.time).integer(logIndex).put(REMOVED)
 }
 
 export type ReceiptSource = Omit<ReceiptParts, 'header' | 'transaction'> & {
@@ -131,34 +130,34 @@ export type ReceiptSource = Omit<ReceiptParts, 'header' | 'transaction'> & {
 
 export function writeReceipt(out: JsonBytes, place: ReceiptPlace, source: ReceiptSource): void {
   const { raw, hash, sender, index, receipt, blobGasPrice } = source
-  out.raw(place.receipt).hex(hash).raw(N.transactionIndex).integer(index)
-  out.raw(N.from).hex(sender).raw(N.to)
+  out.put(place.receipt).hex(hash).put(N.transactionIndex).integer(index)
+  out.put(N.from).hex(sender).put(N.to)
   writeRecipientOf(out, raw)
-  out.raw(N.gasUsed).integer(receipt.gasUsed).raw(N.cumulativeGasUsed).integer(receipt.cumulativeGasUsed)
-  out.raw(N.contractAddress)
-  if (receipt.contractAddress === undefined) out.raw(JSON_TEXT.null)
+  out.put(N.gasUsed).integer(receipt.gasUsed).put(N.cumulativeGasUsed).integer(receipt.cumulativeGasUsed)
+  out.put(N.contractAddress)
+  if (receipt.contractAddress === undefined) out.put(JSON_TEXT.null)
   else out.hex(receipt.contractAddress)
   writeLogs(out, place, source)
-  out.raw(N.logsBloom).hex(place.bloom(receipt.logs)).raw(N.type).integer(receipt.type)
-  out.raw(N.effectiveGasPrice)
+  out.put(N.logsBloom).hex(place.bloom(receipt.logs)).put(N.type).integer(receipt.type)
+  out.put(N.effectiveGasPrice)
   writePriceOf(out, raw, place.baseFee)
-  if ('status' in receipt.outcome) out.raw(N.status).integer(receipt.outcome.status)
-  else out.raw(N.root).hex(receipt.outcome.stateRoot)
+  if ('status' in receipt.outcome) out.put(N.status).integer(receipt.outcome.status)
+  else out.put(N.root).hex(receipt.outcome.stateRoot)
   const blobs = blobCount(raw)
   if (blobGasPrice !== undefined && blobs !== undefined) {
-    out.raw(N.blobGasUsed).integer(BigInt(blobs) * GAS_PER_BLOB)
-    out.raw(N.blobGasPrice).integer(blobGasPrice)
+    out.put(N.blobGasUsed).integer(BigInt(blobs) * GAS_PER_BLOB)
+    out.put(N.blobGasPrice).integer(blobGasPrice)
   }
-  out.raw(JSON_TEXT.close)
+  out.put(JSON_TEXT.close)
 }
 
 function writeLogs(out: JsonBytes, place: LogPlace, { hash, index, receipt }: ReceiptSource): void {
   const { logs, firstLogIndex } = receipt
-  out.raw(N.logs).raw(JSON_TEXT.openList)
+  out.put(N.logs).put(JSON_TEXT.openList)
   for (let i = 0; i < logs.length; i++) {
-    if (i > 0) out.raw(JSON_TEXT.comma)
+    if (i > 0) out.put(JSON_TEXT.comma)
     const at = { transactionHash: hash, transactionIndex: index, logIndex: firstLogIndex + i }
     writeLog(out, place, logs[i] as Log, at)
   }
-  out.raw(JSON_TEXT.closeList)
+  out.put(JSON_TEXT.closeList)
 }

@@ -4,13 +4,13 @@
  */
 import type { Header } from '#chain/header.ts'
 import { assert } from '#kernel/assert.ts'
-import { bigintFrom, utf8 } from '#kernel/bytes.ts'
-import { type JsonBytes, memberNames, JSON_TEXT } from './json-bytes.ts'
+import { bigintFrom } from '#kernel/bytes.ts'
+import { JSON_TEXT, type JsonBytes, type Literal, literal, memberNames } from './json-bytes.ts'
 import { RlpPlaces } from './rlp-places.ts'
 
 /** What everything in one block begins with. */
 export interface TransactionPlace {
-  readonly start: Uint8Array
+  readonly start: Literal
   readonly baseFee: bigint
 }
 
@@ -19,7 +19,7 @@ export function transactionPlace(
 ): TransactionPlace {
   const [number, time] = [header.number, header.timestamp].map((n) => `"0x${n.toString(16)}"`)
   return {
-    start: utf8(`{"blockHash":"${header.hash}","blockNumber":${number},"blockTimestamp":${time},"from":`),
+    start: literal(`{"blockHash":"${header.hash}","blockNumber":${number},"blockTimestamp":${time},"from":`),
     baseFee: header.baseFeePerGas ?? 0n,
   }
 }
@@ -48,7 +48,7 @@ const N = memberNames(
   'storageKeys',
   'address',
 )
-const CHAIN_ID = utf8('{"chainId":')
+const CHAIN_ID = literal('{"chainId":')
 
 /** Where the fields of each type stand in its list. */
 interface Layout {
@@ -102,36 +102,36 @@ export function writeTransaction(
 ): void {
   const { type, layout } = scanTransaction(raw)
   const quantity = (i: number): JsonBytes => out.quantity(raw, fields.from[i], fields.to[i])
-  out.raw(place.start).hex(sender).raw(N.gas)
-  quantity(layout.gas).raw(N.gasPrice)
+  out.put(place.start).hex(sender).put(N.gas)
+  quantity(layout.gas).put(N.gasPrice)
   writePrice(out, raw, layout, place.baseFee)
   out
-    .raw(N.hash)
+    .put(N.hash)
     .hex(hash)
-    .raw(N.input)
+    .put(N.input)
     .hex(raw, fields.from[layout.data], fields.to[layout.data])
-    .raw(N.nonce)
-  quantity(layout.nonce).raw(N.to)
+    .put(N.nonce)
+  quantity(layout.nonce).put(N.to)
   writeRecipient(out, raw, layout)
-  out.raw(N.transactionIndex).integer(index).raw(N.value)
-  quantity(layout.value).raw(N.type).integer(type)
+  out.put(N.transactionIndex).integer(index).put(N.value)
+  quantity(layout.value).put(N.type).integer(type)
   const { v } = layout
   if (type === 0) writeLegacyChainId(out, raw, v)
   else {
-    out.raw(N.chainId)
+    out.put(N.chainId)
     quantity(0)
     writeTypedFields(out, raw, layout)
   }
   // Scanned lists leave the places of the fields as they were.
-  out.raw(N.v)
-  quantity(v).raw(N.r)
-  quantity(v + 1).raw(N.s)
+  out.put(N.v)
+  quantity(v).put(N.r)
+  quantity(v + 1).put(N.s)
   quantity(v + 2)
   if (type !== 0) {
-    out.raw(N.yParity)
+    out.put(N.yParity)
     quantity(v)
   }
-  out.raw(JSON_TEXT.close)
+  out.put(JSON_TEXT.close)
 }
 
 function scanTransaction(raw: Uint8Array): { type: number; layout: Layout } {
@@ -147,29 +147,29 @@ function writeTypedFields(out: JsonBytes, raw: Uint8Array, layout: Layout): void
   const field = (i: number): readonly [number, number] => [fields.from[i] as number, fields.to[i] as number]
   const quantity = (i: number): void => void out.quantity(raw, ...field(i))
   if (layout.accessList !== undefined) {
-    out.raw(N.accessList)
+    out.put(N.accessList)
     writeAccessList(out, raw, ...field(layout.accessList))
   }
   if (layout.tip === undefined) return
-  out.raw(N.maxFeePerGas)
+  out.put(N.maxFeePerGas)
   quantity(layout.fee)
-  out.raw(N.maxPriorityFeePerGas)
+  out.put(N.maxPriorityFeePerGas)
   quantity(layout.tip)
   if (layout.blobFee !== undefined && layout.blobs !== undefined) {
-    out.raw(N.maxFeePerBlobGas)
+    out.put(N.maxFeePerBlobGas)
     quantity(layout.blobFee)
-    out.raw(N.blobVersionedHashes)
+    out.put(N.blobVersionedHashes)
     writeHashes(out, raw, ...field(layout.blobs))
   }
   if (layout.authorizations !== undefined) {
-    out.raw(N.authorizationList)
+    out.put(N.authorizationList)
     writeAuthorizations(out, raw, ...field(layout.authorizations))
   }
 }
 
 function writeRecipient(out: JsonBytes, raw: Uint8Array, { to }: Layout): void {
   const [from, end] = [fields.from[to] as number, fields.to[to] as number]
-  if (from === end) out.raw(JSON_TEXT.null)
+  if (from === end) out.put(JSON_TEXT.null)
   else out.hex(raw, from, end)
 }
 
@@ -200,63 +200,63 @@ function smallInteger(raw: Uint8Array, field: number): number | undefined {
 /** EIP-155: v is 35 or 36 and twice the chain. */
 function writeLegacyChainId(out: JsonBytes, raw: Uint8Array, v: number): void {
   const value = bigintFrom(raw.subarray(fields.from[v], fields.to[v]))
-  if (value >= 35n) out.raw(N.chainId).integer((value - 35n) / 2n)
+  if (value >= 35n) out.put(N.chainId).integer((value - 35n) / 2n)
 }
 
 function writeHashes(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(JSON_TEXT.openList)
+  out.put(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(JSON_TEXT.comma)
+    if (!isFirst) out.put(JSON_TEXT.comma)
     isFirst = false
     out.hex(raw, start, end)
   })
-  out.raw(JSON_TEXT.closeList)
+  out.put(JSON_TEXT.closeList)
 }
 
 function writeAccessList(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(JSON_TEXT.openList)
+  out.put(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(JSON_TEXT.comma)
+    if (!isFirst) out.put(JSON_TEXT.comma)
     isFirst = false
     const parts: number[] = []
     fields.each(start, end, (a, b) => void parts.push(a, b))
     const [addressFrom, addressTo, keysFrom, keysTo] = parts as [number, number, number, number]
-    out.raw(JSON_TEXT.address).hex(raw, addressFrom, addressTo).raw(N.storageKeys)
+    out.put(JSON_TEXT.address).hex(raw, addressFrom, addressTo).put(N.storageKeys)
     writeHashes(out, raw, keysFrom, keysTo)
-    out.raw(JSON_TEXT.close)
+    out.put(JSON_TEXT.close)
   })
-  out.raw(JSON_TEXT.closeList)
+  out.put(JSON_TEXT.closeList)
 }
 
 function writeAuthorizations(out: JsonBytes, raw: Uint8Array, from: number, to: number): void {
-  out.raw(JSON_TEXT.openList)
+  out.put(JSON_TEXT.openList)
   let isFirst = true
   fields.each(from, to, (start, end) => {
-    if (!isFirst) out.raw(JSON_TEXT.comma)
+    if (!isFirst) out.put(JSON_TEXT.comma)
     isFirst = false
     const parts: (readonly [number, number])[] = []
     fields.each(start, end, (a, b) => void parts.push([a, b]))
     const [chain, address, nonce, parity, r, s] = parts as [Part, Part, Part, Part, Part, Part]
     out
-      .raw(CHAIN_ID)
+      .put(CHAIN_ID)
       .quantity(raw, ...chain)
-      .raw(N.address)
+      .put(N.address)
       .hex(raw, ...address)
     out
-      .raw(N.nonce)
+      .put(N.nonce)
       .quantity(raw, ...nonce)
-      .raw(N.yParity)
+      .put(N.yParity)
       .quantity(raw, ...parity)
     out
-      .raw(N.r)
+      .put(N.r)
       .quantity(raw, ...r)
-      .raw(N.s)
+      .put(N.s)
       .quantity(raw, ...s)
-      .raw(JSON_TEXT.close)
+      .put(JSON_TEXT.close)
   })
-  out.raw(JSON_TEXT.closeList)
+  out.put(JSON_TEXT.closeList)
 }
 type Part = readonly [number, number]
 

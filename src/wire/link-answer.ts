@@ -157,6 +157,16 @@ export function createAnswerCollector(chunks: Chunks): AnswerCollector {
     forget(id, kept)
     kept.free()
   }
+  /** Where the long items of an answer in one piece lie. */
+  let short: Kept | undefined
+  const keep = (item: Uint8Array): Parts => (short ??= new Kept(chunks)).add(item)
+  const decodeShort = (bytes: Uint8Array): LinkAnswer => {
+    const answer = decodeAnswer(bytes, memo, keep)
+    if (short === undefined) return answer
+    const kept = short
+    short = undefined
+    return freeing(answer, kept)
+  }
   const forget = (id: number, kept: Kept): void => {
     collectedBytes -= kept.length
     unfinished.delete(id)
@@ -165,7 +175,7 @@ export function createAnswerCollector(chunks: Chunks): AnswerCollector {
     drop,
     add({ id, last, bytes }) {
       const before = unfinished.get(id)
-      if (last && before === undefined) return decodeShort(bytes, memo, chunks)
+      if (last && before === undefined) return decodeShort(bytes)
       const kept = before ?? new Kept(chunks)
       if (kept.length + bytes.length > ANSWER_BYTES_MAX) throw malformed('an answer above its limit')
       if (collectedBytes + bytes.length > COLLECTED_BYTES_MAX)
@@ -182,16 +192,6 @@ export function createAnswerCollector(chunks: Chunks): AnswerCollector {
       return decodeAnswer(whole, memo)
     },
   }
-}
-
-/** An answer in one piece. */
-function decodeShort(bytes: Uint8Array, memo: BlockMemo, chunks: Chunks): LinkAnswer {
-  let kept: Kept | undefined
-  const answer = decodeAnswer(bytes, memo, (item) => {
-    kept ??= new Kept(chunks)
-    return kept.add(item)
-  })
-  return kept === undefined ? answer : freeing(answer, kept)
 }
 
 function freeing(answer: LinkAnswer, kept: Kept): LinkAnswer {

@@ -28,7 +28,8 @@ export class MessageStream {
 
   /** Where the next bytes go; never empty. */
   room(): Uint8Array {
-    return this.#long === undefined ? this.#buffer.subarray(this.#end) : this.#long.subarray(this.#longFilled)
+    if (this.#long !== undefined) return this.#long.subarray(this.#longFilled)
+    return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end)
   }
 
   /** So many bytes have been put into `room`. Returns what is wrong with the stream, if something is. */

@@ -43,7 +43,7 @@ export interface LinkPortParts {
   readonly transport: Transport
   readonly clock: Clock
   readonly log: Logger
-  /** Answers in the view of exactly `head`, or says that this view is not held here. */
+  /** Answers in the view of exactly `head`, or says that this view is not held here. The body is lent: it is read before this returns. */
   readonly answer: (
     body: Uint8Array,
     context: {
@@ -267,7 +267,7 @@ function createGatewayLink(
       })
       connection.close()
     }
-  })
+  }, 'lent')
   return {
     inFlight: () => running.size,
     isIdle: () => running.size === 0 && outbox.answers() === 0,

@@ -124,7 +124,7 @@ function createFound(out: JsonBytes, snapshot: Snapshot, filter: LogFilter) {
       const { transactionIndex, logIndex } = log
       const transactionHash = place.transactionHash(transactionIndex)
       assert(transactionHash !== undefined, 'the transaction of a log is stored')
-      if (count++ > 0) out.raw(JSON_TEXT.comma)
+      if (count++ > 0) out.put(JSON_TEXT.comma)
       writeRawLog(out, written, log, { transactionHash, transactionIndex, logIndex })
       return count <= LOGS_MAX
     },
