@@ -133,6 +133,8 @@ test('a body is bounded before anything is made of it', () => {
   const batch = (count: number): string => `[${Array.from({ length: count }, () => one).join(',')}]`
   assert.equal(calls(read(batch(elementsMax))).length, elementsMax)
   assert.deepEqual(refusal(read(batch(elementsMax + 1))), [{ ...refused(-32600, 'batch too large'), id: 3 }])
+  // Each element that is no JSON costs an error to find out: one is enough.
+  assert.deepEqual(refusal(read(`[${','.repeat(elementsMax + 1)}]`)), refused(-32700, 'parse error'))
   const nested = (depth: number): string =>
     `{"jsonrpc":"2.0","id":1,"method":"m","params":${'['.repeat(depth)}${']'.repeat(depth)}}`
   assert.equal(calls(read(nested(depthMax - 1))).length, 1)

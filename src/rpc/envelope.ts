@@ -83,12 +83,13 @@ function isJson(text: string): boolean {
   }
 }
 
-/** As a batch of one answer, to the first call that has an id. */
+/** As a batch of one answer, to the first call that has an id. What is no JSON before it makes the whole no JSON, and costs no further look. */
 function batchTooLarge(text: string, ranges: readonly (readonly [number, number])[]): Body {
   let idText = 'null'
   for (const [from, to] of ranges) {
     const item = readCall(text.slice(from, to).trim())
-    if (item?.kind !== 'call' || item.call.notification) continue
+    if (item === undefined) return refused({ code: CODE.parse, message: 'parse error' })
+    if (item.kind !== 'call' || item.call.notification) continue
     idText = item.call.idText
     break
   }

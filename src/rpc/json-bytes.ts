@@ -20,6 +20,14 @@ const DIGITS = utf8('0123456789abcdef')
 const PAIRS = new Uint16Array(256)
 for (let i = 0; i < 256; i++) PAIRS[i] = (DIGITS[i >> 4] as number) | ((DIGITS[i & 15] as number) << 8)
 
+/** Of a safe integer the halves: seven digits, and up to seven before them. */
+const TWO_TO_28 = 2 ** 28
+
+/** Hex digits of an integer below 2^28; zero has one. */
+function digitsOf(value: number): number {
+  return value === 0 ? 1 : (35 - Math.clz32(value)) >> 2
+}
+
 /** Text that is written again and again, as little-endian words; the last may end in zeros. */
 export interface Literal {
   readonly length: number
@@ -150,19 +158,26 @@ export class JsonBytes {
   /** `"0x…"` of an integer that is not negative. */
   integer(value: number | bigint): this {
     if (value > Number.MAX_SAFE_INTEGER) return this.text(`"0x${value.toString(16)}"`)
-    let digits = 1
-    for (let above = Math.floor(Number(value) / 16); above > 0; above = Math.floor(above / 16)) digits++
-    const at = this.#grow(4 + digits)
-    const out = this.#bytes
+    const number = Number(value)
+    const high = Math.floor(number / TWO_TO_28)
+    const low = number - high * TWO_TO_28
+    const highDigits = high === 0 ? 0 : digitsOf(high)
+    const lowDigits = high === 0 ? digitsOf(low) : 7
+    const at = this.#grow(4 + highDigits + lowDigits)
     this.#view.setUint32(at, HEX_START, true)
-    let left = Number(value)
-    for (let i = at + 2 + digits; i > at + 2; i--) {
-      const higher = Math.floor(left / 16)
-      out[i] = DIGITS[left - 16 * higher] as number
-      left = higher
-    }
-    out[at + 3 + digits] = QUOTE
+    this.#halfDigits(high, at + 3, highDigits)
+    this.#halfDigits(low, at + 3 + highDigits, lowDigits)
+    this.#bytes[at + 3 + highDigits + lowDigits] = QUOTE
     return this
+  }
+
+  #halfDigits(value: number, at: number, digits: number): void {
+    const out = this.#bytes
+    let left = value
+    for (let i = at + digits - 1; i >= at; i--) {
+      out[i] = DIGITS[left & 15] as number
+      left >>>= 4
+    }
   }
 
   /** What was written; a copy. */

@@ -23,19 +23,13 @@ export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise
   })
   socket.setNoDelay(true)
   const waiting: PromiseWithResolvers<RawAnswer>[] = []
-  let rest: Buffer = Buffer.alloc(0)
+  const inbox = createInbox((answer) => waiting.shift()?.resolve(answer))
   const fail = (): void => {
     for (const one of waiting.splice(0)) one.reject(new Error('the connection ended'))
   }
   socket.on('error', fail)
   socket.on('close', fail)
-  socket.on('data', (bytes: Buffer) => {
-    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
-    for (let found = takeAnswer(rest); found !== undefined; found = takeAnswer(rest)) {
-      rest = rest.subarray(found.end)
-      waiting.shift()?.resolve(found.answer)
-    }
-  })
+  socket.on('data', inbox)
   return {
     post(body, contentType) {
       const one = Promise.withResolvers<RawAnswer>()
@@ -57,13 +51,38 @@ function writePost(socket: Socket, body: Uint8Array, contentType: string): void 
   socket.uncork()
 }
 
-function takeAnswer(bytes: Buffer): { answer: RawAnswer; end: number } | undefined {
+/** Answers out of what comes. The parts of a long one are joined once: whoever joins them each time reads slower than a server writes. */
+function createInbox(deliver: (answer: RawAnswer) => void): (bytes: Buffer) => void {
+  let parts: Buffer[] = []
+  let held = 0
+  /** Of the answer that is on its way, with its head; before that is known, any byte may complete the head. */
+  let wanted = 0
+  return (bytes) => {
+    parts.push(bytes)
+    held += bytes.length
+    if (held < wanted) return
+    let rest = Buffer.concat(parts, held)
+    for (let found = takeAnswer(rest); ; found = takeAnswer(rest)) {
+      if (typeof found === 'number') {
+        wanted = found
+        break
+      }
+      rest = rest.subarray(found.end)
+      deliver(found.answer)
+    }
+    parts = [rest]
+    held = rest.length
+  }
+}
+
+/** The first answer, or how many bytes it takes; 0 while that is not known. */
+function takeAnswer(bytes: Buffer): { answer: RawAnswer; end: number } | number {
   const headEnd = bytes.indexOf(HEAD_END)
-  if (headEnd < 0) return undefined
+  if (headEnd < 0) return 0
   const head = bytes.toString('latin1', 0, headEnd)
   const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
   const from = headEnd + HEAD_END.length
-  if (bytes.length < from + length) return undefined
+  if (bytes.length < from + length) return from + length
   return {
     answer: {
       status: Number(head.slice(9, 12)),

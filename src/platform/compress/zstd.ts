@@ -1,5 +1,5 @@
 /** zstd at level 1 (2.9× on frames, 150 MB/s): Node's own. */
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from 'node:zlib'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 
@@ -12,9 +12,7 @@ export function createZstd(): Compress {
     expand(codec, packed, rawLength) {
       let raw: Uint8Array
       try {
-        // One byte more than expected, so that a longer text is seen as such and never expanded in full.
-        raw =
-          codec === 'stored' ? packed : bytes(zstdDecompressSync(packed, { maxOutputLength: rawLength + 1 }))
+        raw = codec === 'stored' ? packed : bytes(zstdDecompressSync(packed, roomFor(rawLength)))
       } catch (cause) {
         throw new Fault(
           'compress/damaged',
@@ -34,6 +32,13 @@ export function createZstd(): Compress {
     },
   }
 }
+
+/** One byte more than expected, so that a longer text is seen as such and never expanded in full; in one piece, so that nothing is joined. */
+function roomFor(rawLength: number): ZstdOptions {
+  return { maxOutputLength: rawLength + 1, chunkSize: Math.max(CHUNK_BYTES_MIN, rawLength + 1) }
+}
+/** Node makes no smaller piece. */
+const CHUNK_BYTES_MIN = 64
 
 /** A plain view: the pure layers know no Buffer. */
 function bytes(buffer: Buffer): Uint8Array {

@@ -77,7 +77,7 @@ export function createForward(
 
   return {
     async ask(method, params, untilMs, signal) {
-      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
+      const body = wellFormed(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
       const avoided = (url: string): number => ((avoidUntilMs.get(url) ?? 0) > clock.nowMs() ? 1 : 0)
       for (const url of options.masters.toSorted((a, b) => avoided(a) - avoided(b))) {
         if (signal.aborted || clock.nowMs() >= untilMs) return undefined
@@ -90,7 +90,9 @@ export function createForward(
     },
     async send(params, untilMs) {
       // Not the user's signal: once taken, a transaction is given to all masters even if the user goes away.
-      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_sendRawTransaction', params })
+      const body = wellFormed(
+        JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_sendRawTransaction', params }),
+      )
       const attempts = options.masters.map((url) => askOne(url, body, untilMs))
       const accepted = await firstAccepted(attempts)
       if (accepted !== undefined) return accepted
@@ -99,6 +101,15 @@ export function createForward(
       return known === undefined ? refusals[0] : { kind: 'result', json: JSON.stringify(known) }
     },
   }
+}
+
+/**
+ * Half of a surrogate pair is U+FFFD to geth, and to clients that are strict no JSON: they answer nobody by name, and whoever asked waits
+ * for nothing until its time is over. In the text of JSON.stringify (ECMA-262 §25.5.2.3) only halves are written as escapes.
+ */
+export function wellFormed(json: string): string {
+  if (!json.includes('\\ud')) return json
+  return json.replace(/\\(?:\\|ud[89a-f][0-9a-f]{2})/g, (found) => (found.length === 2 ? found : '\ufffd'))
 }
 
 /** The first result, without waiting for the slower masters; undefined when all have refused. */
