@@ -14,7 +14,7 @@ import { getParts, replaceParts } from './parts.ts'
 import { NOT_WIDENED, type Widening } from './stretches.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
-export const SCHEMA = 5
+export const SCHEMA = 6
 
 export const IDENTITY_KEY = utf8('identity')
 export const INITIALISING_KEY = utf8('initialising')
@@ -73,7 +73,7 @@ export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
   const chainFrom = from.u32()
   const indexed = from.u32()
   const catchingUpTo = from.u8() === 0 ? undefined : from.u32()
-  const widening = { moving: from.u8(), from: NOT_WIDENED.from.map(() => from.u32()) }
+  const widening = { moving: from.u8(), keyed: from.u32(), from: NOT_WIDENED.from.map(() => from.u32()) }
   const [head, safe, finalized, verified] = [readRef(from), readRef(from), readRef(from), readRef(from)]
   return {
     sequence,
@@ -97,6 +97,7 @@ export function putStatus(tx: WriteTx, status: Status): void {
   out.u8(status.catchingUpTo === undefined ? 0 : 1)
   if (status.catchingUpTo !== undefined) out.u32(status.catchingUpTo)
   out.u8(status.widening.moving)
+  out.u32(status.widening.keyed)
   for (const from of status.widening.from) out.u32(from)
   const { head, safe, finalized, verified } = status.heads
   for (const ref of [head, safe, finalized, verified]) {

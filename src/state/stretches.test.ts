@@ -5,6 +5,7 @@ import type { KeyValue } from '#ports/key-value.ts'
 import { equalBytes, toHex, utf8 } from '#kernel/bytes.ts'
 import {
   historyKey,
+  keyedTo,
   LEVELS,
   nextWidening,
   NOT_WIDENED,
@@ -54,10 +55,12 @@ class Twin {
   }
 
   step(final: number, rowsMax: number): boolean {
-    this.widening = nextWidening(this.widening, {
+    const next = nextWidening(this.widening, {
       finalized: this.head - final,
       historyFrom: this.historyFrom,
     })
+    // There is no trie: nothing of it is to be keyed.
+    this.widening = { ...next, keyed: keyedTo(next) }
     if (this.widening.moving === 0) return false
     this.kv.write((tx) => (this.widening = widen(tx, this.widening, rowsMax)))
     assert.ok(

@@ -27,9 +27,11 @@ export interface Widening {
   readonly from: readonly number[]
   /** The level into which rows are being moved, from the block above on; 0 for none. */
   readonly moving: number
+  /** The trie's history is in rows of its own below this block (above, in those of its blocks): the first level's end, or on the way to it. */
+  readonly keyed: number
 }
 
-export const NOT_WIDENED: Widening = { from: [0, 0, 0], moving: 0 }
+export const NOT_WIDENED: Widening = { from: [0, 0, 0], moving: 0, keyed: 0 }
 
 const STRETCH_BYTES = 4
 const BLOCK_BYTES = 4
@@ -117,12 +119,18 @@ export function removeHistory(
   return levels.some((each) => each < LEVELS && tx.remove(table, historyKey(tagged, block, each)))
 }
 
+/** Up to which block the trie's history must be keyed before rows are moved. */
+export function keyedTo(widening: Widening): number {
+  return widening.moving === 1 ? nextOf(1, widening) + blocksOf(1) : nextOf(1, widening)
+}
+
 /** What is to be done next, if anything: passes over stretches that were pruned, and names the one that is old enough to be moved. */
 export function nextWidening(
-  { from, moving }: Widening,
+  widening: Widening,
   { finalized, historyFrom }: { readonly finalized: number; readonly historyFrom: number },
 ): Widening {
-  if (moving > 0) return { from, moving }
+  const { from, moving, keyed } = widening
+  if (moving > 0) return widening
   const passed = from.map((next, i) => {
     const blocks = blocksOf(i + 1)
     return Math.max(next, Math.floor(historyFrom / blocks) * blocks)
@@ -134,15 +142,20 @@ export function nextWidening(
     const isKeptLong = finalized - historyFrom >= KEPT_STRETCHES * blocks
     return isKeptLong && next + blocks <= Math.min(below, finalized + 1 - blocks / 4)
   })
-  return { from: passed, moving: ready + 1 }
+  return { from: passed, moving: ready + 1, keyed: Math.max(keyed, passed[0] as number) }
 }
 
 /** Moves about `rowsMax` rows, and all of the last key, into the stretch that {@link nextWidening} named. */
 export function widen(tx: WriteTx, widening: Widening, rowsMax: number): Widening {
-  const { from, moving } = widening
+  const { from, moving, keyed } = widening
   assert(moving > 0, 'a stretch is named before rows are moved')
+  assert(keyed >= keyedTo(widening), 'the history of the trie is keyed before rows are moved')
   for (const table of TABLES) if (moveRows(tx, table, widening, rowsMax) > 0) return widening
-  return { from: from.map((next, i) => (i === moving - 1 ? next + blocksOf(moving) : next)), moving: 0 }
+  return {
+    from: from.map((next, i) => (i === moving - 1 ? next + blocksOf(moving) : next)),
+    moving: 0,
+    keyed,
+  }
 }
 
 interface Moved {

@@ -21,8 +21,8 @@ import { getParts, removeParts, replaceParts } from './parts.ts'
 import { pruneUpTo } from './pruning.ts'
 import type { StoreWriter } from './store.ts'
 import { readFrame } from './stored-block.ts'
-import { nextWidening, widen, type Widening } from './stretches.ts'
-import { applyToTrie, TRIE_ANNALS, undoInTrie } from './trie/block-trie.ts'
+import { keyedTo, nextWidening, widen, type Widening } from './stretches.ts'
+import { applyToTrie, keyLayers, TRIE_ANNALS, undoInTrie } from './trie/block-trie.ts'
 
 export const SIDE_KEY_BYTES_MAX = 64
 
@@ -80,7 +80,7 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     },
     pruneHistory(number, rowsMax) {
       assert(number <= status.heads.head.number, 'the state at the head is always kept')
-      if (number <= status.historyFrom) return true
+      if (number < status.historyFrom) return true
       const how = { rowsMax, widening: status.widening }
       const state = pruneUpTo(tx, STATE_ANNALS, number, how)
       const trie = pruneUpTo(tx, TRIE_ANNALS, number, how)
@@ -91,8 +91,10 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
     },
     isToWiden: () => wideningOf(status).moving > 0,
     widenHistory(rowsMax) {
-      status.widening = wideningOf(status)
-      if (status.widening.moving > 0) status.widening = widen(tx, status.widening, rowsMax)
+      const widening = wideningOf(status)
+      if (widening.keyed < keyedTo(widening))
+        status.widening = { ...widening, keyed: keyLayers(tx, widening, rowsMax) }
+      else status.widening = widening.moving > 0 ? widen(tx, widening, rowsMax) : widening
       return wideningOf(status).moving === 0
     },
   }

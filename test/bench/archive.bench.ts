@@ -1,6 +1,7 @@
 /**
  * A replica that drops nothing, over very many small blocks: what history takes of the disk for each key that a block changed, what reading
- * at a random depth costs against reading the same keys at the head, and whether memory stays where it was. Flags: --slots, --blocks.
+ * at a random depth costs against reading the same keys at the head, and whether memory and the time of a block stay where they were. Flags:
+ * --slots, --blocks. A run takes minutes: to give its cores to others in between, stop and continue its process (SIGSTOP, SIGCONT).
  */
 import '#test/support/core.ts'
 import { readFileSync } from 'node:fs'
@@ -16,11 +17,16 @@ import { addressOf, createRandom, createWorld, slotKey, type World, zipf } from 
 
 /** A fortieth of M1: what is measured is each key, and how many blocks there are. */
 const PROFILE: Profile = { transactions: 4, accounts: 12, slots: 24, logs: 10 }
-const SAMPLES = 10
+const SAMPLES = 50
+/** Of a plot, a line each. */
+const PLOT_LINES = 8
 const READS = 20_000
 /** Of one snapshot. */
 const READS_AT_ONCE = 100
 const FINAL_BELOW_HEAD = 64
+
+type Figure = 'anonymous_mb' | 'objects_mb' | 'block_us'
+type Sample = BenchRow & { readonly [figure in Figure | 'after_blocks']: number }
 
 export const bench: Bench = {
   name: 'archive',
@@ -49,17 +55,26 @@ async function measure(
   const next = createBlocks(world, genesis.header, { profile: PROFILE })
   const recent: ReturnType<typeof next>[] = []
   const meters = createMeters()
-  const memory: BenchRow[] = []
+  const memory: Sample[] = []
+  const every = Math.ceil(blocks / SAMPLES)
+  let sinceSampleUs = 0
   for (let i = 1; i <= blocks; i++) {
     const frame = next()
     recent.push(frame)
     const records = recordsOf(frame, recent.length > FINAL_BELOW_HEAD ? recent.shift() : undefined, compress)
+    const before = process.threadCpuUsage()
     meters.time('serve transaction', 'replica', () => replica.take(records))
     meters.time('index and moving history', 'replica', () => replica.tidy())
-    if (i % Math.ceil(blocks / SAMPLES) !== 0) continue
-    memory.push({ what: 'memory', server: 'replica', after_blocks: i, ...megabytes() })
+    const { user, system } = process.threadCpuUsage(before)
+    sinceSampleUs += user + system
+    if (i % every !== 0) continue
+    const sample = { after_blocks: i, ...megabytes(), block_us: Math.round(sinceSampleUs / every) }
+    memory.push({ what: 'memory and CPU of a block until then', server: 'replica', ...sample })
+    sinceSampleUs = 0
     say(`${i} of ${blocks} blocks`)
   }
+  for (const figure of ['anonymous_mb', 'objects_mb', 'block_us'] as const)
+    for (const line of plot(figure, memory)) say(line)
   const rows = [
     ...meters.rows(),
     ...memory,
@@ -70,8 +85,24 @@ async function measure(
   return rows
 }
 
+/** What it was after each part of the run, from the left to the right, from zero to the most. */
+function plot(figure: Figure, samples: readonly Sample[]): string[] {
+  const most = Math.max(...samples.map((sample) => sample[figure]))
+  const line = (i: number): string => {
+    const level = ((PLOT_LINES - i) * most) / PLOT_LINES
+    const dots = samples.map((sample) => (sample[figure] > level - most / PLOT_LINES ? '#' : ' ')).join('')
+    return `${String(Math.round(level)).padStart(6)} |${dots}`.trimEnd()
+  }
+  const last = samples.at(-1)?.after_blocks ?? 0
+  return [
+    `${figure} over ${last} blocks`,
+    ...Array.from({ length: PLOT_LINES }, (_, i) => line(i)),
+    `     0 +${'-'.repeat(samples.length)}`,
+  ]
+}
+
 /** Of the process, the map of the store left out, which is the kernel's to keep or not; and of objects (exact with `node --expose-gc`). */
-function megabytes(): Pick<BenchRow, 'anonymous_mb' | 'objects_mb'> {
+function megabytes(): Pick<Sample, 'anonymous_mb' | 'objects_mb'> {
   global.gc?.()
   const { heapUsed, external } = process.memoryUsage()
   const found = /RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))

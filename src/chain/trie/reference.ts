@@ -5,7 +5,6 @@
  */
 import { keccak256 } from '#core/keccak.ts'
 import { encodeRlp } from '#chain/rlp.ts'
-import { assert } from '#kernel/assert.ts'
 import { concatBytes } from '#kernel/bytes.ts'
 import { hexPrefix, nibblesOf } from './nibbles.ts'
 
@@ -46,22 +45,30 @@ export function extensionOf(reference: Reference): Uint8Array {
 
 /** @param plain the key before hashing @param rlp the leaf's RLP */
 export function leafReference(plain: Uint8Array, rlp: Uint8Array): Reference {
-  return reference(LEAF, embed(rlp), plain)
+  return referenceOf(true, embed(rlp), plain)
 }
 
 /** @param branch embedding of the branch alone */
 export function branchReference(branch: Uint8Array, extension: Uint8Array): Reference {
   const embedding = extension.length === 0 ? branch : embed(extensionRlp(extension, branch))
-  return reference(0, embedding, extension)
+  return referenceOf(false, embedding, extension)
 }
 
-function reference(kind: number, embedding: Uint8Array, rest: Uint8Array): Reference {
+/** @param rest a leaf's own key, or an extension's nibbles */
+export function referenceOf(leaf: boolean, embedding: Uint8Array, rest: Uint8Array): Reference {
   const out = new Uint8Array(HEAD_BYTES + embedding.length + rest.length)
-  out[0] = kind | embedding.length
+  out[0] = (leaf ? LEAF : 0) | embedding.length
   out[1] = rest.length
-  out.set(embedding, HEAD_BYTES)
-  out.set(rest, HEAD_BYTES + embedding.length)
+  let at = HEAD_BYTES
+  // Loops: both are short, and `set` costs more.
+  for (let i = 0; i < embedding.length; i++) out[at++] = embedding[i] as number
+  for (let i = 0; i < rest.length; i++) out[at++] = rest[i] as number
   return out
+}
+
+/** How long the reference that begins here is. */
+export function referenceBytes(bytes: Uint8Array, at: number): number {
+  return HEAD_BYTES + ((bytes[at] as number) & LENGTH) + (bytes[at + 1] as number)
 }
 
 function restOf(reference: Reference): Uint8Array {
@@ -141,37 +148,4 @@ export function branchRlp(branch: Branch): Uint8Array {
   }
   out[at] = EMPTY
   return out
-}
-
-/** `children that are there 2 ‖ their references`. */
-export function encodeBranch(branch: Branch): Uint8Array {
-  let length = 2
-  for (const child of branch) length += child?.length ?? 0
-  const out = new Uint8Array(length)
-  let at = 2
-  let there = 0
-  branch.forEach((child, nibble) => {
-    if (child === undefined) return
-    there |= 1 << nibble
-    out.set(child, at)
-    at += child.length
-  })
-  out[0] = there >> 8
-  out[1] = there
-  return out
-}
-
-/** The references are views of `row`. */
-export function decodeBranch(row: Uint8Array): Branch {
-  const branch = emptyBranch()
-  const there = ((row[0] as number) << 8) | (row[1] as number)
-  let at = 2
-  for (let nibble = 0; nibble < 16; nibble++) {
-    if ((there & (1 << nibble)) === 0) continue
-    const end = at + HEAD_BYTES + ((row[at] as number) & LENGTH) + (row[at + 1] as number)
-    branch[nibble] = row.subarray(at, end)
-    at = end
-  }
-  assert(at === row.length, 'a branch row is as long as its references')
-  return branch
 }

@@ -2,8 +2,12 @@
  * A trie by path, as rows. Each branch is a row under the path that leads to it, the root's reference is a row of its own; leaves and
  * extensions have none (`reference.ts`). So the rows follow from the state alone, whatever its history, and taking a block back is putting
  * references back. All tries of a state share the rows: that of the accounts, and one for each account with storage.
+ *
+ * Keys are `owner ‖ nibbles, one a byte ‖ kind 1`, the kind being above any nibble: a branch comes right after all that is below it, and with
+ * it in a store whose rows are sorted, so what one leaf changes lies close together; and one walk over a trie meets its rows in order.
  */
-import { setNibble } from './nibbles.ts'
+import { nibbleAt } from './nibbles.ts'
+import type { Reference } from './reference.ts'
 
 export interface TrieReader {
   /** Valid until the next call. */
@@ -11,19 +15,24 @@ export interface TrieReader {
 }
 
 export interface TrieRows extends TrieReader {
+  /** The row is valid during the call only. */
   put(key: Uint8Array, row: Uint8Array): void
   remove(key: Uint8Array): void
-  /** The reference at a position has changed; before, it was this (empty: there was none). Once for each position of one update. */
-  changed?(position: Uint8Array, before: Uint8Array): void
+  /**
+   * A row is being changed. Of a branch the bits of `nibbles` say which of its references (1 << nibble), of a root's row it is 1; `before` has
+   * what each was, undefined where there was none, by ascending nibbles. Once for each row of one trie's update, by ascending keys.
+   */
+  changed?(key: Uint8Array, nibbles: number, before: readonly (Reference | undefined)[]): void
 }
 
-/** Prefix of the rows of one trie: a byte for the accounts' trie, or a byte and the address that the storage is of. */
+/** Prefix of the rows of one trie: a byte and the address that the storage is of, or another byte for the accounts' trie, which comes last. */
 export type Owner = Uint8Array
 
-export const ACCOUNTS: Owner = Uint8Array.of(0)
+export const ACCOUNTS: Owner = Uint8Array.of(2)
 const STORAGE = 1
-/** In place of the number of nibbles, in the key of a root. */
-export const ROOT = 0xff
+/** The last byte of a key. */
+const BRANCH = 0x10
+const ROOT = 0x11
 
 export function storageOwner(address: Uint8Array): Owner {
   const owner = new Uint8Array(21)
@@ -40,30 +49,27 @@ export function rootKey(owner: Owner): Uint8Array {
   return key
 }
 
-/** `owner ‖ nibbles 1 ‖ the first of them packed`: the key of the branch there, and the name of the position of a reference. */
-export function pathKey(owner: Owner, path: Uint8Array, nibbles: number): Uint8Array {
-  const bytes = (nibbles + 1) >> 1
-  const key = new Uint8Array(owner.length + 1 + bytes)
-  key.set(owner)
-  key[owner.length] = nibbles
-  for (let i = 0; i < bytes; i++) key[owner.length + 1 + i] = path[i] as number
-  if (nibbles & 1) key[key.length - 1] = (key[key.length - 1] as number) & 0xf0
+export function isRootKey(key: Uint8Array): boolean {
+  return key[key.length - 1] === ROOT
+}
+
+/** The key of the branch at the first `nibbles` nibbles of `path` (packed). */
+export function branchKey(owner: Owner, path: Uint8Array, nibbles: number): Uint8Array {
+  const from = owner.length
+  const key = new Uint8Array(from + nibbles + 1)
+  // Loops: keys are short, and `set` costs more.
+  for (let i = 0; i < from; i++) key[i] = owner[i] as number
+  for (let i = 0; i < nibbles; i++) key[from + i] = nibbleAt(path, i)
+  key[from + nibbles] = BRANCH
   return key
 }
 
-/** The position of child `nibble` of the branch at the first `depth` nibbles of `path`. */
-export function childKey(owner: Owner, path: Uint8Array, depth: number, nibble: number): Uint8Array {
-  const key = pathKey(owner, path, depth + 1)
-  setNibble(key.subarray(owner.length + 1), depth, nibble)
-  return key
-}
-
-/** What {@link pathKey} made: the owner, the branch or position of that many nibbles, packed. */
-export function partsOfKey(key: Uint8Array): { owner: Owner; nibbles: number; path: Uint8Array } {
-  const ownerBytes = key[0] === STORAGE ? 21 : 1
-  return {
-    owner: key.subarray(0, ownerBytes),
-    nibbles: key[ownerBytes] as number,
-    path: key.subarray(ownerBytes + 1),
-  }
+/** The name of a reference: of child `nibble` of the branch of that key; of a root's row of its only one. */
+export function positionOf(key: Uint8Array, nibble: number): Uint8Array {
+  if (isRootKey(key)) return key
+  const position = new Uint8Array(key.length + 1)
+  position.set(key)
+  position[key.length - 1] = nibble
+  position[key.length] = BRANCH
+  return position
 }

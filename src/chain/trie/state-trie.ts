@@ -8,7 +8,7 @@ import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
 import { ACCOUNTS, storageOwner, type TrieReader, type TrieRows } from './rows.ts'
-import { type LeafChange, removeTrie, trieRootOf, updateTrie } from './update.ts'
+import { BranchRows, type LeafChange, removeTrie, trieRootOf, type Tries, updateTrie } from './update.ts'
 
 /**
  * Brings the tries from the state before a delta to the state after it; the new state root, 32 bytes.
@@ -19,7 +19,8 @@ export function updateStateTrie(
   delta: Delta,
   after: Pick<StateView, 'account' | 'slot'>,
 ): Uint8Array {
-  const roots = updateStorage(rows, delta, after)
+  const tries = { rows, branches: new BranchRows() }
+  const roots = updateStorage(tries, delta, after)
   const storageRoot = (address: Address): Uint8Array =>
     roots.get(toHex(address)) ?? trieRootOf(rows, storageOwner(address))
   const valueOf = (address: Address): Uint8Array => {
@@ -41,7 +42,7 @@ export function updateStateTrie(
     const address = fromHex(text)
     changes.push({ key: keccak256(address), plain: address, value: accountLeaf(after, address, storageRoot) })
   }
-  return updateTrie(rows, ACCOUNTS, sorted(changes), valueOf)
+  return updateTrie(ACCOUNTS, { changes: sorted(changes), valueOf }, tries)
 }
 
 /** What the accounts' trie holds of an account: RLP of nonce, balance, storage root, code hash; undefined where there is none. */
@@ -77,17 +78,14 @@ function encodeAccountLeaf(accounts: Delta['accounts'], i: number, storageRoot: 
 
 /** The new storage roots, by address, of all accounts whose storage may have changed. */
 function updateStorage(
-  rows: TrieRows,
+  { rows, branches }: Tries,
   delta: Delta,
   after: Pick<StateView, 'slot'>,
 ): Map<string, Uint8Array> {
   const roots = new Map<string, Uint8Array>()
-  const cleared = new Map<string, TrieRows>()
   for (let at = 0; at < delta.cleared.length; at += 20) {
     const address = delta.cleared.slice(at, at + 20)
-    const once = noticingOnce(rows)
-    removeTrie(once, storageOwner(address))
-    cleared.set(toHex(address), once)
+    removeTrie(rows, storageOwner(address))
     roots.set(toHex(address), trieRootOf(rows, storageOwner(address)))
   }
   const { count, addresses } = delta.slots
@@ -106,8 +104,8 @@ function updateStorage(
       assert(value !== undefined, 'a leaf of a storage has its slot')
       return value
     }
-    const text = toHex(address)
-    roots.set(text, updateTrie(cleared.get(text) ?? rows, storageOwner(address), sorted(changes), valueOf))
+    const owner = storageOwner(address)
+    roots.set(toHex(address), updateTrie(owner, { changes: sorted(changes), valueOf }, { rows, branches }))
     from = to
   }
   return roots
@@ -115,22 +113,6 @@ function updateStorage(
 
 function sorted(changes: LeafChange[]): LeafChange[] {
   return changes.sort((a, b) => compareBytes(a.key, b.key))
-}
-
-/** What a trie that is removed and made anew in one block had at each position is what it had first. */
-function noticingOnce(rows: TrieRows): TrieRows {
-  const noticed = new Set<string>()
-  return {
-    get: (key) => rows.get(key),
-    put: (key, row) => rows.put(key, row),
-    remove: (key) => rows.remove(key),
-    changed(position, before) {
-      const text = toHex(position)
-      if (noticed.has(text)) return
-      noticed.add(text)
-      rows.changed?.(position, before)
-    },
-  }
 }
 
 /** Rows above others that stay as they are: for roots that are asked for before, or without, anything being kept. */
@@ -141,7 +123,7 @@ export function stagedRows(base: TrieReader): TrieRows {
       const text = toHex(key)
       return staged.has(text) ? staged.get(text) : base.get(key)
     },
-    put: (key, row) => void staged.set(toHex(key), row),
+    put: (key, row) => void staged.set(toHex(key), row.slice()),
     remove: (key) => void staged.set(toHex(key), undefined),
   }
 }

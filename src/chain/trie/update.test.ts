@@ -9,31 +9,39 @@ import { bigintTo, compareBytes, equalBytes, fromHex, toHex } from '#kernel/byte
 import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
 import { prove, type TrieAt } from './proof.ts'
 import { readLeaf } from './testing/read-proof.ts'
+import { decodeBranch } from './branch-row.ts'
 import { hexPrefix, nibblesOf } from './nibbles.ts'
 import { leafRlp, type Reference } from './reference.ts'
-import { childKey, pathKey, rootKey, storageOwner, type TrieRows } from './rows.ts'
-import { type LeafChange, readBranch, removeTrie, updateTrie } from './update.ts'
+import { isRootKey, positionOf, rootKey, storageOwner, type TrieRows } from './rows.ts'
+import { BranchRows, type LeafChange, readBranch, removeTrie, updateTrie } from './update.ts'
 
 const owner = storageOwner(new Uint8Array(20))
 
 /** Rows in a Map, and what each position was before, as an update tells it. */
 function mapRows() {
   const rows = new Map<string, Uint8Array>()
-  let noticed = new Map<string, Uint8Array>()
+  let noticed = new Map<string, Reference | undefined>()
+  let last: Uint8Array | undefined
   const trieRows: TrieRows = {
     get: (key) => rows.get(toHex(key)),
-    put: (key, row) => void rows.set(toHex(key), row),
+    put: (key, row) => void rows.set(toHex(key), row.slice()),
     remove: (key) => assert.ok(rows.delete(toHex(key)), 'what is removed was there'),
-    changed(position, before) {
-      assert.ok(!noticed.has(toHex(position)), 'a position changes once in an update')
-      noticed.set(toHex(position), before)
+    changed(key, nibbles, before) {
+      assert.ok(last === undefined || compareBytes(last, key) < 0, 'rows change by ascending keys, each once')
+      last = key
+      let next = 0
+      for (let nibble = 0; nibble < 16; nibble++)
+        if (nibbles & (1 << nibble)) noticed.set(toHex(positionOf(key, nibble)), before[next++])
+      assert.equal(next, before.length)
+      assert.notEqual(next, 0)
     },
   }
   return {
     rows,
     trieRows,
-    takeNoticed(): Map<string, Uint8Array> {
+    takeNoticed(): Map<string, Reference | undefined> {
       const taken = noticed
+      last = undefined
       noticed = new Map()
       return taken
     },
@@ -51,6 +59,7 @@ const closeKeyOf = (n: number): Uint8Array => {
 
 class Twin {
   readonly map = mapRows()
+  readonly branches = new BranchRows()
   readonly values = new Map<number, Uint8Array>()
   readonly #keyOf: (n: number) => Uint8Array
   constructor(keyOf: (n: number) => Uint8Array) {
@@ -69,7 +78,11 @@ class Twin {
     }
     changes.sort((a, b) => compareBytes(a.key, b.key))
     this.map.takeNoticed()
-    const root = updateTrie(this.map.trieRows, owner, changes, this.valueOf)
+    const root = updateTrie(
+      owner,
+      { changes, valueOf: this.valueOf },
+      { rows: this.map.trieRows, branches: this.branches },
+    )
     assert.equal(toHex(root), toHex(this.root()))
   }
   readonly valueOf = (plain: Uint8Array): Uint8Array =>
@@ -126,24 +139,18 @@ test('putting back what each position was before gives the rows of before', () =
 /** Every reference by its position, with those of `over` in place of what the rows say. */
 function refsOf(
   rows: ReadonlyMap<string, Uint8Array>,
-  over: ReadonlyMap<string, Uint8Array>,
+  over: ReadonlyMap<string, Reference | undefined>,
 ): Map<string, string> {
   const refs = new Map<string, string>()
-  const reader = { get: (key: Uint8Array) => rows.get(toHex(key)) }
-  const root = rows.get(toHex(rootKey(owner)))
-  if (root) refs.set(toHex(pathKey(owner, new Uint8Array(0), 0)), toHex(root))
-  for (const text of rows.keys()) {
+  for (const [text, row] of rows) {
     const key = fromHex(text)
-    const depth = key[owner.length] as number
-    if (depth === 0xff) continue
-    const path = new Uint8Array(32)
-    path.set(key.subarray(owner.length + 1))
-    readBranch(reader, owner, path, depth).forEach((child: Reference | undefined, nibble: number) => {
-      if (child) refs.set(toHex(childKey(owner, path, depth, nibble)), toHex(child))
+    const found = isRootKey(key) ? [row] : decodeBranch(row)
+    found.forEach((reference, nibble) => {
+      if (reference) refs.set(toHex(positionOf(key, nibble)), toHex(reference))
     })
   }
   for (const [position, before] of over) {
-    if (before.length === 0) refs.delete(position)
+    if (before === undefined) refs.delete(position)
     else refs.set(position, toHex(before))
   }
   return new Map([...refs].sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -7,15 +7,14 @@ import { assert } from '#kernel/assert.ts'
 import { equalBytes, fromHex } from '#kernel/bytes.ts'
 import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
 import { nibbleAt, nibblesOf, setNibble, sharedNibbles } from './nibbles.ts'
+import { BranchRow, decodeBranch, encodeBranch } from './branch-row.ts'
 import {
   type Branch,
   branchReference,
   branchRlp,
-  decodeBranch,
   embed,
   embeddingOf,
   emptyBranch,
-  encodeBranch,
   extensionOf,
   isLeaf,
   leafKeyOf,
@@ -23,7 +22,7 @@ import {
   leafRlp,
   type Reference,
 } from './reference.ts'
-import { childKey, type Owner, pathKey, rootKey, type TrieReader, type TrieRows } from './rows.ts'
+import { branchKey, type Owner, rootKey, type TrieReader, type TrieRows } from './rows.ts'
 
 export interface Leaf {
   /** 32 bytes: keccak-256 of `plain`. */
@@ -37,21 +36,23 @@ export interface LeafChange extends Omit<Leaf, 'value'> {
   readonly value: Uint8Array | undefined
 }
 
-const NONE = new Uint8Array(0)
 const HASH_BYTES = 32
 
-/**
- * The new root, 32 bytes.
- * @param changes by strictly ascending hashed key
- * @param valueOf what a leaf holds that is not among the changes but moves because of them
- */
-export function updateTrie(
-  rows: TrieRows,
-  owner: Owner,
-  changes: readonly LeafChange[],
-  valueOf: (plain: Uint8Array) => Uint8Array,
-): Uint8Array {
-  return new Update(rows, owner, changes, valueOf).run()
+export interface Changes {
+  /** By strictly ascending hashed key. */
+  readonly changes: readonly LeafChange[]
+  /** What a leaf holds that is not among the changes but moves because of them. */
+  readonly valueOf: (plain: Uint8Array) => Uint8Array
+}
+
+export interface Tries {
+  readonly rows: TrieRows
+  readonly branches: BranchRows
+}
+
+/** The new root, 32 bytes. */
+export function updateTrie(owner: Owner, changes: Changes, tries: Tries): Uint8Array {
+  return new Update(owner, changes, tries).run()
 }
 
 /** The root as it is, 32 bytes. */
@@ -67,11 +68,12 @@ export function rootHash(reference: Reference | undefined): Uint8Array {
 
 /** Removes all of a trie. */
 export function removeTrie(rows: TrieRows, owner: Owner): void {
-  const root = rows.get(rootKey(owner))?.slice()
+  const key = rootKey(owner)
+  const root = rows.get(key)?.slice()
   if (root === undefined) return
-  rows.changed?.(pathKey(owner, NONE, 0), root)
-  rows.remove(rootKey(owner))
   removeBelow(rows, owner, new Uint8Array(HASH_BYTES), 0, root)
+  rows.changed?.(key, 1, [root])
+  rows.remove(key)
 }
 
 function removeBelow(
@@ -86,19 +88,42 @@ function removeBelow(
   extension.forEach((nibble, i) => setNibble(path, depth + i, nibble))
   const at = depth + extension.length
   const branch = readBranch(rows, owner, path, at)
-  rows.remove(pathKey(owner, path, at))
   branch.forEach((child, nibble) => {
     if (child === undefined) return
     setNibble(path, at, nibble)
-    rows.changed?.(pathKey(owner, path, at + 1), child)
     removeBelow(rows, owner, path, at + 1, child)
   })
+  const key = branchKey(owner, path, at)
+  notice(rows, key, branch, undefined)
+  rows.remove(key)
 }
 
 export function readBranch(rows: TrieReader, owner: Owner, path: Uint8Array, depth: number): Branch {
-  const row = rows.get(pathKey(owner, path, depth))
+  const row = rows.get(branchKey(owner, path, depth))
   assert(row !== undefined, 'a branch that is referred to has its row')
-  return decodeBranch(row.slice())
+  return decodeBranch(row)
+}
+
+/** Says what has changed of a branch; false where nothing has. */
+function notice(rows: TrieRows, key: Uint8Array, was: Branch | undefined, is: Branch | undefined): boolean {
+  const before: (Reference | undefined)[] = []
+  let nibbles = 0
+  for (let nibble = 0; nibble < 16; nibble++) {
+    if (sameReference(was?.[nibble], is?.[nibble])) continue
+    nibbles |= 1 << nibble
+    before.push(was?.[nibble])
+  }
+  if (nibbles !== 0) rows.changed?.(key, nibbles, before)
+  return nibbles !== 0
+}
+
+/** Branches that are being changed, one of each depth: made once for all tries of a block. */
+export class BranchRows {
+  readonly #rows: BranchRow[] = []
+
+  at(depth: number): BranchRow {
+    return (this.#rows[depth] ??= new BranchRow())
+  }
 }
 
 class Update {
@@ -106,17 +131,14 @@ class Update {
   readonly #owner: Owner
   readonly #changes: readonly LeafChange[]
   readonly #valueOf: (plain: Uint8Array) => Uint8Array
+  readonly #branches: BranchRows
 
-  constructor(
-    rows: TrieRows,
-    owner: Owner,
-    changes: readonly LeafChange[],
-    valueOf: (plain: Uint8Array) => Uint8Array,
-  ) {
+  constructor(owner: Owner, { changes, valueOf }: Changes, { rows, branches }: Tries) {
     this.#rows = rows
     this.#owner = owner
     this.#changes = changes
     this.#valueOf = valueOf
+    this.#branches = branches
   }
 
   run(): Uint8Array {
@@ -124,7 +146,7 @@ class Update {
     const before = this.#rows.get(key)?.slice()
     const after = this.#change(0, before, 0, this.#changes.length)
     if (!sameReference(before, after)) {
-      this.#rows.changed?.(pathKey(this.#owner, NONE, 0), before ?? NONE)
+      this.#rows.changed?.(key, 1, [before])
       if (after === undefined) this.#rows.remove(key)
       else this.#rows.put(key, after)
     }
@@ -136,27 +158,84 @@ class Update {
     if (from === to) return reference
     if (reference === undefined) return this.#build(depth, this.#there(from, to))
     if (isLeaf(reference)) return this.#besideLeaf(depth, reference, from, to)
-    const path = this.#keyOf(from)
     const extension = extensionOf(reference)
     const followed = this.#followed(depth, extension, from, to)
+    if (followed === extension.length) return this.#changeBranch(depth, depth + followed, reference, from, to)
+    const path = this.#keyOf(from)
     const at = depth + followed
-    let before: Branch | undefined
-    let branch: Branch
-    if (followed === extension.length) {
-      before = readBranch(this.#rows, this.#owner, path, at)
-      branch = before.slice()
-    } else {
-      branch = emptyBranch()
-      const nibble = extension[followed] as number
-      branch[nibble] = this.#shortened(path, depth, extension, followed + 1)
-    }
+    const branch = emptyBranch()
+    branch[extension[followed] as number] = this.#shortened(path, depth, extension, followed + 1)
+    this.#eachNibble(at, from, to, (nibble, begin, end) => {
+      branch[nibble] = this.#change(at + 1, branch[nibble], begin, end)
+    })
+    return this.#settleNew(depth, at, path, branch)
+  }
+
+  /** The branch at `at`, to which `reference` leads from `depth`, changed in its row. */
+  #changeBranch(
+    depth: number,
+    at: number,
+    reference: Reference,
+    from: number,
+    to: number,
+  ): Reference | undefined {
+    const path = this.#keyOf(from)
+    const key = branchKey(this.#owner, path, at)
+    const row = this.#rows.get(key)
+    assert(row !== undefined, 'a branch that is referred to has its row')
+    const branch = this.#branches.at(at).load(row)
+    let nibbles = 0
+    const before: (Reference | undefined)[] = []
     for (let begin = from; begin < to; ) {
       const nibble = nibbleAt(this.#keyOf(begin), at)
       const end = this.#endOf(nibble, at, begin, to)
-      branch[nibble] = this.#change(at + 1, branch[nibble], begin, end)
+      const was = branch.child(nibble)
+      const is = this.#change(at + 1, was, begin, end)
+      begin = end
+      if (sameReference(was, is)) continue
+      nibbles |= 1 << nibble
+      before.push(was)
+      branch.set(nibble, is)
+    }
+    if (nibbles === 0) return reference
+    const only = branch.onlyChild()
+    if (only === undefined) {
+      this.#rows.changed?.(key, nibbles, before)
+      this.#rows.put(key, branch.bytes())
+      return branchReference(embed(branch.rlp()), extensionOf(reference))
+    }
+    return this.#dissolve(depth, at, path, { branch: branch.toBranch(), nibbles, before })
+  }
+
+  /** A branch that is left with one child or none is there no more. */
+  #dissolve(
+    depth: number,
+    at: number,
+    path: Uint8Array,
+    { branch, nibbles, before }: { branch: Branch; nibbles: number; before: (Reference | undefined)[] },
+  ): Reference | undefined {
+    const key = branchKey(this.#owner, path, at)
+    const was = branch.slice()
+    let next = 0
+    for (let nibble = 0; nibble < 16; nibble++) if (nibbles & (1 << nibble)) was[nibble] = before[next++]
+    notice(this.#rows, key, was, undefined)
+    this.#rows.remove(key)
+    const only = branch.findIndex((child) => child !== undefined)
+    return only < 0 ? undefined : this.#lifted(depth, at, path, only, branch[only] as Reference)
+  }
+
+  #eachNibble(
+    depth: number,
+    from: number,
+    to: number,
+    each: (nibble: number, begin: number, end: number) => void,
+  ): void {
+    for (let begin = from; begin < to; ) {
+      const nibble = nibbleAt(this.#keyOf(begin), depth)
+      const end = this.#endOf(nibble, depth, begin, to)
+      each(nibble, begin, end)
       begin = end
     }
-    return this.#settle(depth, at, path, before, branch)
   }
 
   #keyOf(index: number): Uint8Array {
@@ -215,37 +294,20 @@ class Update {
       branch[nibble] = this.#build(at + 1, leaves, begin, end)
       begin = end
     }
-    return this.#settle(depth, at, first.key, undefined, branch)
+    return this.#settleNew(depth, at, first.key, branch)
   }
 
-  /** Writes the branch at `at` and gives the reference to it from `depth`; fewer than two children are no branch. */
-  #settle(
-    depth: number,
-    at: number,
-    path: Uint8Array,
-    before: Branch | undefined,
-    branch: Branch,
-  ): Reference | undefined {
+  /** Writes a branch where there was none, and gives the reference to it from `depth`; fewer than two children are no branch. */
+  #settleNew(depth: number, at: number, path: Uint8Array, branch: Branch): Reference | undefined {
     const only = onlyChild(branch)
-    const after = only === undefined ? branch : undefined
-    this.#write(path, at, before, after)
-    if (after !== undefined) return branchReference(embed(branchRlp(branch)), nibblesOf(path, depth, at))
-    if (only === undefined || only.nibble < 0) return undefined
-    return this.#lifted(depth, at, path, only.nibble, branch[only.nibble] as Reference)
-  }
-
-  #write(path: Uint8Array, at: number, before: Branch | undefined, after: Branch | undefined): void {
-    let differs = false
-    for (let nibble = 0; nibble < 16; nibble++) {
-      const was = before?.[nibble]
-      if (sameReference(was, after?.[nibble])) continue
-      differs = true
-      this.#rows.changed?.(childKey(this.#owner, path, at, nibble), was ?? NONE)
+    if (only === undefined) {
+      const key = branchKey(this.#owner, path, at)
+      notice(this.#rows, key, undefined, branch)
+      this.#rows.put(key, encodeBranch(branch))
+      return branchReference(embed(branchRlp(branch)), nibblesOf(path, depth, at))
     }
-    if (!differs) return
-    const key = pathKey(this.#owner, path, at)
-    if (after !== undefined) this.#rows.put(key, encodeBranch(after))
-    else if (before !== undefined) this.#rows.remove(key)
+    if (only.nibble < 0) return undefined
+    return this.#lifted(depth, at, path, only.nibble, branch[only.nibble] as Reference)
   }
 
   /** The only child of what was a branch at `at`, as it is referred to from `depth`. */

@@ -100,6 +100,18 @@ test('a client that is away gives a code that is retried, its own errors come in
   })
 })
 
+test('parameters that are null are none, and those that are no list are refused as geth does it', async () => {
+  const ask = async (params: unknown): Promise<unknown> =>
+    (await portTo(echo)({ id: 1, method: 'txpool_content', params })).json
+  assert.deepEqual(await ask(null), { jsonrpc: '2.0', id: 1, result: ['txpool_content'] })
+  for (const params of [5, {}, 'a'])
+    assert.deepEqual(await ask(params), {
+      jsonrpc: '2.0',
+      id: 1,
+      error: { code: -32602, message: 'non-array args' },
+    })
+})
+
 test('with a secret only those who know it are answered; beyond loopback there must be one', async () => {
   const port = portTo(echo, 'sesame')
   const call = { id: 1, method: 'eth_getCode', params: [] }

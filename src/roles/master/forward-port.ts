@@ -103,13 +103,15 @@ async function answer(body: Uint8Array, parts: Parts): Promise<HttpResponse> {
 async function answerOne(call: unknown, { client, metrics }: Parts): Promise<string | undefined> {
   if (typeof call !== 'object' || call === null)
     return failure(null, { code: -32600, message: 'invalid request' })
-  const { id, method, params = [] } = call as Call
-  if (typeof method !== 'string' || !Array.isArray(params))
-    return failure(id ?? null, { code: -32600, message: 'invalid request' })
+  const { id, method, params } = call as Call
+  if (typeof method !== 'string') return failure(id ?? null, { code: -32600, message: 'invalid request' })
   if (!FORWARDED.has(method)) return failure(id ?? null, methodNotFound(method))
+  const list = params ?? []
+  // As geth says it: clients that are none refuse it in words of their own.
+  if (!Array.isArray(list)) return failure(id ?? null, { code: -32602, message: 'non-array args' })
   metrics.forwarded.add(1)
   try {
-    const outcome = await client.ask(method, params)
+    const outcome = await client.ask(method, list)
     if (id === undefined) return undefined
     if ('error' in outcome) return failure(id, toGethDialect(method, outcome.error))
     return JSON.stringify({ jsonrpc: '2.0', id, result: outcome.result ?? null })

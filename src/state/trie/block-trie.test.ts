@@ -15,11 +15,13 @@ import { bigintTo, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import { branchSnapshot } from '#state/branch-snapshot.ts'
+import { getU32 } from '#state/codec/bytes.ts'
 import { openStore } from '#state/open-store.ts'
 import { dumpTables } from '#state/testing/dump.ts'
 import { createChainBuilder, makeAddress } from '#state/testing/frame-builder.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
+import { KEYED } from './layers.ts'
 
 const ADDRESSES = Array.from({ length: 24 }, (_, i) => makeAddress(i + 1))
 const SLOTS = Array.from({ length: 24 }, (_, i) => bigintTo(BigInt(i), 32))
@@ -189,6 +191,81 @@ test('each block’s root is the root of the whole state, at the head, at every 
   )
   assert.ok(beside > 5, `${beside} blocks beside the chain`)
 })
+
+test('in a long history references move to rows of their own: at every step each block is proven as it was, and pruning leaves none', () => {
+  const BLOCKS = 300
+  const FINAL = 10
+  const kv = memoryKeyValue()
+  const { builder, store } = begin(kv)
+  const worlds: World[] = [genesisWorld]
+  const roots: Uint8Array[] = [rootOf(genesisWorld)]
+  let made: Frame | undefined
+  for (let i = 1; i <= BLOCKS; i++) {
+    const before = worlds.at(-1) as World
+    // Some blocks remove a storage, some change more than a row of changes holds.
+    const whos = i % 30 === 7 ? ADDRESSES.map((_, who) => who) : [(5 * i) % ADDRESSES.length]
+    const slots =
+      i % 30 === 7 ? SLOTS.map((_, slot) => [slot, 1 + (i % 2)] as const) : [[i % 24, i % 3] as const]
+    const world = after(
+      before,
+      whos.map((who) => ({ who, balance: i % 50 === 0 ? 0 : i, slots })),
+    )
+    const root = rootOf(world)
+    const frame = builder.next({
+      ...difference(before, world),
+      parent: made ?? builder.genesis,
+      stateRoot: root,
+    })
+    store.commit((writer) => writer.apply(frame))
+    made = frame
+    worlds.push(world)
+    roots.push(root)
+  }
+  const look = (i: number): void => {
+    const snapshot = store.snapshot()
+    const proofs = snapshot.proofsAt(FIRST + i)
+    assert.ok(proofs)
+    assert.equal(toHex(proofs.stateRoot()), toHex(roots[i] as Uint8Array), `block ${FIRST + i}`)
+    proves(worlds[i] as World, i % 24, ADDRESSES[i % 24] as Uint8Array, proofs)
+    snapshot.release()
+  }
+  const snapshot = store.snapshot()
+  const hash = snapshot.hashAt(FIRST + BLOCKS - FINAL)
+  snapshot.release()
+  assert.ok(hash)
+  const mark = { number: FIRST + BLOCKS - FINAL, hash }
+  store.commit((writer) => writer.setMarks({ safe: mark, finalized: mark, verified: mark }))
+  let steps = 0
+  for (let done = false; !done; steps++) {
+    if (steps % 5 === 0) look((17 * steps) % 140)
+    const half = halfMoved(kv)
+    if (half !== undefined) look(half - FIRST - 1)
+    store.commit((writer) => void (done = writer.widenHistory(150)))
+  }
+  for (let i = 0; i < BLOCKS; i += 29) look(i)
+  assert.ok(steps > 30, `${steps} steps`)
+  assert.ok(dumpTables(kv).trieHistory.length > 1_000)
+  const last = FIRST + BLOCKS - 30
+  for (let done = false; !done; ) store.commit((writer) => void (done = writer.pruneHistory(last, 50)))
+  look(BLOCKS - 30)
+  assert.deepEqual(dumpTables(kv).trieHistory, [], 'what was pruned is gone')
+})
+
+/** The block of which some rows of changes have moved and others have not. */
+function halfMoved(kv: KeyValue): number | undefined {
+  const tx = kv.read()
+  try {
+    let moved: number | undefined
+    for (let row = tx.seek('trieChanges', new Uint8Array(1)); row; row = tx.next('trieChanges')) {
+      const block = getU32(row.key, 0)
+      if (row.value[0] !== KEYED) return moved === block ? block : undefined
+      moved = block
+    }
+    return undefined
+  } finally {
+    tx.release()
+  }
+}
 
 function proves(
   world: World,

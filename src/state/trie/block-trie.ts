@@ -1,23 +1,32 @@
 /**
- * The state trie in the store: `trie` holds the rows of the latest state (chain/trie/rows.ts), `trieHistory` the reference that each
- * position had before a block changed it, `trieChanges` the positions that a block changed. Undoing puts references back, and hashes nothing.
+ * The state trie in the store: `trie` holds the rows of the latest state (chain/trie/rows.ts), `trieChanges` what each block found in those
+ * that it changed (`layers.ts`). Undoing puts that back, and hashes nothing.
  */
 import type { Delta } from '#chain/delta.ts'
 import type { StateView } from '#chain/state-view.ts'
-import { type Branch, decodeBranch, emptyBranch, encodeBranch } from '#chain/trie/reference.ts'
-import { nibbleAt } from '#chain/trie/nibbles.ts'
-import { ACCOUNTS, partsOfKey, pathKey, rootKey, type TrieReader, type TrieRows } from '#chain/trie/rows.ts'
+import { decodeBranch, encodeBranch } from '#chain/trie/branch-row.ts'
+import { emptyBranch } from '#chain/trie/reference.ts'
+import { ACCOUNTS, isRootKey, positionOf, type TrieReader, type TrieRows } from '#chain/trie/rows.ts'
 import { updateStateTrie } from '#chain/trie/state-trie.ts'
 import { trieRootOf } from '#chain/trie/update.ts'
 import { assert } from '#kernel/assert.ts'
-import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx, WriteTx } from '#ports/key-value.ts'
-import { u32 } from '#state/codec/bytes.ts'
-import { PART_BYTES, partKey } from '#state/parts.ts'
-import { type Annals, removeChangesRow } from '#state/pruning.ts'
-import { historyKey, NOT_WIDENED } from '#state/stretches.ts'
+import type { Annals } from '#state/pruning.ts'
+import { historyKey, keyedTo, type Widening } from '#state/stretches.ts'
+import {
+  type Entry,
+  firstLayerRow,
+  KEYED,
+  layerRowAfter,
+  type LayerRow,
+  LayerWriter,
+  putKeyedRow,
+  readLayerRow,
+  referencesOf,
+  WHOLE,
+} from './layers.ts'
 
-export const TRIE_ANNALS: Annals = { changes: 'trieChanges', history: 'trieHistory', keysIn: positionsOf }
+export const TRIE_ANNALS: Annals = { changes: 'trieChanges', history: 'trieHistory', keysIn: keyedPositions }
 
 export function trieReader(tx: Pick<ReadTx, 'get'>): TrieReader {
   return { get: (key) => tx.get('trie', key) }
@@ -25,15 +34,13 @@ export function trieReader(tx: Pick<ReadTx, 'get'>): TrieReader {
 
 /** Brings the trie to the state after block `number`, of which the flat tables are already; the new state root. */
 export function applyToTrie(tx: WriteTx, number: number, delta: Delta, after: StateView): Uint8Array {
-  const changes = new PositionsWriter(tx, number)
+  const layer = new LayerWriter()
   const rows: TrieRows = {
-    get: (key) => tx.get('trie', key),
-    put: (key, row) => tx.put('trie', key, row),
-    remove: (key) => void tx.remove('trie', key),
-    changed: (position, before) => changes.changed(position, before),
+    ...rowsWithoutHistory(tx),
+    changed: (key, nibbles, before) => layer.changed(key, nibbles, before),
   }
   const root = updateStateTrie(rows, delta, after)
-  changes.end()
+  layer.write(tx, number)
   return root
 }
 
@@ -50,86 +57,63 @@ export function stateRootOf(tx: Pick<ReadTx, 'get'>): Uint8Array {
   return trieRootOf(trieReader(tx), ACCOUNTS)
 }
 
-/** Gathers the positions of one block into rows of `length 1 ‖ position`. */
-class PositionsWriter {
-  readonly #tx: WriteTx
-  readonly #block: number
-  readonly #row = new Uint8Array(PART_BYTES)
-  #length = 0
-  #part = 0
-
-  constructor(tx: WriteTx, block: number) {
-    this.#tx = tx
-    this.#block = block
-  }
-
-  changed(position: Uint8Array, before: Uint8Array): void {
-    this.#tx.put('trieHistory', historyKey(position, this.#block), before)
-    if (this.#length + 1 + position.length > PART_BYTES) this.end()
-    this.#row[this.#length] = position.length
-    this.#row.set(position, this.#length + 1)
-    this.#length += 1 + position.length
-  }
-
-  end(): void {
-    if (this.#length === 0) return
-    const key = partKey(u32(this.#block), this.#part++)
-    this.#tx.append('trieChanges', key, this.#row.subarray(0, this.#length))
-    this.#length = 0
-  }
-}
-
-/** Puts the references of before block `number`, the head, back; its history and changes go. */
+/** Puts back what block `number`, the head, found; its changes go. */
 export function undoInTrie(tx: WriteTx, number: number): void {
-  const branches = new Map<string, { readonly key: Uint8Array; readonly branch: Branch }>()
-  for (let part = 0; ; part++) {
-    const key = partKey(u32(number), part)
-    const row = tx.get('trieChanges', key)?.slice()
-    if (row === undefined) break
-    for (const position of positionsOf(row)) {
-      const before = tx.get('trieHistory', historyKey(position, number))?.slice()
-      assert(before !== undefined, 'every changed position has its history')
-      putBack(tx, position, before, branches)
-    }
-    removeChangesRow(tx, TRIE_ANNALS, key, NOT_WIDENED)
-  }
-  for (const { key, branch } of branches.values()) {
-    if (branch.every((child) => child === undefined)) tx.remove('trie', key)
-    else tx.put('trie', key, encodeBranch(branch))
+  for (let row = firstLayerRow(tx, number); row?.block === number; row = layerRowAfter(tx, row.key)) {
+    assert(row.kind === WHOLE, 'what can be undone is not final, so it has not moved')
+    for (const entry of row.entries) putBack(tx, entry)
+    tx.remove('trieChanges', row.key)
   }
 }
 
-function putBack(
-  tx: WriteTx,
-  position: Uint8Array,
-  before: Uint8Array,
-  branches: Map<string, { readonly key: Uint8Array; readonly branch: Branch }>,
-): void {
-  const { owner, nibbles, path } = partsOfKey(position)
-  if (nibbles === 0) {
-    if (before.length === 0) tx.remove('trie', rootKey(owner))
-    else tx.put('trie', rootKey(owner), before)
+function putBack(tx: WriteTx, entry: Entry): void {
+  const { key } = entry
+  if (isRootKey(key)) {
+    const [before] = entry.before
+    if (before === undefined) tx.remove('trie', key)
+    else tx.put('trie', key, before)
     return
   }
-  const key = pathKey(owner, path, nibbles - 1)
-  const text = toHex(key)
-  const known = branches.get(text) ?? { key, branch: storedBranch(tx, key) }
-  branches.set(text, known)
-  known.branch[nibbleAt(path, nibbles - 1)] = before.length === 0 ? undefined : before
-}
-
-function storedBranch(tx: WriteTx, key: Uint8Array): Branch {
   const row = tx.get('trie', key)
-  return row === undefined ? emptyBranch() : decodeBranch(row.slice())
+  const branch = row === undefined ? emptyBranch() : decodeBranch(row)
+  for (const [nibble, before] of referencesOf(entry)) branch[nibble] = before
+  if (branch.every((child) => child === undefined)) tx.remove('trie', key)
+  else tx.put('trie', key, encodeBranch(branch))
 }
 
-function positionsOf(row: Uint8Array): Uint8Array[] {
-  const positions: Uint8Array[] = []
-  for (let at = 0; at < row.length; ) {
-    const end = at + 1 + (row[at] as number)
-    assert(end <= row.length, 'a row of changes holds whole positions')
-    positions.push(row.subarray(at + 1, end))
-    at = end
+/**
+ * Moves what old blocks found, of the stretch that history is being moved into, to rows of `trieHistory`: about `rowsMax` of them. Returns the
+ * block below which that is done.
+ */
+export function keyLayers(tx: WriteTx, widening: Widening, rowsMax: number): number {
+  const end = keyedTo(widening)
+  let rows = 0
+  for (let row = firstLayerRow(tx, widening.keyed); row !== undefined && row.block < end; ) {
+    if (rows >= rowsMax) return row.block
+    if (row.kind === WHOLE) rows += keyRow(tx, row)
+    row = layerRowAfter(tx, row.key)
   }
-  return positions
+  return end
+}
+
+function keyRow(tx: WriteTx, row: LayerRow): number {
+  let rows = 1
+  for (const entry of row.entries)
+    for (const [nibble, before] of referencesOf(entry)) {
+      const key = historyKey(positionOf(entry.key, nibble), row.block, KEYED_LEVEL)
+      tx.put('trieHistory', key, before ?? new Uint8Array(0))
+      rows++
+    }
+  putKeyedRow(tx, row)
+  return rows
+}
+
+/** Where references are put when they move: into the stretch that is being filled. */
+export const KEYED_LEVEL = 1
+
+function keyedPositions(value: Uint8Array): Uint8Array[] {
+  if (value[0] !== KEYED) return []
+  return readLayerRow(value).entries.flatMap((entry) =>
+    referencesOf(entry).map(([nibble]) => positionOf(entry.key, nibble)),
+  )
 }

@@ -5,7 +5,7 @@
 import type { Address } from '#chain/block-ref.ts'
 import { ACCOUNTS, storageOwner, type TrieRows } from '#chain/trie/rows.ts'
 import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
-import { type LeafChange, trieRootOf, updateTrie } from '#chain/trie/update.ts'
+import { BranchRows, type LeafChange, trieRootOf, type Tries, updateTrie } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes } from '#kernel/bytes.ts'
@@ -48,27 +48,27 @@ function rootIn(kv: KeyValue): Uint8Array {
 
 /** @param write does a chunk, in a transaction of its own */
 function build(write: (chunk: Chunk) => void, onLeaves: (leaves: number) => void = () => {}): void {
-  inChunks('storage', write, onLeaves, (state, rows, keys) => {
-    for (const [address, slots] of byAddress(keys)) putSlots(state, rows, address, slots)
+  inChunks('storage', write, onLeaves, (state, tries, keys) => {
+    for (const [address, slots] of byAddress(keys)) putSlots(state, tries, address, slots)
   })
   inChunks('accounts', write, onLeaves, putAccounts)
 }
 
-function putSlots(from: Reads, rows: TrieRows, address: Address, slots: readonly Uint8Array[]): void {
+function putSlots(from: Reads, tries: Tries, address: Address, slots: readonly Uint8Array[]): void {
   const state = latestState(from, 0)
   const valueOf = (slot: Uint8Array): Uint8Array => {
     const word = new Uint8Array(32)
     state.slot(address, slot, word)
     return there(slotLeaf(word))
   }
-  updateTrie(rows, storageOwner(address), leavesOf(slots, valueOf), valueOf)
+  updateTrie(storageOwner(address), { changes: leavesOf(slots, valueOf), valueOf }, tries)
 }
 
-function putAccounts(from: Reads, rows: TrieRows, addresses: readonly Uint8Array[]): void {
+function putAccounts(from: Reads, tries: Tries, addresses: readonly Uint8Array[]): void {
   const state = latestState(from, 0)
-  const storageRoot = (address: Address): Uint8Array => trieRootOf(rows, storageOwner(address))
+  const storageRoot = (address: Address): Uint8Array => trieRootOf(tries.rows, storageOwner(address))
   const valueOf = (address: Address): Uint8Array => there(accountLeaf(state, address, storageRoot))
-  updateTrie(rows, ACCOUNTS, leavesOf(addresses, valueOf), valueOf)
+  updateTrie(ACCOUNTS, { changes: leavesOf(addresses, valueOf), valueOf }, tries)
 }
 
 function leavesOf(plain: readonly Uint8Array[], valueOf: (plain: Uint8Array) => Uint8Array): LeafChange[] {
@@ -82,8 +82,9 @@ function inChunks(
   table: 'accounts' | 'storage',
   write: (chunk: Chunk) => void,
   onLeaves: (leaves: number) => void,
-  put: (state: Reads, rows: TrieRows, keys: readonly Uint8Array[]) => void,
+  put: (state: Reads, tries: Tries, keys: readonly Uint8Array[]) => void,
 ): void {
+  const branches = new BranchRows()
   let from = new Uint8Array(1)
   for (let done = false; !done; )
     write((state, rows) => {
@@ -93,7 +94,7 @@ function inChunks(
         keys.push(row.key.slice())
       if (row === undefined) done = true
       else from = row.key.slice()
-      put(state, rows, keys)
+      put(state, { rows, branches }, keys)
       onLeaves(keys.length)
     })
 }

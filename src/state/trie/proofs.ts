@@ -1,24 +1,18 @@
 /**
  * Proofs of the state after any block within the horizon. A reference at block B is what the first block above B found when it changed it,
- * or, where none did, what the rows say.
+ * or, where none did, what the rows say. Of old blocks in a long history that is in `trieHistory`, else in the blocks' layers.
  */
 import type { Address, Hash32 } from '#chain/block-ref.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { prove, type TrieAt } from '#chain/trie/proof.ts'
-import {
-  type Branch,
-  decodeBranch,
-  emptyBranch,
-  encodeBranch,
-  type Reference,
-} from '#chain/trie/reference.ts'
+import { decodeBranch, encodeBranch } from '#chain/trie/branch-row.ts'
+import { type Branch, emptyBranch, type Reference } from '#chain/trie/reference.ts'
 import {
   ACCOUNTS,
-  childKey,
+  branchKey,
+  isRootKey,
   type Owner,
-  partsOfKey,
-  pathKey,
-  ROOT,
+  positionOf,
   rootKey,
   storageOwner,
   type TrieReader,
@@ -30,7 +24,8 @@ import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { ReadTx } from '#ports/key-value.ts'
 import { historyKey, valueBefore, type Widening } from '#state/stretches.ts'
-import { trieReader } from './block-trie.ts'
+import { KEYED_LEVEL, trieReader } from './block-trie.ts'
+import { findEntry, referencesOf, WHOLE } from './layers.ts'
 
 export interface StateProofs {
   stateRoot(): Uint8Array
@@ -57,7 +52,7 @@ export function proofsOf(rows: TrieReader, view: StateView): StateProofs {
   // Proofs of one trie share their first nodes.
   const known = new Map<string, Branch>()
   const branchOf = (owner: Owner, path: Uint8Array, depth: number): Branch => {
-    const text = toHex(pathKey(owner, path, depth))
+    const text = toHex(branchKey(owner, path, depth))
     const branch = known.get(text) ?? readBranch(rows, owner, path, depth)
     known.set(text, branch)
     return branch
@@ -98,35 +93,50 @@ export function trieAt(tx: Reads, place: Place): TrieReader {
   if (place.number === place.head) return trieReader(tx)
   return {
     get(key) {
-      const { owner, nibbles, path } = partsOfKey(key)
-      if (nibbles === ROOT) return rootAt(tx, owner, place)
-      const whole = new Uint8Array(32)
-      whole.set(path)
-      const branch = branchAt(tx, owner, whole, nibbles, place)
+      const row = tx.get('trie', key)
+      if (isRootKey(key)) {
+        const [root] = referencesAt(tx, key, { latest: [row?.slice()], place })
+        return root
+      }
+      const latest = row === undefined ? emptyBranch() : decodeBranch(row)
+      const branch = referencesAt(tx, key, { latest, place })
       return branch.every((child) => child === undefined) ? undefined : encodeBranch(branch)
     },
   }
 }
 
-function rootAt(tx: Reads, owner: Owner, place: Place): Reference | undefined {
-  const before = historyAt(tx, pathKey(owner, new Uint8Array(0), 0), place)
-  return before === undefined ? tx.get('trie', rootKey(owner))?.slice() : present(before)
+/** Each reference is what the first block above the place's found there; what none changed is the latest. */
+function referencesAt(
+  tx: Reads,
+  key: Uint8Array,
+  { latest, place }: { readonly latest: (Reference | undefined)[]; readonly place: Place },
+): (Reference | undefined)[] {
+  const found = latest.slice()
+  let open = 2 ** latest.length - 1
+  const settle = (nibble: number, before: Uint8Array | undefined): void => {
+    found[nibble] = before === undefined || before.length === 0 ? undefined : before
+    open &= ~(1 << nibble)
+  }
+  const { keyed } = place.widening
+  for (let nibble = 0; place.number + 1 < keyed && nibble < latest.length; nibble++) {
+    const probe = historyKey(positionOf(key, nibble), place.number + 1)
+    const before = valueBefore(tx, 'trieHistory', probe, { ...place, head: Math.min(place.head, keyed - 1) })
+    if (before !== undefined) settle(nibble, before.slice())
+  }
+  for (let block = Math.max(place.number + 1, keyed); open !== 0 && block <= place.head; block++) {
+    const change = findEntry(tx, block, key)
+    if (change === undefined) continue
+    for (const [nibble, before] of referencesOf(change.entry)) {
+      if ((open & (1 << nibble)) === 0) continue
+      settle(nibble, change.kind === WHOLE ? before : keyedBefore(tx, positionOf(key, nibble), block))
+    }
+  }
+  return found
 }
 
-function branchAt(tx: Reads, owner: Owner, path: Uint8Array, depth: number, place: Place): Branch {
-  const row = tx.get('trie', pathKey(owner, path, depth))
-  const branch = row === undefined ? emptyBranch() : decodeBranch(row.slice())
-  return branch.map((latest, nibble) => {
-    const before = historyAt(tx, childKey(owner, path, depth, nibble), place)
-    return before === undefined ? latest : present(before)
-  })
-}
-
-/** What the first block above the place's found there; undefined where none changed it. A copy. */
-function historyAt(tx: Reads, position: Uint8Array, place: Place): Uint8Array | undefined {
-  return valueBefore(tx, 'trieHistory', historyKey(position, place.number + 1), place)?.slice()
-}
-
-function present(before: Uint8Array): Reference | undefined {
-  return before.length === 0 ? undefined : before
+/** Of a block whose references have moved, but not yet those of all blocks below it. */
+function keyedBefore(tx: Reads, position: Uint8Array, block: number): Uint8Array {
+  const before = tx.get('trieHistory', historyKey(position, block, KEYED_LEVEL))
+  assert(before !== undefined, 'a reference that has moved has its row')
+  return before.slice()
 }
