@@ -4,11 +4,14 @@
  */
 import { fromUtf8, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { LogBounds, LogRecord } from './record-log.ts'
+import type { LogBounds, LogRecord, LogSegment } from './record-log.ts'
 
 export const FEED_HOST_VERSION = 1
 /** Bytes of a tail on their way: a slow reader is fed from disk, never from memory. */
 export const TAIL_WINDOW_BYTES = 4 * 1024 * 1024
+
+/** Of a segment in an answer. */
+const SEGMENT_BYTES = 32
 
 export type ToHost =
   | { readonly kind: 'hello'; readonly id: number; readonly version: number }
@@ -18,16 +21,29 @@ export type ToHost =
   | { readonly kind: 'tail'; readonly id: number; readonly from: number }
   | { readonly kind: 'acknowledge'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'stopTail'; readonly id: number }
+  | { readonly kind: 'trim'; readonly id: number; readonly before: number }
+  | { readonly kind: 'segments'; readonly id: number }
 
 export type FromHost =
   | { readonly kind: 'welcome'; readonly id: number; readonly version: number; readonly identity: string }
   | { readonly kind: 'appended'; readonly id: number; readonly positions: readonly number[] }
   | { readonly kind: 'records'; readonly id: number; readonly records: readonly LogRecord[] }
   | ({ readonly kind: 'bounds'; readonly id: number } & LogBounds)
+  | { readonly kind: 'segments'; readonly id: number; readonly segments: readonly LogSegment[] }
   | { readonly kind: 'failed'; readonly id: number; readonly code: string; readonly message: string }
 
-const TO_HOST = ['hello', 'append', 'read', 'bounds', 'tail', 'acknowledge', 'stopTail'] as const
-const FROM_HOST = ['welcome', 'appended', 'records', 'bounds', 'failed'] as const
+const TO_HOST = [
+  'hello',
+  'append',
+  'read',
+  'bounds',
+  'tail',
+  'acknowledge',
+  'stopTail',
+  'trim',
+  'segments',
+] as const
+const FROM_HOST = ['welcome', 'appended', 'records', 'bounds', 'failed', 'segments'] as const
 
 export function encodeToHost(message: ToHost): Uint8Array {
   const w = new Bytes(TO_HOST.indexOf(message.kind), message.id)
@@ -44,8 +60,11 @@ export function encodeToHost(message: ToHost): Uint8Array {
       return w.u64(message.from).done()
     case 'acknowledge':
       return w.u32(message.bytes).done()
+    case 'trim':
+      return w.u64(message.before).done()
     case 'bounds':
     case 'stopTail':
+    case 'segments':
       return w.done()
   }
 }
@@ -66,8 +85,11 @@ export function decodeToHost(bytes: Uint8Array): ToHost {
       return { kind, id, from: r.u64() }
     case 'acknowledge':
       return { kind, id, bytes: r.u32() }
+    case 'trim':
+      return { kind, id, before: r.u64() }
     case 'bounds':
     case 'stopTail':
+    case 'segments':
       return { kind, id }
     default:
       throw malformed()
@@ -89,6 +111,14 @@ export function encodeFromHost(message: FromHost): Uint8Array {
       return w.done()
     case 'bounds':
       return w.u64(message.first).u64(message.next).done()
+    case 'segments':
+      w.u32(message.segments.length)
+      for (const { first, next, bytes, begunMs } of message.segments)
+        w.u64(first)
+          .u64(next)
+          .u64(bytes)
+          .u64(begunMs ?? 0)
+      return w.done()
     case 'failed':
       return w.sized(utf8(message.code)).sized(utf8(message.message)).done()
   }
@@ -112,11 +142,18 @@ export function decodeFromHost(bytes: Uint8Array): FromHost {
       }
     case 'bounds':
       return { kind, id, first: r.u64(), next: r.u64() }
+    case 'segments':
+      return { kind, id, segments: Array.from({ length: r.count(SEGMENT_BYTES) }, () => segmentFrom(r)) }
     case 'failed':
       return { kind, id, code: fromUtf8(r.sized()), message: fromUtf8(r.sized()) }
     default:
       throw malformed()
   }
+}
+
+function segmentFrom(r: Parse): LogSegment {
+  const [first, next, bytes, begunMs] = [r.u64(), r.u64(), r.u64(), r.u64()]
+  return { first, next, bytes, begunMs: begunMs === 0 ? undefined : begunMs }
 }
 
 function malformed(): Fault<'feed/protocol'> {

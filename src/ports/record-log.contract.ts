@@ -2,18 +2,19 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { utf8, fromUtf8 } from '#kernel/bytes.ts'
-import type { LogRecord, RecordLog } from './record-log.ts'
+import { faultCode } from '#kernel/fault.ts'
+import type { LogRecord, RecordLog, TrimmableLog } from './record-log.ts'
 
 /** @param open a fresh, empty log; `again` opens the same one for another user */
 export function recordLogContract(
   name: string,
-  open: () => Promise<{ log: RecordLog; again(): Promise<RecordLog>; end(): Promise<void> }>,
+  open: () => Promise<{ log: TrimmableLog; again(): Promise<TrimmableLog>; end(): Promise<void> }>,
 ): void {
   const texts = (records: readonly LogRecord[]): string[] =>
     records.map(({ position, bytes }) => `${position}:${fromUtf8(bytes)}`)
   const scenario = (
     title: string,
-    run: (log: RecordLog, again: () => Promise<RecordLog>) => Promise<void>,
+    run: (log: TrimmableLog, again: () => Promise<TrimmableLog>) => Promise<void>,
   ): void => {
     test(`${name}: ${title}`, async () => {
       const { log, again, end } = await open()
@@ -77,6 +78,68 @@ export function recordLogContract(
     await other.close()
   })
   scenario(
+    'what was trimmed is too old, what is kept is as it was, and positions go on',
+    async (log, again) => {
+      const other = await again()
+      const stale = await again()
+      const written = await appendStretch(log)
+      const reader = other.tail(0, new AbortController().signal)[Symbol.asyncIterator]()
+      await reader.next()
+      const identity = await log.identity()
+
+      await assert.rejects(log.trim(written.length + 1), isFault('feed/trim'))
+      const { first, next } = await log.trim(written.length - 1)
+      assert.ok(first > 0 && first < written.length, `the log begins at ${first}`)
+      assert.equal(next, written.length)
+      assert.deepEqual(await other.bounds(), { first, next })
+      assert.deepEqual(await log.trim(0), { first, next })
+
+      for (const from of [0, first - 1]) {
+        const says = isFault('feed/too-old', String(from), String(first))
+        await assert.rejects(stale.read(from, { maxBytes: 1_000 }), says)
+        await assert.rejects(
+          stale.tail(from, new AbortController().signal)[Symbol.asyncIterator]().next(),
+          says,
+        )
+      }
+      assert.deepEqual(await readAll(log, first), written.slice(first))
+      assert.deepEqual(await log.append([utf8('more')]), [next])
+      assert.equal(await other.identity(), identity)
+      const segments = await log.segments()
+      assert.deepEqual([segments[0]?.first, segments.at(-1)?.next], [first, next + 1])
+      assert.ok(segments.every(({ bytes }) => bytes > 0))
+      await reader.return?.(undefined)
+      await Promise.all([other.close(), stale.close()])
+    },
+  )
+  scenario(
+    'a reader that retention has overtaken is told so: it never jumps over what is gone',
+    async (log, again) => {
+      const slow = await again()
+      const before = await appendStretch(log)
+      const reader = slow.tail(0, new AbortController().signal)[Symbol.asyncIterator]()
+      const seen: string[] = []
+      const take = async (): Promise<boolean> => {
+        const { value } = (await reader.next()) as { value: readonly LogRecord[] }
+        for (const { position, bytes } of value) {
+          assert.equal(position, seen.length, 'no position is left out')
+          seen.push(fromUtf8(bytes))
+        }
+        return seen.length < before.length
+      }
+      let more = await take()
+      await log.trim(before.length)
+      try {
+        while (more) more = await take()
+      } catch (thrown) {
+        assert.equal(faultCode(thrown), 'feed/too-old')
+      }
+      assert.deepEqual(seen, before.slice(0, seen.length))
+      await reader.return?.(undefined)
+      await slow.close()
+    },
+  )
+  scenario(
     'identity is the same for everybody, and reading beyond the end gives nothing',
     async (log, again) => {
       const other = await again()
@@ -86,4 +149,29 @@ export function recordLogContract(
       await other.close()
     },
   )
+}
+
+/** Long enough that every log has several segments. */
+async function appendStretch(log: RecordLog): Promise<string[]> {
+  const texts = Array.from({ length: 60 }, (_, i) => `${i}`.padEnd(STRETCH_RECORD_BYTES, '.'))
+  for (const text of texts) await log.append([utf8(text)])
+  return texts
+}
+const STRETCH_RECORD_BYTES = 10_000
+
+async function readAll(log: RecordLog, first: number): Promise<string[]> {
+  const { next } = await log.bounds()
+  const out: string[] = []
+  for (let at = first; at < next; at = first + out.length)
+    out.push(...(await log.read(at, { maxBytes: 100_000 })).map(({ bytes }) => fromUtf8(bytes)))
+  return out
+}
+
+/** A fault with this code, whose message has all these. */
+function isFault(code: string, ...mentioned: readonly string[]): (thrown: unknown) => true {
+  return (thrown) => {
+    assert.equal(faultCode(thrown), code)
+    for (const one of mentioned) assert.ok((thrown as Error).message.includes(one), (thrown as Error).message)
+    return true
+  }
 }

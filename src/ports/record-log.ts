@@ -16,6 +16,15 @@ export interface RecordLog {
   close(): Promise<void>
 }
 
+/** A log as its operators use it. */
+export interface TrimmableLog extends RecordLog {
+  /** Drops what lies below `before`, as far as whole segments go: the log then begins at or below it. Gives what is kept.
+   *  @throws Fault feed/trim where `before` is past the end */
+  trim(before: number): Promise<LogBounds>
+  /** What the log consists of, ascending; what cannot be dropped in part. */
+  segments(): Promise<readonly LogSegment[]>
+}
+
 export interface LogRecord {
   readonly position: number
   readonly bytes: Uint8Array
@@ -26,4 +35,11 @@ export interface LogBounds {
   readonly first: number
   /** One past the last readable position: equal to `first` when empty. */
   readonly next: number
+}
+
+export interface LogSegment extends LogBounds {
+  /** On the disk. */
+  readonly bytes: number
+  /** Milliseconds since 1970 when it was begun, by its keeper's clock; undefined where that is not known. */
+  readonly begunMs: number | undefined
 }

@@ -10,13 +10,13 @@ import {
   type FromHost,
   type ToHost,
 } from './feed-host-protocol.ts'
-import type { LogRecord, RecordLog } from './record-log.ts'
+import type { LogBounds, LogRecord, LogSegment, TrimmableLog } from './record-log.ts'
 import type { Connection, Transport } from './transport.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
 /** @throws Fault net/unreachable, feed/version */
-export async function openRemoteRecordLog(address: string, transport: Transport): Promise<RecordLog> {
+export async function openRemoteRecordLog(address: string, transport: Transport): Promise<TrimmableLog> {
   const remote = new Remote(address, await transport.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS }))
   await remote.greet()
   return remote
@@ -34,7 +34,7 @@ interface Tail {
   failure: unknown
 }
 
-class Remote implements RecordLog {
+class Remote implements TrimmableLog {
   readonly #address: string
   readonly #connection: Connection
   readonly #pending = new Map<number, Pending>()
@@ -71,9 +71,16 @@ class Remote implements RecordLog {
   async read(from: number, { maxBytes }: { readonly maxBytes: number }): Promise<readonly LogRecord[]> {
     return ((await this.#ask({ kind: 'read', from, maxBytes })) as FromHost & { kind: 'records' }).records
   }
-  async bounds(): Promise<{ first: number; next: number }> {
+  async bounds(): Promise<LogBounds> {
     const { first, next } = (await this.#ask({ kind: 'bounds' })) as FromHost & { kind: 'bounds' }
     return { first, next }
+  }
+  async trim(before: number): Promise<LogBounds> {
+    const { first, next } = (await this.#ask({ kind: 'trim', before })) as FromHost & { kind: 'bounds' }
+    return { first, next }
+  }
+  async segments(): Promise<readonly LogSegment[]> {
+    return ((await this.#ask({ kind: 'segments' })) as FromHost & { kind: 'segments' }).segments
   }
   async identity(): Promise<string> {
     return this.#identity

@@ -7,6 +7,7 @@ import '#test/support/core.ts'
 import { join } from 'node:path'
 import type { Frame } from '#chain/frame.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
+import { createClock } from '#platform/clock/clock.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
@@ -49,7 +50,10 @@ async function writeFeed(
   blocks: number,
   { say }: BenchOptions,
 ): Promise<RecordLog> {
-  const parts = { disk: createDisk(path), random: createSystemRandom(), checksum, log: silent }
+  const parts = {
+    ...{ disk: createDisk(path), random: createSystemRandom() },
+    ...{ checksum, clock: createClock(), log: silent },
+  }
   const segments = await openSegmentedLog({ segmentBytesMax: SEGMENT_BYTES }, parts)
   const compress = createZstd()
   const next = createBlocks(createWorld(slots), genesis.header)

@@ -5,7 +5,7 @@ import { utf8 } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import { openKafkaClient } from '#platform/kafka/client.ts'
 import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
-import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import type { LogRecord, TrimmableLog } from '#ports/record-log.ts'
 import { recordLogContract } from '#ports/record-log.contract.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
@@ -30,11 +30,11 @@ suite('a feed on Kafka', needs('kafka'), () => {
   after(() => end())
 
   const newTopic = (): string => `drover.test.1.${++topics}`
-  const open = (topic: string, mayCreate = true): Promise<RecordLog> =>
+  const open = (topic: string, mayCreate = true): Promise<TrimmableLog> =>
     openKafkaRecordLog({ ...OPEN, brokers: [broker.address], topic, mayCreate })
   const client = () => openKafkaClient([broker.address], OPEN)
   /** As users do: open again until it works. */
-  const reopened = (topic: string): Promise<RecordLog> =>
+  const reopened = (topic: string): Promise<TrimmableLog> =>
     waitFor('the feed to be back', BACK_MS, () => open(topic, false))
 
   recordLogContract('kafka', async () => {
@@ -74,6 +74,24 @@ suite('a feed on Kafka', needs('kafka'), () => {
       )
       return true
     })
+  })
+
+  test('a topic with retention is refused unless it is said that it may forget', async () => {
+    const topic = newTopic()
+    const asked = client()
+    await asked.create(topic, 1, { 'retention.ms': '3600000', 'max.message.bytes': '8388608' })
+    await asked.close()
+    await assert.rejects(open(topic), (thrown) => {
+      assert.equal(faultCode(thrown), 'feed/topic-settings')
+      assert.match((thrown as Error).message, /retention\.ms is 3600000, not -1.*--kafka-may-forget/)
+      return true
+    })
+    const log = await openKafkaRecordLog({
+      ...OPEN,
+      ...{ brokers: [broker.address], topic, mayCreate: false, mayForget: true },
+    })
+    assert.deepEqual(await log.append([utf8('a')]), [0])
+    await log.close()
   })
 
   test('an append above one batch keeps its order; a topic made anew is told from the old one', async () => {

@@ -11,6 +11,7 @@ import { freePort } from '#test/geth/node.ts'
 const NO_SECURITY: KafkaSettings = {
   kafkaTls: false,
   kafkaAuthoritiesPath: undefined,
+  kafkaMayForget: false,
   kafkaSasl: 'none',
   kafkaUser: undefined,
   kafkaPassword: undefined,

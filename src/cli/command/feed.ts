@@ -4,6 +4,7 @@ import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { messageOf } from '#kernel/fault.ts'
+import { createClock } from '#platform/clock/clock.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
@@ -16,6 +17,7 @@ import { leaseText, type RecordBody } from '#protocol/feed/records.ts'
 import { startFeedHost } from '#roles/feedhost/host.ts'
 import { feedHostLimits } from '#roles/feedhost/limits.ts'
 import { feedHostOptions } from '#roles/feedhost/options.ts'
+import { checkRetention, keepRetention } from '#roles/feedhost/retention.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { defineCommand } from './command.ts'
@@ -30,18 +32,30 @@ The only process that writes the log; masters and replicas append and read throu
   limits: feedHostLimits,
   async run({ values }) {
     const log = loggerFor('feed host', values)
+    checkRetention(values)
     await runService('feed host', log, async (scope) => {
       const disk = createDisk(values.dataPath)
       scope.defer(lockFolder(values.dataPath, { code: 'feed/held', what: 'feed' }))
-      const segments = await openSegmentedLog(values, { disk, random: createRandom(), checksum, log })
+      const clock = createClock()
+      const meter = createMeterRegistry()
+      const segments = await openSegmentedLog(values, {
+        disk,
+        random: createRandom(),
+        checksum,
+        clock,
+        log,
+      })
       scope.defer(() => segments.close())
       const host = await startFeedHost(values.listen, {
         log: segments,
         transport: createTransport(),
         logger: log,
-        meter: createMeterRegistry(),
+        meter,
       })
       scope.defer(() => host.close())
+      scope.spawn('retention', (signal) =>
+        keepRetention(values, { log: segments, clock, logger: log, meter }, signal),
+      )
       const { first, next } = segments.bounds()
       log.info('hosting the feed', { address: host.address, first, next })
       return { address: host.address }

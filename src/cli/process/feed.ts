@@ -11,7 +11,7 @@ import {
 import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import type { OptionTable, OptionValues } from '#ports/options.ts'
-import type { RecordLog } from '#ports/record-log.ts'
+import type { TrimmableLog } from '#ports/record-log.ts'
 import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 
 /** Of every command that opens a feed, beside `--feed`. */
@@ -38,12 +38,17 @@ export const kafkaOptions = {
     secret: 'value',
     help: 'its password; better in the environment or a config file, because others see command lines',
   },
+  kafkaMayForget: {
+    flag: 'kafka-may-forget',
+    type: 'switch',
+    help: 'take a topic whose retention drops old records: no master and no new replica can then begin',
+  },
 } as const satisfies OptionTable
 
 export type KafkaSettings = OptionValues<typeof kafkaOptions>
 
 /** Opens the feed at an address, as often as it is lost. */
-export type FeedOpener = () => Promise<RecordLog>
+export type FeedOpener = () => Promise<TrimmableLog>
 
 /**
  * @param mayCreate a master's: the topic is made where it is missing
@@ -61,7 +66,14 @@ export function feedOpener(
   const place = parseKafkaAddress(address)
   const topic = topicOf(place, chainId)
   const security = securityOf(settings)
-  return () => openKafkaRecordLog({ brokers: place.brokers, topic, mayCreate, ...security })
+  return () =>
+    openKafkaRecordLog({
+      brokers: place.brokers,
+      topic,
+      mayCreate,
+      mayForget: settings.kafkaMayForget,
+      ...security,
+    })
 }
 
 /** The cluster that was named, by the address of the feed too. @throws Fault options/feed */

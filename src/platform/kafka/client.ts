@@ -31,6 +31,8 @@ export interface KafkaClient {
   create(topic: string, replicas: number, settings: Readonly<Record<string, string>>): Promise<void>
   /** Deletes the topic with all that is in it. */
   remove(topic: string): Promise<void>
+  /** Bytes of the partition on its leader's disk. */
+  bytes(topic: string, leader: number): Promise<number>
   /** Drops what is below `first`. */
   trim(topic: string, first: number): Promise<void>
   /** The first position kept, and one past the last. */
@@ -137,6 +139,13 @@ export function openKafkaClient(brokers: readonly string[], security: KafkaSecur
       asked(`asked to trim ${name}`, async () => {
         const partitions = [{ partition: PARTITION, offset: BigInt(first) }]
         await admin.deleteRecords({ topics: [{ name, partitions }] })
+      }),
+    bytes: (topic, leader) =>
+      asked(`asked for the size of ${topic}`, async () => {
+        const found = await admin.describeLogDirs({ topics: [{ name: topic, partitions: [PARTITION] }] })
+        const dirs = found.filter(({ broker }) => broker === leader).flatMap(({ results }) => results)
+        const partitions = dirs.flatMap(({ topics }) => topics.flatMap((one) => one.partitions))
+        return partitions.reduce((sum, { partitionSize }) => sum + Number(partitionSize), 0)
       }),
     offsets: (name) =>
       asked(`asked for the ends of ${name}`, async () => {

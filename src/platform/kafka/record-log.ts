@@ -5,7 +5,7 @@
  */
 import { Fault } from '#kernel/fault.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
-import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import type { LogBounds, LogRecord, LogSegment, TrimmableLog } from '#ports/record-log.ts'
 import type { KafkaSecurity } from './address.ts'
 import {
   type KafkaClient,
@@ -30,14 +30,19 @@ export interface KafkaLogOptions extends KafkaSecurity {
   readonly topic: string
   /** The topic is made where it is missing. */
   readonly mayCreate: boolean
+  /** A topic that drops its old records is taken too. */
+  readonly mayForget?: boolean
 }
 
 /** @throws Fault feed/lost, feed/refused, feed/topic-missing, feed/topic-settings */
-export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<RecordLog> {
+export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<TrimmableLog> {
   const client = openKafkaClient(options.brokers, options)
   try {
     const where = options.brokers.join(',')
-    const topic = await openTopic(client, { topic: options.topic, where, mayCreate: options.mayCreate })
+    const topic = await openTopic(client, {
+      ...{ topic: options.topic, where },
+      ...{ mayCreate: options.mayCreate, mayForget: options.mayForget ?? false },
+    })
     return new KafkaLog(options.topic, topic, client)
   } catch (thrown) {
     await client.close()
@@ -45,7 +50,7 @@ export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<Reco
   }
 }
 
-class KafkaLog implements RecordLog {
+class KafkaLog implements TrimmableLog {
   readonly #name: string
   readonly #topic: KafkaTopic
   readonly #client: KafkaClient
@@ -109,12 +114,29 @@ class KafkaLog implements RecordLog {
     }
   }
 
-  bounds(): Promise<{ readonly first: number; readonly next: number }> {
+  bounds(): Promise<LogBounds> {
     return this.#client.offsets(this.#name)
   }
 
   async identity(): Promise<string> {
     return this.#topic.id
+  }
+
+  async trim(before: number): Promise<LogBounds> {
+    const { first, next } = await this.bounds()
+    if (before > next)
+      throw new Fault('feed/trim', `position ${before} is not on the feed yet: it ends at ${next}`)
+    if (before > first) await this.#client.trim(this.#name, before)
+    return this.bounds()
+  }
+
+  /** Kafka drops by position; how it keeps the partition is its own affair. */
+  async segments(): Promise<readonly LogSegment[]> {
+    const [bounds, bytes] = await Promise.all([
+      this.bounds(),
+      this.#client.bytes(this.#name, this.#topic.leader),
+    ])
+    return [{ ...bounds, bytes, begunMs: undefined }]
   }
 
   close(): Promise<void> {

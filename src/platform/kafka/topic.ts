@@ -15,13 +15,15 @@ interface Rule {
   readonly setting: string
   readonly wanted: string
   readonly holds: (value: string) => boolean
+  /** Of a topic that may forget it does not matter. */
+  readonly forgets?: true
 }
 
-/** What every feed needs. Nothing may be dropped while nothing else could be begun from. */
+/** What every feed needs. Nothing is dropped while nothing else could be begun from, unless somebody says that it may. */
 const ALWAYS: readonly Rule[] = [
   { setting: 'cleanup.policy', wanted: 'delete', holds: (value) => value === 'delete' },
-  { setting: 'retention.ms', wanted: '-1', holds: (value) => value === '-1' },
-  { setting: 'retention.bytes', wanted: '-1', holds: (value) => value === '-1' },
+  { setting: 'retention.ms', wanted: '-1', holds: (value) => value === '-1', forgets: true },
+  { setting: 'retention.bytes', wanted: '-1', holds: (value) => value === '-1', forgets: true },
   {
     setting: 'max.message.bytes',
     wanted: String(MESSAGE_BYTES),
@@ -35,7 +37,8 @@ const REPLICATED: readonly Rule[] = [
 ]
 
 /**
- * @param mayCreate a master's; a reader waits for one
+ * @param mayCreate a master's; a reader waits for one. A topic that is made keeps all
+ * @param mayForget a topic whose retention drops old records is taken as it is
  * @throws Fault feed/topic-missing, feed/topic-settings, feed/lost
  */
 export async function openTopic(
@@ -44,12 +47,18 @@ export async function openTopic(
     topic,
     where,
     mayCreate,
-  }: { readonly topic: string; readonly where: string; readonly mayCreate: boolean },
+    mayForget,
+  }: {
+    readonly topic: string
+    readonly where: string
+    readonly mayCreate: boolean
+    readonly mayForget: boolean
+  },
 ): Promise<KafkaTopic> {
   let found = await client.topic(topic)
   if (found === undefined && mayCreate) {
     const replicas = (await client.brokers()) >= REPLICAS_WANTED ? REPLICAS_WANTED : 1
-    await client.create(topic, replicas, wantedOf(rulesFor(replicas)))
+    await client.create(topic, replicas, wantedOf(rulesFor(replicas, false)))
     // Brokers hear of it one after the other.
     for (let looks = 0; found === undefined && looks < LOOKS_MAX; looks++) {
       await sleep(LOOK_EVERY_MS)
@@ -76,18 +85,22 @@ export async function openTopic(
     if (facts.partitions !== 1)
       return `the topic ${name} has ${facts.partitions} partitions, a feed has one: delete it, a master makes it again`
     const settings = await from.settings(name)
-    const broken = rulesFor(facts.replicas).filter(
+    const broken = rulesFor(facts.replicas, mayForget).filter(
       ({ setting, holds }) => !holds(settings.get(setting) ?? ''),
     )
     if (broken.length === 0) return undefined
     const said = broken.map(({ setting, wanted }) => `${setting} is ${settings.get(setting)}, not ${wanted}`)
     const mended = broken.map(({ setting, wanted }) => `${setting}=${wanted}`).join(',')
-    return `the topic ${name} cannot hold a feed (${said.join('; ')}); mend it with: kafka-configs.sh --bootstrap-server ${where} --alter --entity-type topics --entity-name ${name} --add-config ${mended}`
+    const hint = broken.some(({ forgets }) => forgets)
+      ? ' (or say --kafka-may-forget, and know what is lost)'
+      : ''
+    return `the topic ${name} cannot hold a feed (${said.join('; ')}); mend it with: kafka-configs.sh --bootstrap-server ${where} --alter --entity-type topics --entity-name ${name} --add-config ${mended}${hint}`
   }
 }
 
-function rulesFor(replicas: number): readonly Rule[] {
-  return replicas >= REPLICAS_WANTED ? [...ALWAYS, ...REPLICATED] : ALWAYS
+function rulesFor(replicas: number, mayForget: boolean): readonly Rule[] {
+  const rules = replicas >= REPLICAS_WANTED ? [...ALWAYS, ...REPLICATED] : ALWAYS
+  return rules.filter(({ forgets }) => !(mayForget && forgets))
 }
 
 function wantedOf(rules: readonly Rule[]): Record<string, string> {

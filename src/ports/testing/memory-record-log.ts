@@ -1,17 +1,14 @@
 /** A RecordLog in memory: for tests, and for roles that share one process. Shared by all who hold it. */
 import { Fault } from '#kernel/fault.ts'
-import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import type { LogBounds, LogRecord, TrimmableLog } from '#ports/record-log.ts'
 
-export interface MemoryRecordLog extends RecordLog {
-  /** Forgets what is below `position`, as retention does. */
-  trimBefore(position: number): void
-}
-
-export function createMemoryRecordLog(identity = 'memory'): MemoryRecordLog {
+export function createMemoryRecordLog(identity = 'memory'): TrimmableLog {
   const records: Uint8Array[] = []
   let first = 0
   const wakers = new Set<() => void>()
   const next = (): number => first + records.length
+
+  const bounds = (): LogBounds => ({ first, next: next() })
 
   const slice = (from: number, maxBytes: number): LogRecord[] => {
     if (from < first)
@@ -54,12 +51,19 @@ export function createMemoryRecordLog(identity = 'memory'): MemoryRecordLog {
         yield batch
       }
     },
-    bounds: async () => ({ first, next: next() }),
+    bounds: async () => bounds(),
     identity: async () => identity,
     close: async () => {},
-    trimBefore(position) {
-      records.splice(0, Math.min(records.length, position - first))
-      first = Math.max(first, position)
+    async trim(before) {
+      if (before > next()) throw new Fault('feed/trim', `the feed ends at ${next()}`)
+      records.splice(0, Math.max(0, before - first))
+      first = Math.max(first, before)
+      return bounds()
+    },
+    async segments() {
+      return [
+        { ...bounds(), bytes: records.reduce((sum, { length }) => sum + length, 0), begunMs: undefined },
+      ]
     },
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fromUtf8, utf8 } from '#kernel/bytes.ts'
+import { createClock } from '#platform/clock/clock.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { createTransport } from '#platform/net/transport.ts'
@@ -18,14 +19,14 @@ import { openSegmentedLog, type SegmentedLog } from './segmented-log.ts'
 const open = (dir: string, segmentBytesMax = 1_000_000): Promise<SegmentedLog> =>
   openSegmentedLog(
     { segmentBytesMax },
-    { disk: createDisk(dir), random: createRandom(), checksum, log: silent },
+    { disk: createDisk(dir), random: createRandom(), checksum, clock: createClock(), log: silent },
   )
 const folder = (): string => mkdtempSync(join(tmpdir(), 'drover-log-'))
 
 for (const kind of ['tcp', 'unix'] as const) {
   recordLogContract(`segmented log and host over ${kind}`, async () => {
     const dir = folder()
-    const log = await open(dir)
+    const log = await open(dir, 100_000)
     const transport = createTransport()
     const address = kind === 'tcp' ? '127.0.0.1:0' : `unix:${join(dir, 'sock')}`
     const host = await startFeedHost(address, {
@@ -72,7 +73,7 @@ test('a log is what it was after it is opened again, over many segments, and kee
   assert.deepEqual(await texts(again), before)
   assert.equal(again.identity(), identity)
   await again.append([utf8('more')])
-  await again.trimBefore(40)
+  await again.trim(40)
   assert.ok(again.bounds().first > 0 && again.bounds().first <= 40)
   await assert.rejects(again.read(0, { maxBytes: 10 }), { code: 'feed/too-old' })
   await again.close()
@@ -167,7 +168,9 @@ function bind(log: SegmentedLog): SegmentedLog {
     bounds: () => log.bounds(),
     identity: () => log.identity(),
     onAppend: (grown) => log.onAppend(grown),
-    trimBefore: (position) => log.trimBefore(position),
+    trim: (position) => log.trim(position),
+    segments: () => log.segments(),
+    nowMs: () => log.nowMs(),
     close: () => log.close(),
   }
 }

@@ -154,6 +154,13 @@ class Client {
         }
         case 'bounds':
           return this.#send({ kind: 'bounds', id, ...this.#parts.log.bounds() })
+        case 'trim': {
+          const bounds = await this.#parts.log.trim(message.before)
+          this.#parts.logger.info('the feed was trimmed', { peer: this.#connection.peer, ...bounds })
+          return this.#send({ kind: 'bounds', id, ...bounds })
+        }
+        case 'segments':
+          return this.#send({ kind: 'segments', id, segments: this.#parts.log.segments() })
         case 'tail':
           return this.#startTail(id, message.from)
         case 'acknowledge':

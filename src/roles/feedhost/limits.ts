@@ -39,6 +39,12 @@ export const feedHostLimits = {
     what: 'bytes on their way to one tail',
     over: 'the tail is fed when it has taken some: a slow reader costs no memory',
   },
+  retentionEveryMs: {
+    value: 60_000,
+    unit: 'ms',
+    what: 'between two looks at what may be dropped, if no segment is begun meanwhile',
+    over: 'one segment goes for its age, as many as are needed for the size',
+  },
   connectionsMax: {
     value: 1_024,
     unit: 'connections',

@@ -23,6 +23,23 @@ export const feedHostOptions = {
     min: 65_536,
     help: 'size at which a new segment is begun',
   },
+  retainBytes: {
+    flag: 'retain-bytes',
+    type: 'bytes',
+    value: 'SIZE',
+    help: 'keep the log within this size by dropping its oldest segments (else all of it is kept)',
+  },
+  retainAgeMs: {
+    flag: 'retain-age',
+    type: 'duration',
+    value: 'TIME',
+    help: 'drop segments whose records are all older than this (else none is)',
+  },
+  retainWithoutBase: {
+    flag: 'retain-without-base',
+    type: 'switch',
+    help: 'with either of these two: it is understood that no master and no new replica can then begin',
+  },
 } as const satisfies OptionTable
 
 export type FeedHostOptions = OptionValues<typeof feedHostOptions>

@@ -1,5 +1,6 @@
 /**
- * Bytes of the embedded log. A segment is a header (64 bytes: magic, version, log identity, first position) and records one after another:
+ * Bytes of the embedded log. A segment is a header (64 bytes: magic, version, log identity, first position, when it was begun) and records one
+ * after another:
  *   u32 length | u32 CRC-32C of all that follows, length included | u64 position | u64 durable | u32 flags | body
  * `durable` is the position up to which the log had been synced when this was written. It tells a torn tail from damage: what was never
  * synced may be cut, what was synced must be there. Flag 1 marks the last record of an append, which is whole or not there at all.
@@ -21,15 +22,18 @@ export interface SegmentHead {
   /** 16 bytes. */
   readonly identity: Uint8Array
   readonly first: number
+  /** Milliseconds since 1970, by the host's clock; 0 in segments that older releases made. */
+  readonly begunMs: number
 }
 
-export function encodeSegmentHead({ identity, first }: SegmentHead, checksum: Checksum): Uint8Array {
+export function encodeSegmentHead({ identity, first, begunMs }: SegmentHead, checksum: Checksum): Uint8Array {
   const head = new Uint8Array(SEGMENT_HEAD_BYTES)
   const view = new DataView(head.buffer)
   head.set(MAGIC, 0)
   view.setUint32(8, VERSION)
   head.set(identity, 12)
   view.setBigUint64(28, BigInt(first))
+  view.setBigUint64(36, BigInt(begunMs))
   view.setUint32(60, checksum(head.subarray(0, 60)))
   return head
 }
@@ -44,7 +48,11 @@ export function decodeSegmentHead(bytes: Uint8Array, checksum: Checksum): Segmen
     throw new Fault('feed/version', `the log has format ${version}, this release reads ${VERSION}`, {
       version,
     })
-  return { identity: bytes.slice(12, 28), first: Number(view.getBigUint64(28)) }
+  return {
+    identity: bytes.slice(12, 28),
+    first: Number(view.getBigUint64(28)),
+    begunMs: Number(view.getBigUint64(36)),
+  }
 }
 
 /** The records of one append, in the order of their bytes. */

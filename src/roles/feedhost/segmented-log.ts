@@ -6,23 +6,14 @@
 import { toHex } from '#kernel/bytes.ts'
 import { assert } from '#kernel/assert.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { Disk, DiskFile } from '#ports/disk.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { Disk } from '#ports/disk.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Random } from '#ports/random.ts'
-import type { LogBounds, LogRecord } from '#ports/record-log.ts'
-import { scanSegment } from './recover.ts'
-import {
-  type Checksum,
-  decodeRecordAt,
-  decodeSegmentHead,
-  encodeAppend,
-  encodeSegmentHead,
-  isSegmentName,
-  RECORD_BYTES_MAX,
-  SEGMENT_HEAD_BYTES,
-  segmentName,
-} from './segment.ts'
+import type { LogBounds, LogRecord, LogSegment } from '#ports/record-log.ts'
 import { feedHostLimits } from './limits.ts'
+import { type Checksum, decodeRecordAt, encodeAppend, isSegmentName, RECORD_BYTES_MAX } from './segment.ts'
+import { makeSegment, next, openSegment, type Segment } from './segment-file.ts'
 
 export interface SegmentedLogOptions {
   readonly segmentBytesMax: number
@@ -32,15 +23,6 @@ export interface SegmentedLogOptions {
 const WAITING_BYTES_MAX = feedHostLimits.waitingBytesMax.value
 /** Of one group: what is written between two syncs. */
 const GROUP_BYTES_MAX = feedHostLimits.groupBytesMax.value
-
-interface Segment {
-  readonly file: DiskFile
-  readonly name: string
-  readonly first: number
-  /** Of each record, from `first` on. */
-  readonly offsets: number[]
-  end: number
-}
 
 interface Waiting {
   readonly records: readonly Uint8Array[]
@@ -57,15 +39,26 @@ export interface SegmentedLog {
   identity(): string
   /** Calls back after records have become readable, until the returned function is called. */
   onAppend(grown: () => void): () => void
-  /** Drops whole segments that lie below `position`. */
-  trimBefore(position: number): Promise<void>
+  /** Drops whole segments that lie below `position`, the oldest first, never the one that is written. A crash in between leaves a log that
+   *  begins earlier. @throws Fault feed/trim, disk/* */
+  trim(position: number): Promise<LogBounds>
+  segments(): readonly LogSegment[]
+  /** Milliseconds since 1970 as the log's segments have them: a clock that jumps while the log is open does not move it. */
+  nowMs(): number
   close(): Promise<void>
+}
+
+interface LogParts {
+  readonly disk: Disk
+  readonly checksum: Checksum
+  readonly clock: Clock
+  readonly log: Logger
 }
 
 /** @throws Fault feed/damaged, feed/version, disk/* */
 export async function openSegmentedLog(
   options: SegmentedLogOptions,
-  parts: { readonly disk: Disk; readonly random: Random; readonly checksum: Checksum; readonly log: Logger },
+  parts: LogParts & { readonly random: Random },
 ): Promise<SegmentedLog> {
   const names = (await parts.disk.list()).filter(isSegmentName)
   let identity: Uint8Array | undefined
@@ -87,72 +80,14 @@ export async function openSegmentedLog(
   // Nor is the name of the last one sure to be there after a power loss.
   if (names.length > 0) await parts.disk.syncNames()
   identity ??= parts.random.bytes(16)
-  if (segments.length === 0) segments.push(await makeSegment(0, identity, parts))
+  if (segments.length === 0)
+    segments.push(await makeSegment({ first: 0, identity, begunMs: Math.round(parts.clock.wallMs()) }, parts))
   return new Log(options, parts, identity, segments)
-}
-
-function next(segments: readonly Segment[]): number {
-  const last = segments.at(-1)
-  return last === undefined ? 0 : last.first + last.offsets.length
-}
-
-type Parts = { readonly disk: Disk; readonly checksum: Checksum; readonly log: Logger }
-
-/** Undefined where a crash left a segment without its header. */
-async function openSegment(
-  name: string,
-  isLast: boolean,
-  { disk, checksum, log }: Parts,
-): Promise<{ segment: Segment; identity: Uint8Array } | undefined> {
-  const file = await disk.open(name)
-  const bytes = await file.read(0, await file.size())
-  const head = decodeSegmentHead(bytes, checksum)
-  if (head === undefined) {
-    if (!isLast || bytes.length > SEGMENT_HEAD_BYTES)
-      throw new Fault('feed/damaged', `${name} does not begin as a segment of a log does`, { name })
-    await file.close()
-    await disk.remove(name)
-    return undefined
-  }
-  const scan = scanSegment(bytes, head.first, checksum)
-  if (scan.damagedAt !== undefined || (!isLast && scan.torn > 0)) {
-    const at = scan.damagedAt ?? scan.end
-    await file.close()
-    throw new Fault(
-      'feed/damaged',
-      `${name} is damaged at byte ${at}: what was written there is lost. Restore the folder from a copy, or begin a new cluster`,
-      { name, at },
-    )
-  }
-  if (scan.torn > 0) {
-    log.warn('the log ended in the middle of a write, which was cut off', {
-      name,
-      bytes: scan.torn,
-      records: scan.offsets.length,
-    })
-    await file.truncate(scan.end)
-  }
-  // A host that was killed may have left whole records that no disk has yet: nobody reads them before it does.
-  if (isLast) await file.sync()
-  return {
-    segment: { file, name, first: head.first, offsets: scan.offsets, end: scan.end },
-    identity: head.identity,
-  }
-}
-
-async function makeSegment(first: number, identity: Uint8Array, { disk, checksum }: Parts): Promise<Segment> {
-  const name = segmentName(first)
-  const file = await disk.open(name)
-  await file.truncate(0)
-  await file.write(0, [encodeSegmentHead({ identity, first }, checksum)])
-  await file.sync()
-  await disk.syncNames()
-  return { file, name, first, offsets: [], end: SEGMENT_HEAD_BYTES }
 }
 
 class Log implements SegmentedLog {
   readonly #options: SegmentedLogOptions
-  readonly #parts: Parts
+  readonly #parts: LogParts
   readonly #identity: Uint8Array
   readonly #segments: Segment[]
   readonly #listeners = new Set<() => void>()
@@ -162,12 +97,18 @@ class Log implements SegmentedLog {
   /** A failed write may have left bytes behind the end. */
   #dirty = false
   #closed = false
+  #trimming: Promise<unknown> = Promise.resolve()
+  /** Names were removed, and that may not be on the disk yet. */
+  #namesUnsynced = false
+  /** Of the wall clock to the monotonic one when the log was opened. */
+  readonly #epochMs: number
 
-  constructor(options: SegmentedLogOptions, parts: Parts, identity: Uint8Array, segments: Segment[]) {
+  constructor(options: SegmentedLogOptions, parts: LogParts, identity: Uint8Array, segments: Segment[]) {
     this.#options = options
     this.#parts = parts
     this.#identity = identity
     this.#segments = segments
+    this.#epochMs = parts.clock.wallMs() - parts.clock.nowMs()
   }
 
   append(records: readonly Uint8Array[]): Promise<readonly number[]> {
@@ -183,16 +124,12 @@ class Log implements SegmentedLog {
 
   async read(from: number, { maxBytes }: { readonly maxBytes: number }): Promise<readonly LogRecord[]> {
     const { first, next: end } = this.bounds()
-    if (from < first)
-      throw new Fault('feed/too-old', `position ${from} is below the first kept one, ${first}`, {
-        from,
-        first,
-      })
+    if (from < first) throw tooOld(from, first)
     const segment = this.#segments.findLast((each) => each.first <= from)
     if (from >= end || segment === undefined) return []
     const begin = segment.offsets[from - segment.first] as number
     const last = this.#lastWithin(segment, from, begin, maxBytes)
-    const bytes = await segment.file.read(begin, last - begin)
+    const bytes = await this.#bytesOf(segment, from, begin, last)
     const out: LogRecord[] = []
     for (let at = 0; at < bytes.length; ) {
       const record = decodeRecordAt(bytes, at, this.#parts.checksum)
@@ -219,19 +156,58 @@ class Log implements SegmentedLog {
     return () => this.#listeners.delete(grown)
   }
 
-  async trimBefore(position: number): Promise<void> {
-    while (this.#segments.length > 1 && (this.#segments[1] as Segment).first <= position) {
-      const dropped = this.#segments.shift() as Segment
-      await dropped.file.close()
-      await this.#parts.disk.remove(dropped.name)
-    }
-    await this.#parts.disk.syncNames()
+  trim(position: number): Promise<LogBounds> {
+    const trimmed = this.#trimming.then(() => this.#trim(position))
+    this.#trimming = trimmed.catch(() => {}) // told to whoever asked
+    return trimmed
+  }
+
+  segments(): readonly LogSegment[] {
+    return this.#segments.map(({ first, begunMs, offsets, end }) => ({
+      ...{ first, next: first + offsets.length, bytes: end },
+      begunMs: begunMs === 0 ? undefined : begunMs,
+    }))
+  }
+
+  nowMs(): number {
+    return Math.round(this.#epochMs + this.#parts.clock.nowMs())
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#writing
+    await Promise.all([this.#writing, this.#trimming])
     for (const { file } of this.#segments) await file.close()
+  }
+
+  /** One after another, each removal on the disk before the next: whatever a power loss undoes, no segment is missing between two. */
+  async #trim(position: number): Promise<LogBounds> {
+    if (position > this.bounds().next)
+      throw new Fault(
+        'feed/trim',
+        `position ${position} is not on the feed yet: it ends at ${this.bounds().next}`,
+      )
+    const { disk } = this.#parts
+    for (;;) {
+      if (this.#namesUnsynced) await disk.syncNames()
+      this.#namesUnsynced = false
+      const [oldest, second] = this.#segments
+      if (this.#closed || oldest === undefined || second === undefined || second.first > position)
+        return this.bounds()
+      // Open until it is off the list: who reads it meanwhile reads on.
+      await disk.remove(oldest.name)
+      this.#segments.shift()
+      this.#namesUnsynced = true
+      await oldest.file.close()
+    }
+  }
+
+  async #bytesOf(segment: Segment, from: number, begin: number, end: number): Promise<Uint8Array> {
+    try {
+      return await segment.file.read(begin, end - begin)
+    } catch (thrown) {
+      if (this.#segments.includes(segment)) throw thrown
+      throw tooOld(from, this.bounds().first)
+    }
   }
 
   #refusal(records: readonly Uint8Array[], bytes: number): Fault | undefined {
@@ -313,7 +289,12 @@ class Log implements SegmentedLog {
     const last = this.#segments.at(-1)
     assert(last !== undefined, 'a log has a segment')
     if (last.end < this.#options.segmentBytesMax || last.offsets.length === 0) return last
-    const fresh = await makeSegment(next(this.#segments), this.#identity, this.#parts)
+    const head = {
+      first: next(this.#segments),
+      identity: this.#identity,
+      begunMs: Math.max(last.begunMs, this.nowMs()),
+    }
+    const fresh = await makeSegment(head, this.#parts)
     this.#segments.push(fresh)
     return fresh
   }
@@ -324,4 +305,15 @@ class Log implements SegmentedLog {
     while (index < segment.offsets.length && (segment.offsets[index] as number) - begin < maxBytes) index++
     return segment.offsets[index] ?? segment.end
   }
+}
+
+function tooOld(from: number, first: number): Fault {
+  return new Fault(
+    'feed/too-old',
+    `position ${from} was asked for, and the feed begins at ${first}: it has dropped what was before`,
+    {
+      from,
+      first,
+    },
+  )
 }

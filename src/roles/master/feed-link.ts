@@ -28,7 +28,7 @@ export interface FeedLink {
   /** Everything that is on the feed now has been taken when this resolves. */
   readToEnd(): Promise<void>
   /** Opens again with backoff and reads to the end; for ever until it works.
-   *  @throws Fault feed/replaced, what `take` throws, and the signal's reason */
+   *  @throws Fault feed/replaced, feed/too-old, what `take` throws, and the signal's reason */
   recover(signal: AbortSignal): Promise<void>
   /** Takes records as they come, recovering by itself, until the signal is aborted. */
   follow(signal: AbortSignal): Promise<void>
@@ -43,8 +43,8 @@ export interface FeedLinkCollaborators {
   readonly metrics: MasterMetrics
 }
 
-/** Opens and reads to the end, trying until it works. `take` is given every record once, in order, from the first kept one on.
- *  @throws what `take` throws, and the signal's reason */
+/** Opens and reads to the end, trying until it works. `take` is given every record once, in order, from the first one on.
+ *  @throws Fault feed/too-old where the feed no longer has its first record, what `take` throws, and the signal's reason */
 export async function openFeedLink(
   take: (record: LogRecord) => void,
   parts: FeedLinkCollaborators,
@@ -70,7 +70,12 @@ export async function openFeedLink(
   }
   const readToEnd = async (): Promise<void> => {
     const bounds = await log().bounds()
-    next = Math.max(next, bounds.first)
+    if (bounds.first > next)
+      throw new Fault(
+        'feed/too-old',
+        `the feed begins at position ${bounds.first}, and a master needs it from ${next} on: what it says of the cluster is gone. Begin a new cluster`,
+        { from: next, first: bounds.first },
+      )
     while (next < bounds.next) takeNew(await log().read(next, { maxBytes: READ_BYTES_MAX }))
   }
   const reopen = async (): Promise<void> => {

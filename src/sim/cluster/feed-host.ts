@@ -24,7 +24,7 @@ export function feedHostProgram({ disk, network, watch }: FeedHostParts): Progra
   return async (life) => {
     const log = await openSegmentedLog(
       { segmentBytesMax: SEGMENT_BYTES_MAX },
-      { disk: disk.open(life), random: life.random, checksum, log: life.log },
+      { disk: disk.open(life), random: life.random, checksum, clock: life.clock, log: life.log },
     )
     log.onAppend(() => watch.synced(log.bounds().next))
     const host = await startFeedHost(FEED, {

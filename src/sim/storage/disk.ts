@@ -1,6 +1,6 @@
 /**
  * The Disk port with the failures of real ones: a crash keeps what was synced and any prefix of what was not, the last write torn or its
- * bytes not yet written (zeros); names that were not synced may be gone; writes and syncs may be slow, fail, or find the disk full.
+ * bytes not yet written (zeros); names that were not synced may be gone, or back; writes and syncs may be slow, fail, or find the disk full.
  */
 import { concatBytes } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
@@ -34,6 +34,8 @@ interface File {
 
 export function createSimDisk(random: Prng): SimDisk {
   const files = new Map<string, File>()
+  /** Taken away, and not yet for sure. */
+  const removed = new Map<string, File>()
   const faults: DiskFaults = { opMs: { min: 0.01, max: 0.2 }, full: false, failSync: 0, failWrite: 0 }
   let waiting: (() => void)[] = []
   const writing = (): void => {
@@ -43,10 +45,12 @@ export function createSimDisk(random: Prng): SimDisk {
   }
   return {
     faults,
-    open: (life) => openDisk(life, files, { faults, writing }, random),
+    open: (life) => openDisk(life, { files, removed }, { faults, writing }, random),
     onceWriting: (seen) => void waiting.push(seen),
     crash() {
       let lost = 0
+      for (const [name, file] of removed) if (!files.has(name) && random.chance(0.5)) files.set(name, file)
+      removed.clear()
       for (const [name, file] of files) {
         if (!file.named && random.chance(0.5)) files.delete(name)
         const after = torn(file, random)
@@ -82,7 +86,12 @@ interface DiskParts {
   readonly writing: () => void
 }
 
-function openDisk(life: Life, files: Map<string, File>, parts: DiskParts, random: Prng): Disk {
+function openDisk(
+  life: Life,
+  { files, removed }: Record<'files' | 'removed', Map<string, File>>,
+  parts: DiskParts,
+  random: Prng,
+): Disk {
   const { faults } = parts
   const at = (name: string): File => {
     const known = files.get(name)
@@ -103,13 +112,19 @@ function openDisk(life: Life, files: Map<string, File>, parts: DiskParts, random
   return {
     list: () => quick(() => [...files.keys()].toSorted()),
     open: (name) => quick(() => openFile(at(name), { op, quick }, parts, random)),
-    remove: (name) => op(() => void files.delete(name)),
+    remove: (name) =>
+      op(() => {
+        const file = files.get(name)
+        if (file?.named === true) removed.set(name, file)
+        files.delete(name)
+      }),
     replace: (name, bytes) =>
       op(() => void files.set(name, { bytes: bytes.slice(), durable: bytes.slice(), named: true })),
     readAll: (name) => quick(() => files.get(name)?.bytes.slice()),
     syncNames: () =>
       op(() => {
         for (const file of files.values()) file.named = true
+        removed.clear()
       }),
   }
 }

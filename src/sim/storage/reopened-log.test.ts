@@ -4,6 +4,7 @@ import test from 'node:test'
 import { concatBytes } from '#kernel/bytes.ts'
 import { createPrng } from '#kernel/prng.ts'
 import { silent } from '#ports/logger.ts'
+import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { pump } from '#sim/testing/pump.ts'
 import type { Life } from '#sim/world/life.ts'
@@ -20,7 +21,9 @@ test('what a killed host had written is on the disk before anybody can read it',
   process.start()
   const simulated = createSimDisk(random)
   const disk = simulated.open(process.life() as Life)
-  const open = () => openSegmentedLog({ segmentBytesMax: 1_000_000 }, { disk, random, checksum, log: silent })
+  const clock = createVirtualClock()
+  const open = () =>
+    openSegmentedLog({ segmentBytesMax: 1_000_000 }, { disk, random, checksum, clock, log: silent })
 
   const first = await open()
   await first.append([Uint8Array.of(1)])
