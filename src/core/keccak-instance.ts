@@ -5,6 +5,7 @@ const STATE_BYTES = 200
 const HASH_BYTES = 32
 /** What one page of memory holds. */
 const BLOCKS_AT_ONCE = 400
+const PAGE_BYTES = BLOCKS_AT_ONCE * RATE_BYTES
 /** Keccak's padding: its first bit, and its last. */
 const FIRST = 0x01
 const LAST = 0x80
@@ -23,18 +24,19 @@ export class KeccakInstance {
   hash(data: Uint8Array): Uint8Array {
     const bytes = this.#bytes
     bytes.fill(0, 0, STATE_BYTES)
-    const whole = data.length - (data.length % RATE_BYTES)
-    for (let at = 0; at < whole; ) {
-      const end = Math.min(whole, at + BLOCKS_AT_ONCE * RATE_BYTES)
-      bytes.set(data.subarray(at, end), INPUT_AT)
-      this.#exports.absorb(INPUT_AT, (end - at) / RATE_BYTES)
-      at = end
+    let at = 0
+    for (; data.length - at >= PAGE_BYTES; at += PAGE_BYTES) {
+      bytes.set(data.subarray(at, at + PAGE_BYTES), INPUT_AT)
+      this.#exports.absorb(INPUT_AT, BLOCKS_AT_ONCE)
     }
-    bytes.fill(0, INPUT_AT, INPUT_AT + RATE_BYTES)
-    bytes.set(whole === 0 ? data : data.subarray(whole), INPUT_AT)
-    pad(bytes, INPUT_AT + data.length - whole, FIRST)
-    pad(bytes, INPUT_AT + RATE_BYTES - 1, LAST)
-    this.#exports.absorb(INPUT_AT, 1)
+    const left = data.length - at
+    const blocks = Math.floor(left / RATE_BYTES) + 1
+    const end = INPUT_AT + blocks * RATE_BYTES
+    bytes.set(at === 0 ? data : data.subarray(at), INPUT_AT)
+    bytes.fill(0, INPUT_AT + left, end)
+    pad(bytes, INPUT_AT + left, FIRST)
+    pad(bytes, end - 1, LAST)
+    this.#exports.absorb(INPUT_AT, blocks)
     return bytes.slice(0, HASH_BYTES)
   }
 }

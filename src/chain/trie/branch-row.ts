@@ -4,7 +4,7 @@
  * and no other child is looked at.
  */
 import { assert } from '#kernel/assert.ts'
-import { type Branch, branchRlp, emptyBranch, isLeaf, type Reference, referenceOf } from './reference.ts'
+import { type Branch, branchRlp, emptyBranch, isLeaf, type Reference, referenceIn } from './reference.ts'
 
 const HEAD_BYTES = 4
 const HASH_BYTES = 32
@@ -60,9 +60,14 @@ export class BranchRow {
     const bytes = this.#bytes
     const item = this.#items[nibble] as number
     if (bytes[item] === EMPTY) return undefined
+    const from = bytes[item] === HASH ? item + 1 : item
     const rest = this.#rests[nibble] as number
-    const embedding = bytes.subarray(bytes[item] === HASH ? item + 1 : item, this.#items[nibble + 1])
-    return referenceOf(this.#isLeaf(nibble), embedding, bytes.subarray(rest + 1, this.#rests[nibble + 1]))
+    return referenceIn(bytes, this.#isLeaf(nibble), {
+      from,
+      to: this.#items[nibble + 1] as number,
+      restFrom: rest + 1,
+      restTo: this.#rests[nibble + 1] as number,
+    })
   }
 
   set(nibble: number, reference: Reference | undefined): void {

@@ -14,6 +14,7 @@ export type Reference = Uint8Array
 const LEAF = 0x80
 const LENGTH = 0x7f
 const HEAD_BYTES = 2
+const NOTHING = new Uint8Array(0)
 const HASH_BYTES = 32
 /** RLP's prefix of 32 bytes, and of none. */
 const HASH_PREFIX = 0xa0
@@ -55,7 +56,7 @@ export function branchReference(branch: Uint8Array, extension: Uint8Array): Refe
 }
 
 /** @param rest a leaf's own key, or an extension's nibbles */
-export function referenceOf(leaf: boolean, embedding: Uint8Array, rest: Uint8Array): Reference {
+function referenceOf(leaf: boolean, embedding: Uint8Array, rest: Uint8Array): Reference {
   const out = new Uint8Array(HEAD_BYTES + embedding.length + rest.length)
   out[0] = (leaf ? LEAF : 0) | embedding.length
   out[1] = rest.length
@@ -66,12 +67,28 @@ export function referenceOf(leaf: boolean, embedding: Uint8Array, rest: Uint8Arr
   return out
 }
 
+/** Of parts that stand in `bytes`: the embedding, and the rest. */
+export function referenceIn(
+  bytes: Uint8Array,
+  leaf: boolean,
+  { from, to, restFrom, restTo }: { from: number; to: number; restFrom: number; restTo: number },
+): Reference {
+  const out = new Uint8Array(HEAD_BYTES + to - from + restTo - restFrom)
+  out[0] = (leaf ? LEAF : 0) | (to - from)
+  out[1] = restTo - restFrom
+  let at = HEAD_BYTES
+  for (let i = from; i < to; i++) out[at++] = bytes[i] as number
+  for (let i = restFrom; i < restTo; i++) out[at++] = bytes[i] as number
+  return out
+}
+
 /** How long the reference that begins here is. */
 export function referenceBytes(bytes: Uint8Array, at: number): number {
   return HEAD_BYTES + ((bytes[at] as number) & LENGTH) + (bytes[at + 1] as number)
 }
 
 function restOf(reference: Reference): Uint8Array {
+  if (reference[1] === 0) return NOTHING
   return reference.subarray(HEAD_BYTES + ((reference[0] as number) & LENGTH))
 }
 

@@ -57,7 +57,7 @@ export class Buffers {
   }
 
   setKey(key: Uint8Array): void {
-    this.#keys.set(key)
+    copy(key, this.#keys, 0)
   }
 
   foundKey(length: number): Uint8Array {
