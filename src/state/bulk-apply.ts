@@ -2,13 +2,15 @@
  * Many final blocks at once, for a store that is far behind: of each key only its last value is written, in the order of the keys, and no
  * history. That is many transactions. The blocks' own rows come first: above the head nobody sees them. Before the first row of state a mark
  * says that the state is between two blocks, up to which one; the last transaction moves the head and takes the mark away. Everything can be
- * done again from the start: a store that was left with the mark becomes whole by the same blocks, or by those and more.
+ * done again from the start: a store that was left with the mark becomes whole by the same blocks, or by those and more. Its state trie
+ * (trie/bulk-trie.ts) was changed in part then and can tell nothing, so it is built anew from the state.
  */
-import { type BlockRef } from '#chain/block-ref.ts'
+import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
 import type { Delta } from '#chain/delta.ts'
 import { type Frame, refOf } from '#chain/frame.ts'
 import { assert } from '#kernel/assert.ts'
 import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, WriteTx } from '#ports/key-value.ts'
 import { putBlock } from './chain-rows.ts'
@@ -17,9 +19,11 @@ import { STATE_ANNALS } from './history.ts'
 import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
 import { putStatus, readStatus } from './meta.ts'
 import { partKey, putParts } from './parts.ts'
-import { pruneUpTo } from './pruning.ts'
+import { type Annals, type Pruned, pruneUpTo } from './pruning.ts'
 import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
 import type { BulkApply, StoreWriter } from './store.ts'
+import { TRIE_ANNALS } from './trie/block-trie.ts'
+import { type Latest, rebuildTrie, type StagedTrie, stageTrie, writeStaged } from './trie/bulk-trie.ts'
 import { storeWriter } from './writer.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */
@@ -29,12 +33,30 @@ const ROWS_PER_BLOCK = 100
 /** One delta has fewer. */
 const ROOM_FOR_A_DELTA = CHANGES_MAX / 4
 
-export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): BulkApply {
+/** Changes whose rows of the trie are held in memory until they are written, about a kilobyte each. */
+const STAGED_CHANGES_MAX = 50_000
+
+export interface BulkParts {
+  readonly kv: KeyValue
+  readonly compress: Compress
+  readonly keepsTrie: boolean
+}
+
+/** @param isHalfWay a life before this one left the mark */
+export function bulkApply(
+  { kv, compress, keepsTrie }: BulkParts,
+  { head, isHalfWay }: { readonly head: BlockRef; readonly isHalfWay: boolean },
+): BulkApply {
   const accounts = new LatestValues(20, ACCOUNT_VALUE_BYTES_MAX)
   const slots = new LatestValues(52, 32)
   let waiting: Frame[] = []
   let waitingRows = 0
   let last = head
+  let lastRoot: Uint8Array = new Uint8Array(0)
+  /** The rows of the trie are no longer those of the head. */
+  let isTrieLost = isHalfWay
+  /** What is written at the end, once its root is proven. */
+  let proven: { readonly latest: Latest; readonly trie: StagedTrie } | undefined
   /** Of addresses whose storage was wiped: how many changes of slots came before that. */
   const cleared = new Map<string, number>()
 
@@ -57,12 +79,36 @@ export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): Bul
       putStatus(tx, status)
     })
   }
-  const writeState = (): void => {
+  const isWiped = ({ key, place }: LatestValue): boolean =>
+    cleared.size > 0 && place < (cleared.get(toHex(key, 0, 20)) ?? 0)
+  const writeState = ({
+    accounts: ofAccounts,
+    slots: ofSlots,
+  }: Record<'accounts' | 'slots', Iterable<LatestValue>>): void => {
     mark()
     for (const address of cleared.keys()) clearStorage(kv, fromHex(address))
-    writeValues(kv, 'accounts', accounts)
-    writeValues(kv, 'storage', slots, cleared)
+    writeValues(kv, 'accounts', ofAccounts)
+    writeValues(kv, 'storage', ofSlots, isWiped)
     cleared.clear()
+  }
+  const count = (): number => Math.max(accounts.count(), slots.count())
+  const provesRoot = (): boolean => {
+    // Where the trie is built anew its root is known only then.
+    if (!keepsTrie || isTrieLost || proven !== undefined) return true
+    if (count() > STAGED_CHANGES_MAX + ROOM_FOR_A_DELTA) isTrieLost = true
+    if (isTrieLost) return true
+    const latest = {
+      accounts: [...accounts.take()],
+      slots: [...slots.take()].filter((value) => !isWiped(value)),
+      cleared: [...cleared.keys()].map(fromHex),
+    }
+    const trie = stageTrie(kv, latest)
+    proven = { latest, trie }
+    return equalBytes(trie.root, lastRoot)
+  }
+  const writeTrie = (): void => {
+    if (proven !== undefined) return writeStaged(kv, proven.trie)
+    if (keepsTrie) refuseOtherRoot(rebuildTrie(kv), last, lastRoot)
   }
 
   return {
@@ -70,26 +116,29 @@ export function bulkApply(kv: KeyValue, compress: Compress, head: BlockRef): Bul
     add(frame) {
       const { header } = frame.block
       assert(header.parentHash === last.hash, 'a block extends the one that was given before it')
-      if (Math.max(accounts.count(), slots.count()) > CHANGES_MAX - ROOM_FOR_A_DELTA) writeState()
+      assert(proven === undefined, 'after the proof no block is added')
+      if (count() > CHANGES_MAX - ROOM_FOR_A_DELTA) {
+        writeState({ accounts: accounts.take(), slots: slots.take() })
+        isTrieLost = true
+      }
       for (let at = 0; at < frame.delta.cleared.length; at += 20)
         cleared.set(toHex(frame.delta.cleared, at, at + 20), slots.count())
       gather(frame.delta, accounts, slots)
       last = refOf(header)
+      lastRoot = header.stateRoot
       waiting.push(frame)
       waitingRows += ROWS_PER_BLOCK + frame.receipts.reduce((sum, { logs }) => sum + 2 + logs.length, 0)
       if (waitingRows >= ROWS_MAX) writeBlocks()
     },
-    isFull: () => Math.max(accounts.count(), slots.count()) > CHANGES_MAX / 2,
+    isFull: () => count() > (keepsTrie ? STAGED_CHANGES_MAX : CHANGES_MAX / 2),
+    provesRoot,
     finish(change) {
+      assert(provesRoot(), 'what has another root is not written')
       writeBlocks()
-      writeState()
-      while (
-        !kv.write(
-          (tx) =>
-            pruneUpTo(tx, STATE_ANNALS, last.number, { rowsMax: ROWS_MAX, widening: readStatus(tx).widening })
-              .done,
-        )
-      );
+      writeState(proven?.latest ?? { accounts: accounts.take(), slots: slots.take() })
+      writeTrie()
+      for (const annals of [STATE_ANNALS, TRIE_ANNALS])
+        while (!kv.write((tx) => prune(tx, annals, last)).done);
       return kv.write((tx) => moveHead(tx, last, compress, change))
     },
   }
@@ -128,12 +177,10 @@ function gather({ accounts, slots }: Delta, latestAccounts: LatestValues, latest
 function writeValues(
   kv: KeyValue,
   table: 'accounts' | 'storage',
-  latest: LatestValues,
-  cleared: ReadonlyMap<string, number> = new Map(),
+  latest: Iterable<LatestValue>,
+  isWiped: (value: LatestValue) => boolean = () => false,
 ): void {
-  const isWiped = ({ key, place }: LatestValue): boolean =>
-    cleared.size > 0 && place < (cleared.get(toHex(key, 0, 20)) ?? 0)
-  const values = latest.take()
+  const values = latest[Symbol.iterator]()
   for (let more = true; more; )
     kv.write((tx) => {
       for (let left = ROWS_MAX; left > 0; left--) {
@@ -146,6 +193,21 @@ function writeValues(
         else tx.put(table, value.key, value.value)
       }
     })
+}
+
+function prune(tx: WriteTx, annals: Annals, { number }: BlockRef): Pruned {
+  return pruneUpTo(tx, annals, number, { rowsMax: ROWS_MAX, widening: readStatus(tx).widening })
+}
+
+/** @throws Fault store/state-root */
+function refuseOtherRoot(root: Uint8Array, last: BlockRef, expected: Uint8Array): void {
+  if (equalBytes(root, expected)) return
+  const roots = { expected: toHex(expected), computed: toHex(root) }
+  throw new Fault(
+    'store/state-root',
+    `the state after block ${describeBlock(last)} has root ${roots.computed}, its header says ${roots.expected}, and the store is half way to it: remove the store's folder to fill it again`,
+    { number: last.number, hash: last.hash, ...roots },
+  )
 }
 
 /** Removes all slots of an address. */

@@ -66,8 +66,9 @@ export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions
       }),
     historyBytes: () => HISTORY_TABLES.reduce((sum, table) => sum + kv.bytes(table), 0),
     bulk() {
-      assert(!reading(kv, readKeepsTrie), 'a store with a state trie takes block after block')
-      return bulkApply(kv, compress, reading(kv, readStatus).heads.head)
+      const { heads, catchingUpTo } = reading(kv, readStatus)
+      const parts = { kv, compress, keepsTrie: reading(kv, readKeepsTrie) }
+      return bulkApply(parts, { head: heads.head, isHalfWay: catchingUpTo !== undefined })
     },
   }
 }

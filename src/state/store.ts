@@ -22,7 +22,7 @@ export interface Store {
   commit(change: (writer: StoreWriter) => void): number
   /** About what history takes of the disk. */
   historyBytes(): number
-  /** Takes blocks above the head that will never be undone, in any number and with no history. Not where a trie is kept. */
+  /** Takes blocks above the head that will never be undone, in any number and with no history. */
   bulk(): BulkApply
 }
 
@@ -33,7 +33,11 @@ export interface BulkApply {
   add(frame: Frame): void
   /** It holds about as much as it should: time to finish. */
   isFull(): boolean
-  /** Writes what is not written; head and historyFrom := the last block. `change` is of the same, last transaction; returns its sequence. */
+  /** False where the state after the last block has not the root that its header says: then nothing of it is written, and nothing more is
+   *  to be done with this. Roots are known only where a trie is kept, and by `finish` alone in a store that was left half way. */
+  provesRoot(): boolean
+  /** Writes what is not written; head and historyFrom := the last block. `change` is of the same, last transaction; returns its sequence.
+   *  @throws Fault store/state-root where the trie had to be built anew and shows another root: the store stays half way */
   finish(change: (writer: StoreWriter) => void): number
 }
 

@@ -8,12 +8,6 @@
 import '#test/support/core.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
-import type { Frame } from '#chain/frame.ts'
-import { fromHex } from '#kernel/bytes.ts'
-import { Fault } from '#kernel/fault.ts'
-import type { Compress } from '#ports/compress.ts'
-import type { KeyValue } from '#ports/key-value.ts'
-import { openStore } from '#state/open-store.ts'
 import type { StoreWriter } from '#state/store.ts'
 import { type Bench, type BenchOptions, type BenchRow } from './bench.ts'
 import { rowsOf, writeRows } from './m1/bare.ts'
@@ -21,6 +15,7 @@ import { createBlocks } from './m1/blocks.ts'
 import { createMeters, flagOf } from './m1/cpu.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { recordsOf, startReplica } from './m1/replica.ts'
+import { rootAfter } from './m1/root-after.ts'
 import { createWorld } from './m1/world.ts'
 
 /** More than a block has. */
@@ -95,19 +90,4 @@ async function measure(
   }
   await Promise.all(stores.map((store) => store.close()))
   return meters.rows().map((row) => ({ ...row, slots }))
-}
-
-/** What the store itself says: it takes no block whose root is another. */
-function rootAfter(kv: KeyValue, compress: Compress): (frame: Frame) => Uint8Array {
-  const store = openStore(kv, { compress })
-  return (frame) => {
-    try {
-      store.commit((writer) => writer.apply(frame))
-    } catch (thrown) {
-      if (thrown instanceof Fault && thrown.code === 'store/state-root')
-        return fromHex(String(thrown.detail['computed']))
-      throw thrown
-    }
-    throw new Error('a root that nobody computed is not the root')
-  }
 }

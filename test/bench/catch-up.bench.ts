@@ -1,7 +1,7 @@
 /**
  * A store that is N blocks of profile M1 behind, brought to the end of a feed on disk by the production code: final blocks many at once, the
  * last ones with history, then the index of logs; against the applier alone over the first of the same blocks. A day is 7,200 blocks; the
- * blocks with history are as many whatever the distance. Flags: --slots, --blocks.
+ * blocks with history are as many whatever the distance. Flags: --slots, --blocks, --trie (1: stores with a state trie).
  */
 import '#test/support/core.ts'
 import { join } from 'node:path'
@@ -12,6 +12,7 @@ import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { createRandom as createSystemRandom } from '#platform/random/random.ts'
+import type { KeyValue } from '#ports/key-value.ts'
 import { silent } from '#ports/logger.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
@@ -20,6 +21,7 @@ import { createBlocks } from './m1/blocks.ts'
 import { flagOf } from './m1/cpu.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { generation, recordsOf, startReplica } from './m1/replica.ts'
+import { rootAfter } from './m1/root-after.ts'
 import { createWorld } from './m1/world.ts'
 
 const DAY_BLOCKS = 7_200
@@ -34,10 +36,13 @@ export const bench: Bench = {
     const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
     const blocks = flagOf(options.flags, 'blocks', options.quick ? 384 : 1_152)
     if (blocks <= 2 * HORIZON_BLOCKS) throw new Error(`--blocks is above ${2 * HORIZON_BLOCKS}`)
-    const { folder, paths } = await preloadedStores(slots, ['far', 'alone'], options.say)
+    const trie = options.flags['trie'] === undefined ? undefined : 'trie'
+    const { folder, paths } = await preloadedStores(slots, ['far', 'alone', 'root'], options.say, trie)
+    const rooted = trie && openLmdb({ path: paths[2] as string, mode: 'writer', durable: false })
     try {
-      const feed = await writeFeed(join(folder, 'feed'), slots, blocks, options)
-      return await measure(feed, paths as [string, string], { slots, blocks })
+      const feed = await writeFeed(join(folder, 'feed'), { slots, blocks, rooted, say: options.say })
+      await rooted?.close()
+      return await measure(feed, paths as [string, string, string], { slots, blocks })
     } finally {
       removeStores(folder)
     }
@@ -46,9 +51,18 @@ export const bench: Bench = {
 
 async function writeFeed(
   path: string,
-  slots: number,
-  blocks: number,
-  { say }: BenchOptions,
+  {
+    slots,
+    blocks,
+    rooted,
+    say,
+  }: {
+    readonly slots: number
+    readonly blocks: number
+    /** A store with a state trie, which says what each root is. */
+    readonly rooted: KeyValue | undefined
+    readonly say: BenchOptions['say']
+  },
 ): Promise<RecordLog> {
   const parts = {
     ...{ disk: createDisk(path), random: createSystemRandom() },
@@ -56,7 +70,9 @@ async function writeFeed(
   }
   const segments = await openSegmentedLog({ segmentBytesMax: SEGMENT_BYTES }, parts)
   const compress = createZstd()
-  const next = createBlocks(createWorld(slots), genesis.header)
+  const next = createBlocks(createWorld(slots), genesis.header, {
+    rootOf: rooted && rootAfter(rooted, compress),
+  })
   const recent: Frame[] = []
   await segments.append([generation()])
   for (let i = 0; i < blocks; i++) {
@@ -93,7 +109,7 @@ async function spent(work: () => Promise<void> | void): Promise<Spent> {
 
 async function measure(
   feed: RecordLog,
-  [farPath, alonePath]: [string, string],
+  [farPath, alonePath]: [string, string, string],
   { slots, blocks }: { readonly slots: number; readonly blocks: number },
 ): Promise<{ rows: BenchRow[]; more: Record<string, number> }> {
   const options = { horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS }, compress: createZstd() } as const

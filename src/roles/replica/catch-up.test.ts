@@ -9,6 +9,7 @@ import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
 import { openStore } from '#state/open-store.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
+import { after, difference, genesisWorld, rootOf, worldBuilder } from '#state/testing/trie-world.ts'
 import { Applier, type ApplierOptions } from './applier.ts'
 import { createApplierMetrics } from './applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from './board.ts'
@@ -30,8 +31,9 @@ async function live(
   kv: KeyValue,
   limits: CatchUpLimits | 'block by block',
   until?: number,
+  { trie = false } = {},
 ): Promise<Applier> {
-  const store = openStore(kv, { compress: stored })
+  const store = openStore(kv, { compress: stored, trie })
   const parts = {
     ...{ store, compress: stored, log: silent, clock: createVirtualClock(), moved: () => {} },
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
@@ -182,4 +184,46 @@ test('a store that is half way to a block which its feed does not have is refuse
     if (snapshot.catchingUpTo !== undefined) break
   }
   await assert.rejects(live(feed, kv, { blocksAtOnce: 20, blocksMin: 1 }, 10), { code: 'replica/half-way' })
+})
+
+test('with a state trie blocks are taken many at once too; where their root is another, the applier stops at the block that is wrong', async () => {
+  const BLOCKS = 90
+  for (const wrong of [undefined, 17]) {
+    const feed = new Feed(worldBuilder())
+    await feed.begin()
+    let world = genesisWorld
+    const frames: Frame[] = []
+    for (let i = 0; i < BLOCKS; i++) {
+      const next = after(world, [{ who: i % 24, balance: i + 1, slots: [[i % 5, i % 3]] }])
+      const told = i === wrong ? after(next, [{ who: 3, balance: 999, slots: [] }]) : next
+      frames.push(feed.chain.next({ ...difference(world, told), stateRoot: rootOf(next), extra: String(i) }))
+      const frame = frames.at(-1) as Frame
+      await feed.say('m1', ...partsOf(frame), headAt(frame, frame))
+      world = next
+    }
+    const kv = memoryKeyValue()
+    let transactions = 0
+    const counted: KeyValue = {
+      ...kv,
+      write(change) {
+        transactions++
+        return kv.write(change)
+      },
+    }
+    const applier = await live(feed, counted, { blocksAtOnce: BLOCKS, blocksMin: 1 }, undefined, {
+      trie: true,
+    })
+    const snapshot = openStore(kv, { compress: stored }).snapshot()
+    snapshot.release()
+    if (wrong === undefined) {
+      assert.equal(applier.halted(), undefined)
+      assert.deepEqual(snapshot.heads.head, refOf((frames.at(-1) as Frame).block.header))
+      assert.ok(transactions < BLOCKS, `${transactions} transactions`)
+    } else {
+      const { number } = (frames[wrong] as Frame).block.header
+      assert.match(applier.halted() ?? '', new RegExp(`block ${number} .*root`))
+      assert.equal(snapshot.heads.head.number, number - 1)
+      assert.equal(snapshot.catchingUpTo, undefined)
+    }
+  }
 })

@@ -48,8 +48,6 @@ export async function catchUp(
 ): Promise<Standing> {
   const { feed, store, log } = parts
   finishSwitch(options, parts)
-  // Each block's root is proven, so each is applied.
-  if (store.keepsTrie()) return standingIn(store)
   const begun = mark(parts)
   const { next } = await feed.bounds()
   let standing = standingIn(store)
@@ -158,7 +156,7 @@ class Taking {
   }
 
   /** Takes the blocks of the first checkpoints, up to block `enough` or as much as can be held; returns how many, 0 where aborted or where a
-   *  frame does not pass its checks: then nothing is changed, and the applier will say so at its place. */
+   *  frame does not pass its checks, or all of them together are not what the state root says: then nothing is changed, and the applier will say so at its place. */
   async run(checkpoints: readonly Checkpoint[], enough: number, signal: AbortSignal): Promise<number> {
     let taken = 0
     const end = (checkpoints.at(-1)?.position ?? 0) + 1
@@ -171,6 +169,8 @@ class Taking {
         taken++
         const isDone = taken === checkpoints.length || checkpoint.block.number >= enough
         if (!isDone && !(this.#bulk.isFull() && checkpoint.block.number >= (this.#begun ?? 0))) continue
+        // Some block's delta is not what it did: one by one they tell which.
+        if (!this.#bulk.provesRoot()) return 0
         this.#finish(checkpoint.position)
         return taken
       }

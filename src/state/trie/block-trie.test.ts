@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import '#test/support/core.ts'
-import type { AccountChange, SlotChange } from '#chain/delta.ts'
 import type { Frame } from '#chain/frame.ts'
 import { encodeRlp } from '#chain/rlp.ts'
 import { rlpOf } from '#chain/rlp-fields.ts'
-import { stateRoot } from '#chain/roots.ts'
 import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
 import { readLeaf } from '#chain/trie/testing/read-proof.ts'
 import { EMPTY_TRIE_ROOT, trieRoot } from '#chain/trie-root.ts'
@@ -18,32 +16,25 @@ import { branchSnapshot } from '#state/branch-snapshot.ts'
 import { getU32 } from '#state/codec/bytes.ts'
 import { openStore } from '#state/open-store.ts'
 import { dumpTables } from '#state/testing/dump.ts'
-import { createChainBuilder, makeAddress } from '#state/testing/frame-builder.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
+import {
+  ADDRESSES,
+  after,
+  difference,
+  type Edit,
+  edit,
+  FIRST,
+  genesisWorld,
+  rootOf,
+  SLOTS,
+  type World,
+  worldBuilder,
+} from '#state/testing/trie-world.ts'
 import { KEYED } from './layers.ts'
 
-const ADDRESSES = Array.from({ length: 24 }, (_, i) => makeAddress(i + 1))
-const SLOTS = Array.from({ length: 24 }, (_, i) => bigintTo(BigInt(i), 32))
-/** Before an epoch's end, so that a run crosses it. */
-const FIRST = 120
-
-/** A whole state: balances by account, and of those the slots. */
-type World = ReadonlyMap<number, { readonly balance: bigint; readonly slots: ReadonlyMap<number, bigint> }>
-
-interface Edit {
-  readonly who: number
-  /** 0 removes the account with all that it stores. */
-  readonly balance: number
-  readonly slots: readonly (readonly [slot: number, value: number])[]
-}
 type Step = { readonly kind: 'block'; readonly edits: readonly Edit[] } | { readonly kind: 'undo' | 'prune' }
 
-const edit: fc.Arbitrary<Edit> = fc.record({
-  who: fc.nat(ADDRESSES.length - 1),
-  balance: fc.nat(3),
-  slots: fc.array(fc.tuple(fc.nat(SLOTS.length - 1), fc.nat(2)), { maxLength: 12 }),
-})
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
@@ -53,77 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('prune' as const) }) },
 )
 
-function after(world: World, edits: readonly Edit[]): World {
-  const next = new Map(world)
-  for (const { who, balance, slots } of edits) {
-    next.delete(who)
-    if (balance === 0) continue
-    const words = new Map(world.get(who)?.slots)
-    for (const [slot, value] of slots) {
-      if (value === 0) words.delete(slot)
-      else words.set(slot, BigInt(value))
-    }
-    next.set(who, { balance: BigInt(balance), slots: words })
-  }
-  return next
-}
-
-function contents(world: World): { accounts: AccountChange[]; slots: SlotChange[] } {
-  const accounts: AccountChange[] = []
-  const slots: SlotChange[] = []
-  for (const [who, { balance, slots: words }] of world) {
-    const address = ADDRESSES[who] as Uint8Array
-    accounts.push({ address, after: { nonce: 1n, balance, codeHash: fromHex(EMPTY_CODE_HASH) } })
-    for (const [slot, value] of words)
-      slots.push({ address, key: SLOTS[slot] as Uint8Array, value: bigintTo(value, 32) })
-  }
-  return { accounts, slots }
-}
-
-const rootOf = (world: World): Uint8Array => {
-  const { accounts, slots } = contents(world)
-  return stateRoot(accounts, slots)
-}
-
-/** The canonical delta, `cleared` in it. */
-function difference(before: World, next: World) {
-  const accounts: AccountChange[] = []
-  const slots: SlotChange[] = []
-  const cleared: Uint8Array[] = []
-  ADDRESSES.forEach((address, who) => {
-    const [was, is] = [before.get(who), next.get(who)]
-    if (was?.balance !== is?.balance)
-      accounts.push({
-        address,
-        after: is && { nonce: 1n, balance: is.balance, codeHash: fromHex(EMPTY_CODE_HASH) },
-      })
-    if (is === undefined) {
-      if (was !== undefined && was.slots.size > 0) cleared.push(address)
-      return
-    }
-    SLOTS.forEach((key, slot) => {
-      const [old, value] = [was?.slots.get(slot) ?? 0n, is.slots.get(slot) ?? 0n]
-      if (old !== value) slots.push({ address, key, value: bigintTo(value, 32) })
-    })
-  })
-  return { accounts, slots, cleared }
-}
-
-const genesisWorld: World = after(
-  new Map(),
-  ADDRESSES.slice(0, 9).map((_, who) => ({
-    who,
-    balance: 5,
-    slots: SLOTS.slice(0, who).map((_slot, i) => [i, 7] as const),
-  })),
-)
-
 function begin(kv: KeyValue) {
-  const builder = createChainBuilder({
-    ...contents(genesisWorld),
-    number: FIRST,
-    stateRoot: rootOf(genesisWorld),
-  })
+  const builder = worldBuilder()
   const store = openStore(kv, { compress: stored, trie: true })
   store.initialise(builder.identity, builder.genesis)
   return { builder, store }
@@ -325,7 +247,7 @@ test('a block whose delta is not what its header says is refused whole, and name
 
 test('a store made without a trie is not given one by opening it', () => {
   const kv = memoryKeyValue()
-  const builder = createChainBuilder()
+  const builder = worldBuilder()
   const plain = openStore(kv, { compress: stored })
   plain.initialise(builder.identity, builder.genesis)
   assert.ok(!plain.keepsTrie())

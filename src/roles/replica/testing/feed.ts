@@ -5,7 +5,7 @@ import { toHex } from '#kernel/bytes.ts'
 import type { Compress } from '#ports/compress.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
 import type { FramePart, RecordBody } from '#protocol/feed/records.ts'
-import { createChainBuilder } from '#state/testing/frame-builder.ts'
+import { type ChainBuilder, createChainBuilder } from '#state/testing/frame-builder.ts'
 import { encodeFrame, splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'
 
@@ -21,10 +21,16 @@ export const address = (n: number): Uint8Array => new Uint8Array(20).fill(n)
 
 export class Feed {
   readonly log = createMemoryRecordLog()
-  readonly chain = createChainBuilder({
-    accounts: [{ address: address(9), after: { nonce: 0n, balance: 1n, codeHash: new Uint8Array(32) } }],
-  })
+  readonly chain: ChainBuilder
   readonly #sequences = new Map<string, number>()
+
+  constructor(
+    chain = createChainBuilder({
+      accounts: [{ address: address(9), after: { nonce: 0n, balance: 1n, codeHash: new Uint8Array(32) } }],
+    }),
+  ) {
+    this.chain = chain
+  }
 
   async begin(): Promise<void> {
     const { header, config } = this.chain.genesis
