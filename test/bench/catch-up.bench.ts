@@ -15,6 +15,7 @@ import { createRandom as createSystemRandom } from '#platform/random/random.ts'
 import type { KeyValue } from '#ports/key-value.ts'
 import { silent } from '#ports/logger.ts'
 import type { RecordLog } from '#ports/record-log.ts'
+import { openStore } from '#state/open-store.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
@@ -76,9 +77,11 @@ async function writeFeed(
   const recent: Frame[] = []
   await segments.append([generation()])
   for (let i = 0; i < blocks; i++) {
-    recent.push(next())
+    const frame = next()
+    if (rooted !== undefined) openStore(rooted, { compress }).commit((writer) => writer.apply(frame))
+    recent.push(frame)
     if (recent.length > FINAL_BELOW_HEAD) recent.shift()
-    await segments.append(recordsOf(recent.at(-1) as Frame, recent[0], compress))
+    await segments.append(recordsOf(frame, recent[0], compress))
     if ((i + 1) % 200 === 0) say(`${i + 1} of ${blocks} blocks are on the feed`)
   }
   return {

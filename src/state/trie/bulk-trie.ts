@@ -1,7 +1,7 @@
 /**
- * The state trie under many blocks at once. Nobody will ask for a root between two of them, and the last one's proves all: were any change of any
- * block another, so would the state be after the last. So the trie is changed once, by the last value of each key, in memory; what comes out is
- * compared with the header before anything is written, and written with the state.
+ * The state trie under many blocks at once. Nobody will read a state between two of them, and the last one's root proves the state that is left;
+ * what a wrong delta said and a later one wrote over is nowhere any more. So the trie is changed once, by the last value of each key, in memory;
+ * its root is compared with the last header's before anything is written, and it is written with the state.
  */
 import type { Delta } from '#chain/delta.ts'
 import { StagedState } from '#chain/staged-state.ts'
