@@ -6,21 +6,17 @@
  * (trie/bulk-trie.ts) was changed in part then and can tell nothing, so it is built anew from the state.
  */
 import { type BlockRef, describeBlock } from '#chain/block-ref.ts'
-import type { Delta } from '#chain/delta.ts'
-import { type Frame, refOf } from '#chain/frame.ts'
 import { assert } from '#kernel/assert.ts'
 import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, WriteTx } from '#ports/key-value.ts'
-import { putBlock } from './chain-rows.ts'
-import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
+import { ACCOUNT_KEY, SLOT_KEY } from './block-rows.ts'
 import { STATE_ANNALS } from './history.ts'
 import { CHANGES_MAX, type LatestValue, LatestValues } from './latest-values.ts'
 import { putStatus, readStatus } from './meta.ts'
-import { partKey, putParts } from './parts.ts'
+import { writePacked } from './packed-rows.ts'
 import { type Annals, type Pruned, pruneUpTo } from './pruning.ts'
-import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
 import type { BulkApply, StoreWriter } from './store.ts'
 import { TRIE_ANNALS } from './trie/block-trie.ts'
 import { type Latest, rebuildTrie, type StagedTrie, stageTrie, writeStaged } from './trie/bulk-trie.ts'
@@ -28,8 +24,6 @@ import { storeWriter } from './writer.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */
 const ROWS_MAX = 30_000
-/** Rows of a block without its logs and transactions, and for each of those: about. */
-const ROWS_PER_BLOCK = 100
 /** One delta has fewer. */
 const ROOM_FOR_A_DELTA = CHANGES_MAX / 4
 
@@ -47,9 +41,9 @@ export function bulkApply(
   { kv, compress, keepsTrie }: BulkParts,
   { head, isHalfWay }: { readonly head: BlockRef; readonly isHalfWay: boolean },
 ): BulkApply {
-  const accounts = new LatestValues(20, ACCOUNT_VALUE_BYTES_MAX)
-  const slots = new LatestValues(52, 32)
-  let waiting: Frame[] = []
+  const accounts = new LatestValues(ACCOUNT_KEY)
+  const slots = new LatestValues(SLOT_KEY)
+  let waiting: Uint8Array[] = []
   let waitingRows = 0
   let last = head
   let lastRoot: Uint8Array = new Uint8Array(0)
@@ -62,11 +56,7 @@ export function bulkApply(
 
   const writeBlocks = (): void => {
     kv.write((tx) => {
-      for (const frame of waiting) {
-        putBlock(tx, frame, compress)
-        for (const { hash, code } of frame.delta.codes)
-          if (tx.get('code', partKey(hash, 0)) === undefined) putParts(tx, 'code', hash, code)
-      }
+      for (const rows of waiting) writePacked(tx, rows)
     })
     waiting = []
     waitingRows = 0
@@ -113,21 +103,21 @@ export function bulkApply(
 
   return {
     last: () => last,
-    add(frame) {
-      const { header } = frame.block
-      assert(header.parentHash === last.hash, 'a block extends the one that was given before it')
+    add({ block, parent, stateRoot, chain, chainCount, ...values }) {
+      assert(parent === last.hash, 'a block extends the one that was given before it')
       assert(proven === undefined, 'after the proof no block is added')
       if (count() > CHANGES_MAX - ROOM_FOR_A_DELTA) {
         writeState({ accounts: accounts.take(), slots: slots.take() })
         isTrieLost = true
       }
-      for (let at = 0; at < frame.delta.cleared.length; at += 20)
-        cleared.set(toHex(frame.delta.cleared, at, at + 20), slots.count())
-      gather(frame.delta, accounts, slots)
-      last = refOf(header)
-      lastRoot = header.stateRoot
-      waiting.push(frame)
-      waitingRows += ROWS_PER_BLOCK + frame.receipts.reduce((sum, { logs }) => sum + 2 + logs.length, 0)
+      for (let at = 0; at < values.cleared.length; at += 20)
+        cleared.set(toHex(values.cleared, at, at + 20), slots.count())
+      accounts.add(values.accounts)
+      slots.add(values.slots)
+      last = block
+      lastRoot = stateRoot
+      waiting.push(chain)
+      waitingRows += chainCount
       if (waitingRows >= ROWS_MAX) writeBlocks()
     },
     isFull: () => count() > (keepsTrie ? STAGED_CHANGES_MAX : CHANGES_MAX / 2),
@@ -159,19 +149,6 @@ function moveHead(
   change(storeWriter(tx, status, compress))
   putStatus(tx, status)
   return status.sequence
-}
-
-function gather({ accounts, slots }: Delta, latestAccounts: LatestValues, latestSlots: LatestValues): void {
-  const address = new Uint8Array(20)
-  for (let i = 0; i < accounts.count; i++) {
-    fillAddress(address, accounts, i)
-    latestAccounts.set(address, accountRow(accounts, i))
-  }
-  const key = new Uint8Array(52)
-  for (let i = 0; i < slots.count; i++) {
-    fillSlotKey(key, slots, i)
-    latestSlots.set(key, slotRow(slots, i))
-  }
 }
 
 function writeValues(

@@ -27,36 +27,53 @@ const HASH_BYTES = 32
 /** What a frame says about itself, kept so that undoing a block gives back the frame that it was. */
 export type Provenance = Pick<Frame, 'senders' | 'source' | 'level' | 'deltaHash'>
 
-export function putBlock(tx: WriteTx, frame: Omit<Frame, 'delta'>, compress: Compress): void {
+/** Where a block's rows go: into a transaction, or into an array for one later. */
+export interface BlockSink extends Pick<WriteTx, 'append'> {
+  put(table: 'hashes', key: Uint8Array, value: Uint8Array): void
+  /** Of a transaction, by the beginning of its hash. */
+  place(prefix: Uint8Array, place: Uint8Array): void
+}
+
+export function sinkInto(tx: WriteTx): BlockSink {
+  return {
+    append: (table, key, value) => tx.append(table, key, value),
+    put: (table, key, value) => tx.put(table, key, value),
+    place: (prefix, place) => addPlace(tx, prefix, place),
+  }
+}
+
+export function putBlock(into: BlockSink, frame: Omit<Frame, 'delta'>, compress: Compress): void {
   const { header, transactions, senders } = frame.block
   const block = u32(header.number)
   putHeader(
-    tx,
+    into,
     header,
     transactions.map((transaction) => transaction.hash),
   )
-  appendParts(tx, 'bodies', block, encodeProvenance(frame, pack(encodeBody(frame.block), compress)))
+  appendParts(into, 'bodies', block, encodeProvenance(frame, pack(encodeBody(frame.block), compress)))
   const created = transactions.map((transaction, i) =>
     transaction.to === undefined ? createdAddress(senders[i] as Address, transaction.nonce) : undefined,
   )
-  appendParts(tx, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
+  appendParts(into, 'receipts', block, pack(encodeReceipts(frame.receipts, created), compress))
   const key = logPrefix(header.number, 0)
   let logIndex = 0
   frame.receipts.forEach((receipt, index) => {
     for (const log of receipt.logs) {
       putU32(key, 4, logIndex++)
-      appendParts(tx, 'logs', key, encodeLog(log, index))
+      appendParts(into, 'logs', key, encodeLog(log, index))
     }
   })
-  transactions.forEach((transaction, index) => addPlace(tx, transaction.hash, header.number, index))
+  transactions.forEach(({ hash }, index) =>
+    into.place(hash.subarray(0, PREFIX_BYTES), placeOf(header.number, index)),
+  )
 }
 
-function putHeader(tx: WriteTx, header: Header, transactionHashes: readonly Hash32[]): void {
+function putHeader(into: BlockSink, header: Header, transactionHashes: readonly Hash32[]): void {
   const block = u32(header.number)
   const hash = fromHex(header.hash)
-  appendParts(tx, 'headers', block, header.rlp)
-  appendParts(tx, 'blockHashes', block, concatBytes(hash, ...transactionHashes))
-  tx.put('hashes', hash, block)
+  appendParts(into, 'headers', block, header.rlp)
+  appendParts(into, 'blockHashes', block, concatBytes(hash, ...transactionHashes))
+  into.put('hashes', hash, block)
 }
 
 /** Removes every row of a block whose header, body and receipts were read before. */
@@ -173,9 +190,7 @@ export function findTransaction(tx: Gets, hash: Hash32): { number: number; index
 }
 
 /** Of several transactions with one prefix the row is a list. */
-function addPlace(tx: WriteTx, hash: Hash32, number: number, index: number): void {
-  const key = hash.subarray(0, PREFIX_BYTES)
-  const place = placeOf(number, index)
+export function addPlace(tx: WriteTx, key: Uint8Array, place: Uint8Array): void {
   if (tx.insert('transactions', key, place)) return
   const others = tx.get('transactions', key)?.slice() ?? new Uint8Array()
   for (let at = 0; at < others.length; at += PLACE_BYTES)

@@ -7,6 +7,7 @@ import type { Frame } from '#chain/frame.ts'
 import { refOf } from '#chain/frame.ts'
 import { bigintFrom, bigintTo } from '#kernel/bytes.ts'
 import type { KeyValue } from '#ports/key-value.ts'
+import { blockRows } from './block-rows.ts'
 import type { Snapshot } from './snapshot.ts'
 import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
@@ -112,7 +113,7 @@ class Pair {
   /** Many blocks at once, without history: all that was before them goes. */
   takeAtOnce(count: number): void {
     const bulk = this.store.bulk()
-    for (let left = count; left > 0; left--) bulk.add(this.#next())
+    for (let left = count; left > 0; left--) bulk.add(blockRows(this.#next(), stored))
     this.#finalized = this.#historyFrom = this.head()
     bulk.finish((writer) => this.#mark(writer))
   }

@@ -9,7 +9,7 @@ import { bigintTo, compareBytes, concatBytes, equalBytes, toHex, utf8 } from '#k
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import { type KeyValue, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
-import { putBlock } from './chain-rows.ts'
+import { putBlock, sinkInto } from './chain-rows.ts'
 import type { StoreIdentity } from './identity.ts'
 import { INITIALISING_KEY, putIdentity, putKeepsTrie, putStatus } from './meta.ts'
 import { putParts } from './parts.ts'
@@ -31,7 +31,7 @@ export function initialiseStore(
   if (trie) refuseOtherRoot(buildTrie(kv), genesis)
   kv.write((tx) => {
     for (const { hash, code } of genesis.codes) putParts(tx, 'code', hash, code)
-    putBlock(tx, genesisBlock(genesis), compress)
+    putBlock(sinkInto(tx), genesisBlock(genesis), compress)
     const head = refOf(genesis.header)
     putStatus(tx, {
       sequence: 1,

@@ -3,6 +3,13 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { toHex } from '#kernel/bytes.ts'
 import { LatestValues } from './latest-values.ts'
+import { ValuePacker } from './packed-rows.ts'
+
+function packed(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const packer = new ValuePacker(key.length + 1 + value.length)
+  packer.add(key, value)
+  return packer.done()
+}
 
 /** Keys that differ only in some of their bytes, at both ends. */
 const keyOf = (bytes: number) =>
@@ -16,13 +23,13 @@ const keyOf = (bytes: number) =>
 
 for (const bytes of [20, 52])
   test(`of keys of ${bytes} bytes the last value of each is given, in order, as a map would have it`, () => {
-    const latest = new LatestValues(bytes, 73)
+    const latest = new LatestValues(bytes)
     const change = fc.tuple(keyOf(bytes), fc.uint8Array({ maxLength: 73 }))
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
         const twin = new Map<string, string>()
         for (const [key, value] of changes) {
-          latest.set(key, value)
+          latest.add(packed(key, value))
           twin.set(toHex(key), toHex(value))
         }
         const given = [...latest.take()].map(({ key, value }) => [toHex(key), toHex(value)])
@@ -36,8 +43,9 @@ for (const bytes of [20, 52])
   })
 
 test('many changes of few keys, and more than the first buffer holds', () => {
-  const latest = new LatestValues(20, 2)
-  for (let i = 0; i < 20_000; i++) latest.set(new Uint8Array(20).fill(i % 3), Uint8Array.of(i >> 8, i))
+  const latest = new LatestValues(20)
+  for (let i = 0; i < 20_000; i++)
+    latest.add(packed(new Uint8Array(20).fill(i % 3), Uint8Array.of(i >> 8, i)))
   assert.deepEqual(
     [...latest.take()].map(({ value }) => ((value[0] as number) << 8) | (value[1] as number)),
     [19_998, 19_999, 19_997],

@@ -8,8 +8,8 @@ import { compareBytes } from '#kernel/bytes.ts'
 /** Changes that one gathering holds: their places are numbers of 21 bits. */
 export const CHANGES_MAX = 2 ** 21
 const PLACE_BITS = 21
-const FIRST_CAPACITY = 4_096
-const GROWTH = 4
+const FIRST_CHANGES = 4_096
+const FIRST_BYTES = 64 * FIRST_CHANGES
 
 export interface LatestValue {
   readonly key: Uint8Array
@@ -21,33 +21,34 @@ export interface LatestValue {
 
 export class LatestValues {
   readonly #keyBytes: number
-  readonly #rowBytes: number
-  #rows: Uint8Array
+  /** `key ‖ bytes of the value 1 ‖ value`, one behind the other. */
+  #bytes = new Uint8Array(FIRST_BYTES)
+  #length = 0
+  /** Where each begins. */
+  #starts = new Uint32Array(FIRST_CHANGES)
   #count = 0
 
-  /** @param keyBytes of every key, at least 8
-   *  @param valueBytesMax of every value, below 256 */
-  constructor(keyBytes: number, valueBytesMax: number) {
+  /** @param keyBytes of every key, at least 8 */
+  constructor(keyBytes: number) {
     this.#keyBytes = keyBytes
-    this.#rowBytes = keyBytes + 1 + valueBytesMax
-    this.#rows = new Uint8Array(FIRST_CAPACITY * this.#rowBytes)
   }
 
   count(): number {
     return this.#count
   }
 
-  set(key: Uint8Array, value: Uint8Array): void {
-    assert(this.#count < CHANGES_MAX, 'changes are written before there are too many')
-    const at = this.#count * this.#rowBytes
-    if (at === this.#rows.length) this.#grow()
-    this.#rows.set(key, at)
-    let end = at + this.#keyBytes
-    assert(value.length < this.#rowBytes - this.#keyBytes, 'a value is as short as was said')
-    this.#rows[end++] = value.length
-    // A loop: values are short, and `set` costs more.
-    for (let i = 0; i < value.length; i++) this.#rows[end++] = value[i] as number
-    this.#count++
+  /** Adds changes: rows as a ValuePacker packs them. */
+  add(rows: Uint8Array): void {
+    const from = this.#length
+    this.#reserve(from + rows.length)
+    this.#bytes.set(rows, from)
+    for (let at = 0; at < rows.length; ) {
+      if (this.#count === this.#starts.length) this.#growStarts()
+      this.#starts[this.#count++] = from + at
+      at += this.#keyBytes + 1 + (rows[at + this.#keyBytes] as number)
+      assert(at <= rows.length, 'packed values are as long as they say')
+    }
+    this.#length = from + rows.length
   }
 
   /** One for each key; the arrays are views. Begins anew afterwards. */
@@ -60,10 +61,12 @@ export class LatestValues {
       const prefixLow = (words[2 * from] as number) >>> PLACE_BITS
       let to = from + 1
       while (words[2 * to + 1] === prefixHigh && (words[2 * to] as number) >>> PLACE_BITS === prefixLow) to++
-      yield* this.#lastOfEach(words, from, to)
+      if (to === from + 1) yield this.#row((words[2 * from] as number) & (CHANGES_MAX - 1))
+      else yield* this.#lastOfEach(words, from, to)
       from = to
     }
     this.#count = 0
+    this.#length = 0
   }
 
   /** Of each change, sorted: the beginning of its key (32 and 11 bits, from where keys differ most), then its place. */
@@ -72,16 +75,16 @@ export class LatestValues {
     const words = new Uint32Array(order.buffer)
     // Of slots the address decides first, then the slot's own first bytes.
     const second = this.#keyBytes > 20 ? 20 : 4
+    const bytes = this.#bytes
     for (let i = 0; i < this.#count; i++) {
-      const at = i * this.#rowBytes
-      const eleven =
-        ((this.#rows[at + second] as number) << 3) | ((this.#rows[at + second + 1] as number) >>> 5)
+      const at = this.#starts[i] as number
+      const eleven = ((bytes[at + second] as number) << 3) | ((bytes[at + second + 1] as number) >>> 5)
       words[2 * i] = ((eleven << PLACE_BITS) | i) >>> 0
       words[2 * i + 1] =
-        (((this.#rows[at] as number) << 24) |
-          ((this.#rows[at + 1] as number) << 16) |
-          ((this.#rows[at + 2] as number) << 8) |
-          (this.#rows[at + 3] as number)) >>>
+        (((bytes[at] as number) << 24) |
+          ((bytes[at + 1] as number) << 16) |
+          ((bytes[at + 2] as number) << 8) |
+          (bytes[at + 3] as number)) >>>
         0
     }
     return order.sort()
@@ -91,7 +94,7 @@ export class LatestValues {
   *#lastOfEach(words: Uint32Array, from: number, to: number): Generator<LatestValue> {
     const rows: LatestValue[] = []
     for (let i = from; i < to; i++) rows.push(this.#row((words[2 * i] as number) & (CHANGES_MAX - 1)))
-    if (rows.length > 1) rows.sort((a, b) => compareBytes(a.key, b.key)) // stable: the last of a key stays the last
+    rows.sort((a, b) => compareBytes(a.key, b.key)) // stable: the last of a key stays the last
     for (const [i, row] of rows.entries()) {
       const following = rows[i + 1]
       if (following === undefined || compareBytes(row.key, following.key) !== 0) yield row
@@ -99,18 +102,26 @@ export class LatestValues {
   }
 
   #row(place: number): LatestValue {
-    const at = place * this.#rowBytes
+    const at = this.#starts[place] as number
     const valueAt = at + this.#keyBytes + 1
     return {
       place,
-      key: this.#rows.subarray(at, at + this.#keyBytes),
-      value: this.#rows.subarray(valueAt, valueAt + (this.#rows[valueAt - 1] as number)),
+      key: this.#bytes.subarray(at, at + this.#keyBytes),
+      value: this.#bytes.subarray(valueAt, valueAt + (this.#bytes[valueAt - 1] as number)),
     }
   }
 
-  #grow(): void {
-    const larger = new Uint8Array(Math.min(GROWTH * this.#rows.length, CHANGES_MAX * this.#rowBytes))
-    larger.set(this.#rows)
-    this.#rows = larger
+  #reserve(needed: number): void {
+    if (needed <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, needed))
+    larger.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = larger
+  }
+
+  #growStarts(): void {
+    assert(this.#count < CHANGES_MAX, 'changes are written before there are too many')
+    const larger = new Uint32Array(Math.min(2 * this.#starts.length, CHANGES_MAX))
+    larger.set(this.#starts)
+    this.#starts = larger
   }
 }

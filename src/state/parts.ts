@@ -13,15 +13,36 @@ const PARTS_MAX = 0x1_0000
 type Reads = Pick<ReadTx, 'get'>
 
 /** Writes a value under a prefix that has none. */
-export function putParts(tx: WriteTx, table: Table, prefix: Uint8Array, bytes: Uint8Array): void {
+export function putParts(
+  tx: Pick<WriteTx, 'put'>,
+  table: Table,
+  prefix: Uint8Array,
+  bytes: Uint8Array,
+): void {
   const count = countParts(bytes)
   for (let part = 0; part < count; part++) {
     tx.put(table, partKey(prefix, part), bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES))
   }
 }
 
+/** The same where the value follows from the prefix, and may be there already. */
+export function insertParts(
+  tx: { insert(table: Table, key: Uint8Array, value: Uint8Array): unknown },
+  table: Table,
+  prefix: Uint8Array,
+  bytes: Uint8Array,
+): void {
+  const put: WriteTx['put'] = (name, key, value) => void tx.insert(name, key, value)
+  putParts({ put }, table, prefix, bytes)
+}
+
 /** The same in a table whose keys are block numbers: mostly after all others. */
-export function appendParts(tx: WriteTx, table: Table, prefix: Uint8Array, bytes: Uint8Array): void {
+export function appendParts(
+  tx: Pick<WriteTx, 'append'>,
+  table: Table,
+  prefix: Uint8Array,
+  bytes: Uint8Array,
+): void {
   const count = countParts(bytes)
   for (let part = 0; part < count; part++) {
     tx.append(table, partKey(prefix, part), bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES))

@@ -5,6 +5,7 @@
 import type { BlockRef } from '#chain/block-ref.ts'
 import type { Frame } from '#chain/frame.ts'
 import type { Genesis } from '#chain/genesis.ts'
+import type { BlockRows } from './block-rows.ts'
 import type { Heads, StoreIdentity } from './identity.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -30,7 +31,7 @@ export interface BulkApply {
   /** The last block that was given; at first the head. */
   last(): BlockRef
   /** The block after it. A throw leaves a store that the same blocks make whole, from the start. */
-  add(frame: Frame): void
+  add(rows: BlockRows): void
   /** It holds about as much as it should: time to finish. */
   isFull(): boolean
   /** False where the state after the last block has not the root that its header says: then nothing of it is written, and nothing more is

@@ -10,7 +10,7 @@ import { concatBytes, equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { WriteTx } from '#ports/key-value.ts'
-import { putBlock, readHeader, removeBlock } from './chain-rows.ts'
+import { putBlock, readHeader, removeBlock, sinkInto } from './chain-rows.ts'
 import { applyDelta, undoDelta } from './delta-rows.ts'
 import { removeChanges, STATE_ANNALS } from './history.ts'
 import type { Heads } from './identity.ts'
@@ -39,7 +39,7 @@ export function storeWriter(tx: WriteTx, status: Status, compress: Compress): St
       assert(header.number === head.number + 1, 'a block has the number after its parent')
       applyDelta(tx, frame.delta, header.number)
       if (readKeepsTrie(tx)) proveRoot(tx, frame)
-      putBlock(tx, frame, compress)
+      putBlock(sinkInto(tx), frame, compress)
       moveHead(refOf(header))
     },
     undo() {

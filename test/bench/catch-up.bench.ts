@@ -1,34 +1,29 @@
 /**
- * A store that is N blocks of profile M1 behind, brought to the end of a feed on disk by the production code: final blocks many at once, the
- * last ones with history, then the index of logs; against the applier alone over the first of the same blocks. A day is 7,200 blocks; the
- * blocks with history are as many whatever the distance. Flags: --slots, --blocks, --trie (1: stores with a state trie).
+ * A store that is N blocks of profile M1 behind, brought to the end of a feed in another process by the production code: final blocks many at
+ * once, with a thread that reads ahead, the last ones with history, then the index of logs; against the applier alone over the first of the
+ * same blocks. A day is 7,200 blocks; the blocks with history are as many whatever the distance. CPU is this process's, of all its threads.
+ * Flags: --slots, --blocks, --trie (1: stores with a state trie), --feed embedded|kafka, --reader 0 for no thread that reads ahead.
  */
 import '#test/support/core.ts'
-import { join } from 'node:path'
 import type { Frame } from '#chain/frame.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
-import { createClock } from '#platform/clock/clock.ts'
-import { checksum } from '#platform/checksum/crc32c.ts'
-import { createDisk } from '#platform/disk/disk.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
-import { createRandom as createSystemRandom } from '#platform/random/random.ts'
 import type { KeyValue } from '#ports/key-value.ts'
-import { silent } from '#ports/logger.ts'
 import type { RecordLog } from '#ports/record-log.ts'
+import type { StartReader } from '#roles/replica/ready-frame.ts'
 import { openStore } from '#state/open-store.ts'
-import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
 import { flagOf } from './m1/cpu.ts'
+import { type FeedKind, startM1Feed } from './m1/feed.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
-import { generation, recordsOf, startReplica } from './m1/replica.ts'
+import { startReplica } from './m1/replica.ts'
 import { rootAfter } from './m1/root-after.ts'
 import { createWorld } from './m1/world.ts'
 
 const DAY_BLOCKS = 7_200
 const HORIZON_BLOCKS = 128
 const FINAL_BELOW_HEAD = 64
-const SEGMENT_BYTES = 256 * 1024 * 1024
 
 export const bench: Bench = {
   name: 'catch-up',
@@ -41,59 +36,38 @@ export const bench: Bench = {
     const { folder, paths } = await preloadedStores(slots, ['far', 'alone', 'root'], options.say, trie)
     const rooted = trie && openLmdb({ path: paths[2] as string, mode: 'writer', durable: false })
     try {
-      const feed = await writeFeed(join(folder, 'feed'), { slots, blocks, rooted, say: options.say })
-      await rooted?.close()
-      return await measure(feed, paths as [string, string, string], { slots, blocks })
+      const feed = await startM1Feed({
+        ...{ kind: feedKindOf(options.flags), folder, blocks, finalBelowHead: FINAL_BELOW_HEAD },
+        ...{ next: blocksOn(rooted, slots), say: options.say },
+      })
+      try {
+        await rooted?.close()
+        const startReader = options.flags['reader'] === '0' ? undefined : feed.startReader
+        const log = await feed.open()
+        return await measure({ log, startReader }, paths as [string, string, string], { slots, blocks })
+      } finally {
+        await feed.stop()
+      }
     } finally {
       removeStores(folder)
     }
   },
 }
 
-async function writeFeed(
-  path: string,
-  {
-    slots,
-    blocks,
-    rooted,
-    say,
-  }: {
-    readonly slots: number
-    readonly blocks: number
-    /** A store with a state trie, which says what each root is. */
-    readonly rooted: KeyValue | undefined
-    readonly say: BenchOptions['say']
-  },
-): Promise<RecordLog> {
-  const parts = {
-    ...{ disk: createDisk(path), random: createSystemRandom() },
-    ...{ checksum, clock: createClock(), log: silent },
-  }
-  const segments = await openSegmentedLog({ segmentBytesMax: SEGMENT_BYTES }, parts)
+function feedKindOf({ feed = 'embedded' }: BenchOptions['flags']): FeedKind {
+  if (feed !== 'embedded' && feed !== 'kafka') throw new Error(`--feed is embedded or kafka, not ${feed}`)
+  return feed
+}
+
+/** @param rooted a store with a state trie, which says what each root is */
+function blocksOn(rooted: KeyValue | undefined, slots: number): () => Frame {
   const compress = createZstd()
-  const next = createBlocks(createWorld(slots), genesis.header, {
-    rootOf: rooted && rootAfter(rooted, compress),
-  })
-  const recent: Frame[] = []
-  await segments.append([generation()])
-  for (let i = 0; i < blocks; i++) {
+  const rootOf = rooted && rootAfter(rooted, compress)
+  const next = createBlocks(createWorld(slots), genesis.header, { rootOf })
+  return () => {
     const frame = next()
     if (rooted !== undefined) openStore(rooted, { compress }).commit((writer) => writer.apply(frame))
-    recent.push(frame)
-    if (recent.length > FINAL_BELOW_HEAD) recent.shift()
-    await segments.append(recordsOf(frame, recent[0], compress))
-    if ((i + 1) % 200 === 0) say(`${i + 1} of ${blocks} blocks are on the feed`)
-  }
-  return {
-    append: (records) => segments.append(records),
-    read: (from, limits) => segments.read(from, limits),
-    bounds: async () => segments.bounds(),
-    identity: async () => 'memory',
-    close: () => segments.close(),
-    // Of a new store, which asks for the first record alone.
-    async *tail(from) {
-      yield await segments.read(from, { maxBytes: 1 })
-    },
+    return frame
   }
 }
 
@@ -111,23 +85,23 @@ async function spent(work: () => Promise<void> | void): Promise<Spent> {
 }
 
 async function measure(
-  feed: RecordLog,
+  { log, startReader }: { readonly log: RecordLog; readonly startReader: StartReader | undefined },
   [farPath, alonePath]: [string, string, string],
   { slots, blocks }: { readonly slots: number; readonly blocks: number },
 ): Promise<{ rows: BenchRow[]; more: Record<string, number> }> {
   const options = { horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS }, compress: createZstd() } as const
   const far = openLmdb({ path: farPath, mode: 'writer', durable: false })
   const alone = openLmdb({ path: alonePath, mode: 'writer', durable: false })
-  const replica = await startReplica(far, options, feed)
+  const replica = await startReplica(far, options, log, startReader)
   const many = await spent(() => replica.catchUp())
   const taken = replica.head()
   if (taken < HORIZON_BLOCKS) throw new Error(`only ${taken} blocks were taken at once`)
   const rest = await spent(() => replica.gather())
   const index = await spent(() => replica.tidy())
-  const slow = await startReplica(alone, options, feed)
+  const slow = await startReplica(alone, options, log)
   const one = await spent(() => slow.gather(HORIZON_BLOCKS))
   const aloneBlocks = slow.head()
-  await Promise.all([far.close(), alone.close(), feed.close()])
+  await Promise.all([far.close(), alone.close(), log.close()])
   const day = (of: keyof Spent): number =>
     (many[of] / taken) * (DAY_BLOCKS - HORIZON_BLOCKS) + (rest[of] / (blocks - taken)) * HORIZON_BLOCKS
   const row = (what: string, server: string, { seconds, cpuSeconds }: Spent, count: number): BenchRow => ({

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
+import { readerStarter } from '#cli/process/reader-thread.ts'
 import { loggerFor, type LogSettings } from '#cli/process/logging.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
 import { createClock } from '#platform/clock/clock.ts'
@@ -79,6 +80,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
         genesis,
         openLog: feedOpener(options.feed, options, { chainId: genesis.config.chainId, mayCreate: false }),
         answerers: answerers.all,
+        startReader: readerStarter(options, genesis.config.chainId),
       },
       signal,
     ),

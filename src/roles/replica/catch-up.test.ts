@@ -7,6 +7,7 @@ import type { KeyValue } from '#ports/key-value.ts'
 import { silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
+import { blockRows } from '#state/block-rows.ts'
 import { openStore } from '#state/open-store.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { after, difference, genesisWorld, rootOf, worldBuilder } from '#state/testing/trie-world.ts'
@@ -17,6 +18,7 @@ import { catchUp, type CatchUpLimits } from './catch-up.ts'
 import { standingOf } from './standing.ts'
 import { damaged, Feed, headAt, partsOf, stored } from './testing/feed.ts'
 import { allRows, plansOf, tell } from './testing/history.ts'
+import { type ReaderFaults, readerHere } from './testing/reader.ts'
 
 const options: ApplierOptions = {
   horizon: { kind: 'blocks', blocks: 4 },
@@ -25,13 +27,19 @@ const options: ApplierOptions = {
 }
 const { signal } = new AbortController()
 
+interface Circumstances {
+  /** The feed's end. */
+  readonly until?: number
+  readonly reader?: ReaderFaults | undefined
+  readonly trie?: boolean
+}
+
 /** One life of a replica: it catches up, applies the rest record by record, and tidies up. */
 async function live(
   feed: Feed,
   kv: KeyValue,
   limits: CatchUpLimits | 'block by block',
-  until?: number,
-  { trie = false } = {},
+  { until, reader, trie = false }: Circumstances = {},
 ): Promise<Applier> {
   const store = openStore(kv, { compress: stored, trie })
   const parts = {
@@ -42,7 +50,10 @@ async function live(
   const next = until ?? (await feed.log.bounds()).next
   const log = { ...feed.log, bounds: async () => ({ first: 0, next }) }
   let standing = await standingOf(store, feed.chain.genesis, log, signal)
-  if (limits !== 'block by block') standing = await catchUp(options, { ...parts, feed: log }, signal, limits)
+  if (limits !== 'block by block') {
+    const startReader = reader && readerHere(log, reader)
+    standing = await catchUp(options, { ...parts, feed: log, startReader }, signal, limits)
+  }
   const applier = new Applier(options, parts, standing)
   while (applier.position() < next) {
     const records = await feed.log.read(applier.position(), { maxBytes: 1 })
@@ -92,6 +103,23 @@ test('a store that took blocks many at once is row by row the one that took them
   )
 })
 
+test('with a thread that reads ahead it is the same, also where that thread dies after any of its messages', async () => {
+  const readers = fc.record({
+    messagesMax: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat(20)),
+    aheadBytesMax: fc.constantFrom(1, 10_000),
+  })
+  await fc.assert(
+    fc.asyncProperty(plansOf(30), limitsOf, readers, async (plan, limits, reader) => {
+      const feed = new Feed()
+      const expected = await historyOf(feed, plan)
+      const kv = memoryKeyValue()
+      await live(feed, kv, limits, { reader })
+      assert.deepEqual(allRows(kv), expected)
+    }),
+    { numRuns: 25 },
+  )
+})
+
 test('killed after any transaction, and begun again when the feed has grown, it becomes the same store', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -105,7 +133,7 @@ test('killed after any transaction, and begun again when the feed has grown, it 
         const first = Math.max(2, Math.floor(next * part))
         for (let transactions = 0; ; transactions++) {
           const kv = memoryKeyValue()
-          const isDead = await live(feed, dying(kv, transactions), limits, first).then(
+          const isDead = await live(feed, dying(kv, transactions), limits, { until: first }).then(
             () => false,
             (thrown: unknown) => {
               if (thrown instanceof Killed) return true
@@ -147,25 +175,26 @@ test('while the state is between two blocks a snapshot says so, and what is abov
     },
   }
   const bulk = openStore(watched, { compress: stored }).bulk()
-  for (const frame of frames) bulk.add(frame)
+  for (const frame of frames) bulk.add(blockRows(frame, stored))
   bulk.finish(() => {})
   assert.ok(writes > 2, `${writes} transactions with the mark`)
 })
 
-test('a bad frame in the final past changes nothing at once, and stops the applier at its place', async () => {
-  const feed = new Feed()
-  await feed.begin()
-  const frames = feed.branch(undefined, '', 30)
-  for (const [i, frame] of frames.entries())
-    await feed.say('m1', ...(i === 9 ? damaged(partsOf(frame)) : partsOf(frame)), headAt(frame, frame))
-  const kv = memoryKeyValue()
-  const applier = await live(feed, kv, { blocksAtOnce: 20, blocksMin: 1 })
-  assert.match(applier.halted() ?? '', /block 10 /)
-  const snapshot = openStore(kv, { compress: stored }).snapshot()
-  assert.deepEqual(snapshot.heads.head, refOf((frames[8] as Frame).block.header))
-  assert.equal(snapshot.catchingUpTo, undefined)
-  snapshot.release()
-})
+for (const reader of [undefined, {}])
+  test(`a bad frame in the final past, read ${reader ? 'ahead' : 'by the applier'}, changes nothing at once, and stops the applier at its place`, async () => {
+    const feed = new Feed()
+    await feed.begin()
+    const frames = feed.branch(undefined, '', 30)
+    for (const [i, frame] of frames.entries())
+      await feed.say('m1', ...(i === 9 ? damaged(partsOf(frame)) : partsOf(frame)), headAt(frame, frame))
+    const kv = memoryKeyValue()
+    const applier = await live(feed, kv, { blocksAtOnce: 20, blocksMin: 1 }, { reader })
+    assert.match(applier.halted() ?? '', /block 10 /)
+    const snapshot = openStore(kv, { compress: stored }).snapshot()
+    assert.deepEqual(snapshot.heads.head, refOf((frames[8] as Frame).block.header))
+    assert.equal(snapshot.catchingUpTo, undefined)
+    snapshot.release()
+  })
 
 test('a store that is half way to a block which its feed does not have is refused', async () => {
   const feed = new Feed()
@@ -183,12 +212,19 @@ test('a store that is half way to a block which its feed does not have is refuse
     snapshot.release()
     if (snapshot.catchingUpTo !== undefined) break
   }
-  await assert.rejects(live(feed, kv, { blocksAtOnce: 20, blocksMin: 1 }, 10), { code: 'replica/half-way' })
+  await assert.rejects(live(feed, kv, { blocksAtOnce: 20, blocksMin: 1 }, { until: 10 }), {
+    code: 'replica/half-way',
+  })
 })
 
 test('with a state trie blocks are taken many at once too; where their root is another, the applier stops at the block that is wrong', async () => {
   const BLOCKS = 90
-  for (const wrong of [undefined, 17]) {
+  for (const [wrong, reader] of [
+    [undefined, undefined],
+    [17, undefined],
+    [undefined, {}],
+    [17, {}],
+  ] as const) {
     const feed = new Feed(worldBuilder())
     await feed.begin()
     let world = genesisWorld
@@ -210,7 +246,7 @@ test('with a state trie blocks are taken many at once too; where their root is a
         return kv.write(change)
       },
     }
-    const life = live(feed, counted, { blocksAtOnce: BLOCKS, blocksMin: 1 }, undefined, { trie: true })
+    const life = live(feed, counted, { blocksAtOnce: BLOCKS, blocksMin: 1 }, { trie: true, reader })
     const last = (frames[wrong === undefined ? BLOCKS - 1 : wrong - 1] as Frame).block.header
     if (wrong === undefined) {
       assert.equal((await life).halted(), undefined)

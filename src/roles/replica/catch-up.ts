@@ -2,26 +2,29 @@
  * Brings a store that is far behind near the feed's end, before anything is served. First the feed machine alone runs over the records'
  * envelopes to the end and notes where the head stood on blocks that were never undone since. Of those, what is both final and below the
  * horizon needs no history and is never undone again: these blocks are taken many at once (`Store.bulk`), each time up to a place where
- * store, machine and position agree. The rest is the applier's. A kill leaves the store at such a place, or with its mark on the way to one:
+ * store, machine and position agree, from a thread that reads ahead where there is one (reader.ts). The rest is the applier's. A kill leaves the store at such a place, or with its mark on the way to one:
  * then the same blocks, or more, are taken again.
  */
 import { type BlockHash, type BlockRef, describeBlock } from '#chain/block-ref.ts'
-import { type Frame, LEVELS } from '#chain/frame.ts'
+import { LEVELS } from '#chain/frame.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log.ts'
 import type { FeedEffect, WholeFrame } from '#protocol/feed/effects.ts'
+import type { FramePart } from '#protocol/feed/records.ts'
+import { type BlockRows, blockRows } from '#state/block-rows.ts'
 import type { BulkApply } from '#state/store.ts'
 import { decodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { createAlarmLog } from './alarm-log.ts'
 import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import { encodeFeedState } from './feed-state.ts'
-import { checkFrame } from './frame-check.ts'
 import { blocksWithHistory } from './horizon.ts'
 import { replicaLimits } from './limits.ts'
 import { PendingSwitch } from './pending-switch.ts'
+import { type ReadyFrame, readyFrame, type ReadyRecord, type StartReader } from './ready-frame.ts'
+import { ReadyRecords } from './ready-records.ts'
 import { type Standing, standingIn } from './standing.ts'
 import { type Checkpoint, readTo, type Survey, surveyFeed } from './survey.ts'
 
@@ -37,6 +40,8 @@ const LIMITS: CatchUpLimits = {
 
 export interface CatchUpParts extends Omit<ApplierParts, 'moved'> {
   readonly feed: RecordLog
+  /** Starts a thread that reads a stretch ahead. */
+  readonly startReader?: StartReader | undefined
 }
 
 /** @throws Fault replica/half-way, replica/bad-frame */
@@ -50,7 +55,7 @@ export async function catchUp(
   finishSwitch(options, parts)
   const begun = mark(parts)
   const { next } = await feed.bounds()
-  let standing = standingIn(store)
+  const standing = standingIn(store)
   if (begun === undefined && next - standing.position < blocksMin) return standing
   const horizonBlocks = historyWanted(options, parts)
   const survey = await surveyFeed(feed, standingIn(store), { end: next, horizonBlocks, begun }, signal)
@@ -60,20 +65,50 @@ export async function catchUp(
   const { head } = standing.heads
   log.info('catching up: final blocks are taken many at once', { from: head.number, to, blocksAtOnce })
   let left = survey.checkpoints
-  if (survey.undoneAt !== undefined) {
-    left = await passReorganisation(options, parts, survey, signal)
-    standing = standingIn(store)
-  }
-  while (left.length > 0 && !signal.aborted) {
-    const enough = Math.max(standing.heads.head.number + blocksAtOnce, begun ?? 0)
-    const taken = await new Taking(options, parts, standing, begun).run(left, enough, signal)
-    if (taken === 0) break
-    left = left.slice(taken)
-    standing = standingIn(store)
-    parts.board.setSequence(standing.sequence)
-    log.info('catching up', { block: standing.heads.head.number, of: to })
-  }
+  if (survey.undoneAt !== undefined) left = await passReorganisation(options, parts, survey, signal)
+  if (left.length > 0 && !signal.aborted)
+    await takeAll(options, parts, { left, to, begun, blocksAtOnce }, signal)
   return standingIn(store)
+}
+
+/** Batch after batch, from one stream of records. */
+async function takeAll(
+  options: ApplierOptions,
+  parts: CatchUpParts,
+  { left: checkpoints, to, begun, blocksAtOnce }: ToTake,
+  signal: AbortSignal,
+): Promise<void> {
+  const { feed, store, log, startReader } = parts
+  let left = checkpoints
+  let standing = standingIn(store)
+  const end = (left.at(-1)?.position ?? 0) + 1
+  const stretch = { from: standing.position, end, verify: options.verify }
+  const records = new ReadyRecords(
+    stretch,
+    { feed, log, reader: await startReader?.(stretch, signal) },
+    signal,
+  )
+  try {
+    while (left.length > 0 && !signal.aborted) {
+      const enough = Math.max(standing.heads.head.number + blocksAtOnce, begun ?? 0)
+      const taken = await new Taking(options, parts, standing, begun).run(records, left, enough)
+      if (taken === 0) break
+      left = left.slice(taken)
+      standing = standingIn(store)
+      parts.board.setSequence(standing.sequence)
+      log.info('catching up', { block: standing.heads.head.number, of: to })
+    }
+  } finally {
+    await records.close()
+  }
+}
+
+interface ToTake {
+  readonly left: readonly Checkpoint[]
+  /** The last block. */
+  readonly to: number
+  readonly begun: number | undefined
+  readonly blocksAtOnce: number
 }
 
 /** A switch that was begun comes before anything else. */
@@ -138,8 +173,11 @@ class Taking {
   readonly #pending = new PendingSwitch()
   /** Blocks beside the chain that are the store's now. */
   readonly #taken = new Set<BlockHash>()
-  /** Whole frames that nobody has looked into. */
-  readonly #unchecked = new Map<BlockHash, WholeFrame>()
+  /** Whole frames of this batch that are not the store's: their names, and what was found in them where somebody has looked. */
+  readonly #frames = new Map<
+    BlockHash,
+    { readonly named: WholeFrame; readonly ready: ReadyFrame | undefined }
+  >()
   #decidedAt: number
   #verified: BlockRef
   #lastRecord: Uint8Array | undefined
@@ -156,55 +194,54 @@ class Taking {
   }
 
   /** Takes the blocks of the first checkpoints, up to block `enough` or as much as can be held; returns how many, 0 where aborted or where a
-   *  frame does not pass its checks, or all of them together are not what the state root says: then nothing is changed, and the applier will say so at its place. */
-  async run(checkpoints: readonly Checkpoint[], enough: number, signal: AbortSignal): Promise<number> {
-    let taken = 0
-    const end = (checkpoints.at(-1)?.position ?? 0) + 1
-    for await (const records of readTo(this.#parts.feed, this.#standing.position, end, signal))
-      for (const record of records) {
-        this.#step(record)
-        const checkpoint = checkpoints[taken]
-        if (record.position !== checkpoint?.position) continue
-        if (!this.#take()) return 0
-        taken++
-        const isDone = taken === checkpoints.length || checkpoint.block.number >= enough
-        if (!isDone && !(this.#bulk.isFull() && checkpoint.block.number >= (this.#begun ?? 0))) continue
-        // Some block's delta is not what it did: one by one they tell which.
-        if (!this.#bulk.provesRoot()) return 0
-        this.#finish(checkpoint.position)
-        return taken
-      }
-    assert(signal.aborted, 'every checkpoint is passed')
-    return 0
+   *  frame does not pass its checks, or all of them together are not what the state root says: then nothing is changed, and the applier
+   *  will say so at its place. */
+  async run(records: ReadyRecords, checkpoints: readonly Checkpoint[], enough: number): Promise<number> {
+    assert(records.position() === this.#standing.position, 'a batch begins where the store stands')
+    for (let taken = 0; ; ) {
+      const record = records.take() ?? (await records.wait())
+      if (record === undefined) return 0
+      this.#step(record)
+      const checkpoint = checkpoints[taken]
+      if (record.position !== checkpoint?.position) continue
+      if (!this.#take()) return 0
+      taken++
+      const isDone = taken === checkpoints.length || checkpoint.block.number >= enough
+      if (!isDone && !(this.#bulk.isFull() && checkpoint.block.number >= (this.#begun ?? 0))) continue
+      // Some block's delta is not what it did: one by one they tell which.
+      if (!this.#bulk.provesRoot()) return 0
+      this.#finish(checkpoint.position)
+      return taken
+    }
   }
 
-  #step({ position, bytes }: LogRecord): void {
+  #step({ position, bytes, frame }: ReadyRecord): void {
     const { machine } = this.#standing
     const { body, ...envelope } = decodeRecord(bytes)
     if (body.kind === 'beat' || body.kind === 'headEvent') this.#parts.board.announce(body.head.number)
     for (const effect of machine.step(position, { ...envelope, body })) {
       if (effect.kind === 'headMoved' || effect.kind === 'marksMoved') this.#decidedAt = position
-      this.#note(effect, body.kind === 'framePart' ? body.bytes : undefined)
+      this.#note(effect, body.kind === 'framePart' ? body : undefined, frame)
     }
     this.#lastRecord = bytes
   }
 
-  #note(effect: FeedEffect, part: Uint8Array | undefined): void {
+  #note(effect: FeedEffect, part: FramePart | undefined, frame: ReadyFrame | undefined): void {
     const { shelf } = this.#standing
     switch (effect.kind) {
       case 'partKept':
         assert(part !== undefined, 'parts come from part records')
-        return shelf.keepPart(effect.producer, effect.index, Uint8Array.from(part))
+        return shelf.keepPart(effect.producer, effect.index, Uint8Array.from(part.bytes))
       case 'partsDropped':
         return shelf.dropParts(effect.producer)
       case 'frameWhole':
         shelf.putFrame(effect.frame.block.hash, shelf.takeParts(effect.frame.producer))
-        this.#unchecked.set(effect.frame.block.hash, effect.frame)
+        this.#frames.set(effect.frame.block.hash, { named: effect.frame, ready: frame })
         return
       case 'headMoved':
         return this.#pending.move(effect.undo, effect.apply)
       case 'sideDropped':
-        for (const { hash } of effect.blocks) this.#unchecked.delete(hash)
+        for (const { hash } of effect.blocks) this.#frames.delete(hash)
         return this.#pending.drop(effect.blocks)
       case 'alarm':
         return this.#tellAlarm(effect.alarm)
@@ -220,30 +257,42 @@ class Taking {
     const { apply, undo } = this.#pending
     assert(undo.length === 0, 'below a checkpoint nothing is undone')
     for (const block of apply.splice(0)) {
-      const frame = this.#frameOf(block)
-      if (frame === undefined) return this.#giveUp(block)
+      const rows = this.#rowsOf(block)
+      if (rows === undefined) return this.#giveUp(block)
       const isNext = this.#verified.hash === this.#bulk.last().hash
-      this.#bulk.add(frame)
-      if (isNext && LEVELS.indexOf(frame.level) >= LEVELS.indexOf(this.#options.prove)) this.#verified = block
+      this.#bulk.add(rows)
+      if (isNext && LEVELS.indexOf(rows.level) >= LEVELS.indexOf(this.#options.prove)) this.#verified = block
       this.#taken.add(block.hash)
       this.#standing.shelf.forget(block.hash)
+      this.#frames.delete(block.hash)
     }
     return true
   }
 
-  #frameOf({ hash }: BlockRef): Frame | undefined {
-    const { compress, store } = this.#parts
+  #rowsOf({ hash }: BlockRef): BlockRows | undefined {
+    if (this.#standing.shelf.whyRefused(hash) !== undefined) return undefined
+    const frame = this.#frames.get(hash)
+    // From before this batch: it was checked then.
+    if (frame === undefined)
+      return blockRows(decodeFrame(this.#bytesOf(hash), this.#parts.compress), this.#parts.compress)
+    const ready = this.#ready(hash, frame)
+    return ready.kind === 'good' ? ready.rows : undefined
+  }
+
+  #ready(
+    hash: BlockHash,
+    { named, ready }: { named: WholeFrame; ready: ReadyFrame | undefined },
+  ): ReadyFrame {
+    return ready ?? readyFrame(this.#bytesOf(hash), named, this.#options.verify, this.#parts.compress)
+  }
+
+  #bytesOf(hash: BlockHash): Uint8Array {
     const { shelf } = this.#standing
-    if (shelf.whyRefused(hash) !== undefined) return undefined
-    const snapshot = store.snapshot()
+    const snapshot = this.#parts.store.snapshot()
     const bytes = shelf.frame(hash, snapshot)
     snapshot.release()
     assert(bytes !== undefined, 'every whole frame is kept until it is applied or dropped')
-    const named = this.#unchecked.get(hash)
-    this.#unchecked.delete(hash)
-    if (named === undefined) return decodeFrame(bytes, compress) // from before: it was checked then
-    const verdict = checkFrame(bytes, named, this.#options.verify, compress)
-    return verdict.kind === 'good' ? verdict.frame : undefined
+    return bytes
   }
 
   #giveUp(block: BlockRef): false {
@@ -283,14 +332,9 @@ class Taking {
 
   /** What stands beside the chain now may become canonical later. */
   #checkRest(): void {
-    const { shelf } = this.#standing
-    const snapshot = this.#parts.store.snapshot()
-    for (const [hash, named] of this.#unchecked) {
-      const bytes = shelf.frame(hash, snapshot)
-      assert(bytes !== undefined, 'every whole frame is kept until it is applied or dropped')
-      const verdict = checkFrame(bytes, named, this.#options.verify, this.#parts.compress)
-      if (verdict.kind === 'bad') shelf.refuse(hash, verdict.why)
+    for (const [hash, frame] of this.#frames) {
+      const ready = this.#ready(hash, frame)
+      if (ready.kind === 'bad') this.#standing.shelf.refuse(hash, ready.why)
     }
-    snapshot.release()
   }
 }

@@ -12,6 +12,7 @@ import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import type { AnswererAsks, ApplierNews } from './board.ts'
 import { createFeedHealth } from './feed-health.ts'
 import { catchUp } from './catch-up.ts'
+import type { StartReader } from './ready-frame.ts'
 import { matchFeed, type Standing, standingOf } from './standing.ts'
 
 const RECONNECT_MS_MIN = 100
@@ -27,6 +28,8 @@ const DISK_LOW_PAUSE_MS = 1_000
 export interface FollowParts extends Omit<ApplierParts, 'moved'> {
   readonly genesis: Genesis
   readonly openLog: () => Promise<RecordLog>
+  /** A thread that reads ahead while the store is far behind, where there is a core for one. */
+  readonly startReader?: StartReader
   readonly answerers: Mailbox<ApplierNews, AnswererAsks>
 }
 

@@ -198,6 +198,12 @@ export const replicaLimits = {
     what: 'how far behind a store is taken blocks at once',
     over: 'the blocks are taken at once; below it they are applied one by one',
   },
+  catchUpAheadBytesMax: {
+    value: 64_000_000,
+    unit: 'bytes',
+    what: 'records and rows that the thread which reads ahead has sent and the applier has not taken, and at most one message more',
+    over: 'it waits',
+  },
   catchUpReadBytesMax: {
     value: 8_000_000,
     unit: 'bytes',

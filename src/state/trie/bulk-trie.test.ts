@@ -6,6 +6,7 @@ import type { Frame } from '#chain/frame.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { KeyValue } from '#ports/key-value.ts'
+import { blockRows } from '#state/block-rows.ts'
 import { openStore } from '#state/open-store.ts'
 import { comparable, dumpTables } from '#state/testing/dump.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
@@ -58,7 +59,7 @@ const rowsOf = (kv: KeyValue) => comparable(dumpTables(kv))
 
 function atOnce(kv: KeyValue, builder: ReturnType<typeof worldBuilder>, frames: readonly Frame[]): void {
   const bulk = storeOf(kv, builder).bulk()
-  for (const frame of frames) bulk.add(frame)
+  for (const frame of frames) bulk.add(blockRows(frame, stored))
   assert.ok(bulk.provesRoot())
   bulk.finish(() => {})
 }
@@ -128,13 +129,13 @@ test('where the last root is another nothing of the state is written; a store th
   const store = storeOf(kv, builder)
   const { bodies: _bodies, ...before } = dumpTables(kv)
   const bulk = store.bulk()
-  for (const frame of frames) bulk.add(frame)
+  for (const frame of frames) bulk.add(blockRows(frame, stored))
   assert.equal(bulk.provesRoot(), false)
   const { bodies: _rest, ...now } = dumpTables(kv)
   assert.deepEqual(now, before)
   store.commit((writer) => writer.setCatchingUpTo(frames.at(-1)?.block.header.number))
   const again = store.bulk()
-  for (const frame of frames) again.add(frame)
+  for (const frame of frames) again.add(blockRows(frame, stored))
   assert.ok(again.provesRoot(), 'its root is not known yet')
   assert.throws(
     () => again.finish(() => {}),

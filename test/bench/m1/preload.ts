@@ -30,7 +30,7 @@ import { buildTrie } from '#state/trie/build.ts'
 import { firstHeader } from './blocks.ts'
 import { addressOf, codeHashOf, createWorld, inOrder, slotKey, slotValue, type World } from './world.ts'
 
-const CHAIN_ID = 31_337n
+export const CHAIN_ID = 31_337n
 /** As `stat` counts them. */
 const BLOCK_BYTES = 512
 const PAGE_BYTES = 4_096

@@ -14,6 +14,7 @@ import { Applier } from '#roles/replica/applier.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { catchUp } from '#roles/replica/catch-up.ts'
+import type { StartReader } from '#roles/replica/ready-frame.ts'
 import { standingOf } from '#roles/replica/standing.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Snapshot } from '#state/snapshot.ts'
@@ -76,6 +77,7 @@ export async function startReplica(
   kv: KeyValue,
   { horizon, compress }: { readonly horizon: Horizon; readonly compress: Compress },
   given?: RecordLog,
+  startReader?: StartReader,
 ): Promise<BenchReplica> {
   const feed = given ?? createMemoryRecordLog()
   if (given === undefined) await feed.append([generation()])
@@ -99,7 +101,7 @@ export async function startReplica(
       applier.take(records.map((bytes, i): LogRecord => ({ position: from + i, bytes })))
     },
     async catchUp() {
-      applier = new Applier(options, parts, await catchUp(options, { ...parts, feed }, signal))
+      applier = new Applier(options, parts, await catchUp(options, { ...parts, feed, startReader }, signal))
     },
     async gather(until = Number.POSITIVE_INFINITY) {
       const { next } = await feed.bounds()
