@@ -1,13 +1,15 @@
 /** A feed of 120 final blocks, the same in every process, and a replica on LMDB that catches up with it a few blocks at once. */
 import '#test/support/core.ts'
+import type { Compress } from '#ports/compress.ts'
 import type { KeyValue } from '#ports/key-value.ts'
-import { silent } from '#ports/logger.ts'
+import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
 import { Applier } from '#roles/replica/applier.ts'
 import { createApplierMetrics } from '#roles/replica/applier-metrics.ts'
 import { BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { catchUp } from '#roles/replica/catch-up.ts'
+import type { StartReader } from '#roles/replica/ready-frame.ts'
 import { standingOf } from '#roles/replica/standing.ts'
 import { Feed, headAt, partsOf } from '#roles/replica/testing/feed.ts'
 import { openStore } from '#state/open-store.ts'
@@ -24,24 +26,38 @@ export async function farFeed(): Promise<Feed> {
   return feed
 }
 
+interface LiveParts {
+  readonly startReader?: StartReader
+  readonly log?: Logger
+  readonly compress?: Compress
+}
+
 /** From wherever the store stands to the feed's end, tidied up. Returns how many blocks were taken at once. */
-export async function live(feed: Feed, kv: KeyValue, blocksAtOnce: number | 'one by one'): Promise<number> {
+export async function live(
+  feed: Pick<Feed, 'log' | 'chain'>,
+  kv: KeyValue,
+  blocksAtOnce: number | 'one by one',
+  { startReader, log = silent, compress = stored }: LiveParts = {},
+): Promise<number> {
   const { signal } = new AbortController()
   const options = {
     horizon: { kind: 'blocks', blocks: HORIZON_BLOCKS },
     verify: 'digest',
     prove: 'receipts',
   } as const
-  const store = openStore(kv, { compress: stored })
+  const store = openStore(kv, { compress })
   const parts = {
-    ...{ store, compress: stored, clock: createVirtualClock(), log: silent, moved: () => {} },
+    ...{ store, compress, clock: createVirtualClock(), log, moved: () => {} },
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
     metrics: createApplierMetrics(createMeterRegistry()),
   }
   let standing = await standingOf(store, feed.chain.genesis, feed.log, signal)
   const before = standing.heads.head.number
   if (blocksAtOnce !== 'one by one')
-    standing = await catchUp(options, { ...parts, feed: feed.log }, signal, { blocksAtOnce, blocksMin: 1 })
+    standing = await catchUp(options, { ...parts, feed: feed.log, startReader }, signal, {
+      blocksAtOnce,
+      blocksMin: 1,
+    })
   const taken = standing.heads.head.number - before
   const applier = new Applier(options, parts, standing)
   const { next } = await feed.log.bounds()
