@@ -12,6 +12,7 @@ import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
 import type { Reader, StartReader } from '#roles/replica/ready-frame.ts'
 import { allRows } from '#roles/replica/testing/history.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
+import { NO_SECURITY } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { farFeed, live } from './far-behind.ts'
 
@@ -34,7 +35,7 @@ test('a store that a thread read ahead for is row by row the one that was filled
   const compress = createZstd()
   await live(feed, whole, 'one by one', { compress })
   const expected = allRows(whole)
-  const start = readerStarter({ ...NO_KAFKA, feed: address }, CHAIN_ID)
+  const start = readerStarter({ ...NO_SECURITY, feed: address }, CHAIN_ID)
   for (const [name, startReader, isLost] of [
     ['to its end', start, false],
     ['ended before its first record', endedAfter(start, 0), true],
@@ -52,14 +53,6 @@ test('a store that a thread read ahead for is row by row the one that was filled
   }
   await log.close()
 })
-
-const NO_KAFKA = {
-  kafkaTls: false,
-  kafkaAuthoritiesPath: undefined,
-  kafkaSasl: 'none',
-  kafkaUser: undefined,
-  kafkaPassword: undefined,
-} as const
 
 /** A thread that ends by itself when it has given so many pieces. */
 function endedAfter(start: StartReader, pieces: number): StartReader {

@@ -8,7 +8,7 @@ import type { RecordLog } from '#ports/record-log.ts'
 import { DroverProcess } from './drover-process.ts'
 import { freePort } from '#test/geth/node.ts'
 
-const NO_SECURITY: KafkaSettings = {
+export const NO_SECURITY: KafkaSettings = {
   kafkaTls: false,
   kafkaAuthoritiesPath: undefined,
   kafkaMayForget: false,

@@ -1,7 +1,7 @@
 /** A feed of M1 as production has it: in another process, the embedded feed's host or a broker of Kafka. */
 import { join } from 'node:path'
 import type { Frame } from '#chain/frame.ts'
-import { type KafkaSettings, feedOpener } from '#cli/process/feed.ts'
+import { feedOpener } from '#cli/process/feed.ts'
 import { readerStarter } from '#cli/process/reader-thread.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
@@ -12,6 +12,7 @@ import { silent } from '#ports/logger.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import type { StartReader } from '#roles/replica/ready-frame.ts'
+import { NO_SECURITY } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { CHAIN_ID, identity } from './preload.ts'
@@ -19,14 +20,6 @@ import { generation, recordsOf } from './replica.ts'
 
 const SEGMENT_BYTES = 256 * 1024 * 1024
 const CLUSTER = 'bench'
-const SETTINGS: KafkaSettings = {
-  kafkaTls: false,
-  kafkaAuthoritiesPath: undefined,
-  kafkaSasl: 'none',
-  kafkaUser: undefined,
-  kafkaPassword: undefined,
-  kafkaMayForget: false,
-}
 
 export type FeedKind = 'embedded' | 'kafka'
 
@@ -48,10 +41,10 @@ export interface M1FeedOptions {
 
 export async function startM1Feed(options: M1FeedOptions): Promise<M1Feed> {
   const { address, stop } = options.kind === 'kafka' ? await onKafka(options) : await embedded(options)
-  const settings = { ...SETTINGS, feed: address }
+  const settings = { ...NO_SECURITY, feed: address }
   return {
     open: async () =>
-      asPreloaded(await feedOpener(address, SETTINGS, { chainId: CHAIN_ID, mayCreate: false })()),
+      asPreloaded(await feedOpener(address, NO_SECURITY, { chainId: CHAIN_ID, mayCreate: false })()),
     startReader: readerStarter(settings, CHAIN_ID),
     stop,
   }
@@ -97,7 +90,7 @@ async function onKafka(options: M1FeedOptions): Promise<Started> {
   const broker = brokers[0] as KafkaBroker
   await broker.start()
   const address = `kafka://${broker.address}/${CLUSTER}`
-  const log = await feedOpener(address, SETTINGS, { chainId: CHAIN_ID, mayCreate: true })()
+  const log = await feedOpener(address, NO_SECURITY, { chainId: CHAIN_ID, mayCreate: true })()
   await fill((records) => log.append(records), options)
   await log.close()
   return { address, stop: end }
