@@ -1,45 +1,34 @@
 /** A replica with several answer threads on one port: what one of them has shown, none of them goes back behind. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { devGenesis } from '#cli/dev/genesis.ts'
 import type { GatewayStatus } from '#roles/gateway/status.ts'
-import { Anvil } from '#test/master/anvil.ts'
-import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
-import { needs } from '#test/support/needs.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { openRig, rigNeeds } from './rig.ts'
 
 const THREADS = 3
 const CONNECTIONS = 12
 const BLOCKS = 40
 const WAIT_MS = 30_000
 
-test('answer threads', { ...needs('anvil'), timeout: 120_000 }, async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-threads-'))
-  const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
-  const anvil = await Anvil.start(genesisFile, '--block-time', '0.1')
-  let cluster: Cluster | undefined
+test('answer threads', { ...rigNeeds(), timeout: 120_000 }, async (t) => {
+  const rig = await openRig({
+    blockTimeMs: 100,
+    replicas: 1,
+    lastReplica: ['--answer-threads', String(THREADS)],
+  })
   try {
-    cluster = await startCluster({
-      client: anvil.webSocket,
-      genesisFile,
-      replicas: 1,
-      lastReplica: ['--answer-threads', String(THREADS)],
-    })
-    const [replica] = cluster.replicas
+    const { gateway, replicas } = rig.cluster
+    const replica = replicas.at(-1)
     assert.ok(replica)
-    const { gateway } = cluster
 
     await t.test('a gateway holds a stream to each, and counts them as one replica', async () => {
       await waitFor('a stream to each thread, and all of it routable', WAIT_MS, async () => {
         const status = (await (await fetch(`${gateway.url}/status`)).json()) as GatewayStatus
-        const [one] = status.replicas
+        const one = status.replicas.at(-1)
         return one?.streams === THREADS && one.phase === 'ready' && one.routable ? true : undefined
       })
     })
@@ -57,17 +46,22 @@ test('answer threads', { ...needs('anvil'), timeout: 120_000 }, async (t) => {
       'a port that another process has is refused by name, though it could be shared',
       async () => {
         const { code, output } = await DroverProcess.run(
-          ...['replica', '--id', 'second', '--genesis', genesisFile, '--feed', 'unix:/nowhere'],
-          ...['--data', join(dir, 'second'), '--port', new URL(replica.url).port, '--log-format', 'people'],
+          ...['replica', '--id', 'second', '--genesis', rig.genesisFile, '--feed', 'unix:/nowhere'],
+          ...[
+            '--data',
+            join(rig.dir, 'second'),
+            '--port',
+            new URL(replica.url).port,
+            '--log-format',
+            'people',
+          ],
         )
         assert.equal(code, 1)
         assert.match(output, /is taken: stop the process there or choose another port/)
       },
     )
   } finally {
-    await cluster?.stop()
-    await anvil.stop()
-    rmSync(dir, { recursive: true, force: true })
+    await rig.close()
   }
 })
 

@@ -1,17 +1,13 @@
 /** Replicas are drained, renewed and killed under load: no request through the gateway fails. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import { DEV_ACCOUNTS } from '#cli/dev/genesis.ts'
 import type { GatewayStatus } from '#roles/gateway/status.ts'
-import { Anvil } from '#test/master/anvil.ts'
-import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { post, type RpcAnswer } from '#test/support/json-rpc.ts'
-import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { openRig, rigNeeds } from './rig.ts'
 
 const CLIENTS = 6
 const WAIT_MS = 30_000
@@ -59,17 +55,13 @@ class Client {
   }
 }
 
-test('replicas come and go', { ...needs('anvil'), timeout: 180_000 }, async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-drain-'))
-  const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
-  const anvil = await Anvil.start(genesisFile, '--block-time', '0.2')
-  let cluster: Cluster | undefined
+test('replicas come and go', { ...rigNeeds(), timeout: 180_000 }, async (t) => {
+  const rig = await openRig({ blockTimeMs: 200, replicas: 2 })
   let clients: Client[] = []
   try {
-    cluster = await startCluster({ client: anvil.webSocket, genesisFile, replicas: 2 })
+    const { cluster } = rig
     const { gateway, replicas } = cluster
-    const folder = (i: number): string => join((cluster as Cluster).dir, `r${i + 1}`)
+    const folder = (i: number): string => join(cluster.dir, `r${i + 1}`)
     await allReady(gateway.url)
     clients = Array.from({ length: CLIENTS }, () => new Client(gateway.url))
     const answers = (): number => clients.reduce((sum, client) => sum + client.answers, 0)
@@ -115,15 +107,13 @@ test('replicas come and go', { ...needs('anvil'), timeout: 180_000 }, async (t) 
       await noneFailed()
     })
     await t.test('a folder without a replica is said to have none', async () => {
-      const { code, output } = await DroverProcess.run('drain', '--data', join(dir, 'nobody'))
+      const { code, output } = await DroverProcess.run('drain', '--data', join(rig.dir, 'nobody'))
       assert.equal(code, 1)
       assert.match(output, /no replica runs on .*nobody: give the folder/)
     })
   } finally {
     for (const client of clients) await client.stop()
-    await cluster?.stop()
-    await anvil.stop()
-    rmSync(dir, { recursive: true, force: true })
+    await rig.close()
   }
 })
 

@@ -1,4 +1,5 @@
-/** A client that asks as fast as it can and judges what it is told: no head goes back, what was shown stays known, a batch is of one block. */
+/** A client that asks one thing after the other and judges what it is told: no head goes back, what was shown stays known, a batch is of one block. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, post, type RpcAnswer } from '#test/support/json-rpc.ts'
 
 interface Block {
@@ -14,11 +15,14 @@ export class Hammer {
   answers = 0
   readonly wrongs: string[] = []
   readonly #url: string
+  readonly #everyMs: number
   #running = true
   readonly #done: Promise<void>
 
-  constructor(url: string) {
+  /** @param everyMs between two rounds of questions; unless said it asks as fast as it can */
+  constructor(url: string, everyMs = 0) {
     this.#url = url
+    this.#everyMs = everyMs
     this.#done = this.#run()
   }
   async stop(): Promise<void> {
@@ -27,6 +31,7 @@ export class Hammer {
   }
   async #run(): Promise<void> {
     while (this.#running) {
+      if (this.#everyMs > 0) await sleep(this.#everyMs)
       try {
         const number = await this.#ask('eth_blockNumber', [])
         if (typeof number.result === 'string') this.#saw(Number(number.result))

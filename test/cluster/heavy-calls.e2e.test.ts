@@ -1,15 +1,10 @@
 /** Heavy calls run aside: at the block of their body, without delaying light ones, and with an error for those that nobody has time for. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import test from 'node:test'
-import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
-import { Anvil } from '#test/master/anvil.ts'
-import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import { DEV_ACCOUNTS } from '#cli/dev/genesis.ts'
 import { answer, post, result, type RpcAnswer } from '#test/support/json-rpc.ts'
-import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { openRig, rigNeeds } from './rig.ts'
 
 const ANSWER = `0x${'2a'.padStart(64, '0')}`
 const WAIT_MS = 30_000
@@ -24,23 +19,18 @@ const HEAVY = { data: countdown(1_850_000) }
 /** More gas than any call may use. */
 const ENDLESS = { data: '0x5b5f56' }
 
-test('heavy calls', { ...needs('anvil'), timeout: 180_000 }, async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-heavy-'))
-  const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
-  const anvil = await Anvil.start(genesisFile, '--block-time', '0.2')
-  let cluster: Cluster | undefined
+test('heavy calls', { ...rigNeeds(), timeout: 180_000 }, async (t) => {
+  const rig = await openRig({
+    blockTimeMs: 200,
+    replicas: 1,
+    lastReplica: ['--call-time-max', '30s'], // a busy machine leaves little time to threads of low priority
+  })
   try {
-    cluster = await startCluster({
-      client: anvil.webSocket,
-      genesisFile,
-      replicas: 1,
-      lastReplica: ['--call-time-max', '30s'], // a busy machine leaves little time to threads of low priority
-    })
-    const [replica] = cluster.replicas
+    const { cluster } = rig
+    const replica = cluster.replicas.at(-1)
     assert.ok(replica)
     await waitFor('the first block', WAIT_MS, async () =>
-      Number(await result((cluster as Cluster).gateway.url, 'eth_blockNumber')) > 0 ? true : undefined,
+      Number(await result(cluster.gateway.url, 'eth_blockNumber')) > 0 ? true : undefined,
     )
     const places = { replica: replica.url, gateway: cluster.gateway.url }
 
@@ -110,8 +100,6 @@ test('heavy calls', { ...needs('anvil'), timeout: 180_000 }, async (t) => {
       assert.ok(count('full') > 0)
     })
   } finally {
-    await cluster?.stop()
-    await anvil.stop()
-    rmSync(dir, { recursive: true, force: true })
+    await rig.close()
   }
 })

@@ -6,10 +6,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { DEV_ACCOUNTS } from '#cli/dev/genesis.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { comparable, dumpTables } from '#state/testing/dump.ts'
-import type { Anvil } from '#test/master/anvil.ts'
 import type { Cluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
-import { answer, result } from '#test/support/json-rpc.ts'
+import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
 
@@ -77,7 +76,7 @@ export async function likeFromScratch(cluster: Cluster, genesisFile: string): Pr
       await kv.close()
     }
   }
-  const names = ['r1', 'r2']
+  const names = cluster.replicas.map((_, i) => `r${i + 1}`)
   const dumps = (): Promise<readonly Dumped[]> =>
     Promise.all([data, ...names.map((name) => join(cluster.dir, name))].map(dump))
   // What is below the horizon goes, and logs are indexed, when there is nothing else to do.
@@ -93,10 +92,13 @@ export async function likeFromScratch(cluster: Cluster, genesisFile: string): Pr
       assert.deepEqual(one[table], expected[table], `${table} of ${names[i]}`)
 }
 
-/** Stops the chain, and compares each replica's head and accounts with the client's. */
-export async function exactReplicas(cluster: Cluster, anvil: Anvil): Promise<void> {
-  await answer(anvil.http, 'evm_setIntervalMining', [0])
-  const block = (await result(anvil.http, 'eth_getBlockByNumber', ['latest', false])) as {
+/** Of a chain that stands still: compares each replica's head and accounts with the client's. */
+export async function exactReplicas(
+  cluster: Cluster,
+  client: { readonly http: string },
+  accounts: readonly string[] = DEV_ACCOUNTS,
+): Promise<void> {
+  const block = (await result(client.http, 'eth_getBlockByNumber', ['latest', false])) as {
     readonly number: string
     readonly hash: string
   }
@@ -105,11 +107,11 @@ export async function exactReplicas(cluster: Cluster, anvil: Anvil): Promise<voi
       const latest = (await result(url, 'eth_getBlockByNumber', ['latest', false])) as { hash: string }
       return latest.hash === block.hash ? true : undefined
     })
-    for (const account of DEV_ACCOUNTS) {
+    for (const account of accounts) {
       for (const method of ['eth_getBalance', 'eth_getTransactionCount']) {
         assert.equal(
           await result(url, method, [account, 'latest']),
-          await result(anvil.http, method, [account, 'latest']),
+          await result(client.http, method, [account, 'latest']),
           `${method} ${account}`,
         )
       }

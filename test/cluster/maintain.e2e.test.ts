@@ -1,16 +1,12 @@
 /** `drover maintain` with real masters: a command runs while the other client serves, and never two at once; users do not notice. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { devGenesis } from '#cli/dev/genesis.ts'
 import { grows } from '#test/cluster/judge.ts'
-import { Anvil } from '#test/master/anvil.ts'
-import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
-import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { openRig, rigNeeds } from './rig.ts'
 
 const WAIT_MS = 60_000
 
@@ -19,18 +15,13 @@ interface Status {
   readonly masters: readonly { readonly master: string; readonly why: string | null }[]
 }
 
-test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-maintain-'))
-  const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
-  const anvil = await Anvil.start(genesisFile, '--block-time', '0.3')
-  let cluster: Cluster | undefined
+test('maintenance under a lease', { ...rigNeeds(), timeout: 240_000 }, async (t) => {
+  const rig = await openRig({
+    ...{ blockTimeMs: 300, masters: 2, replicas: 1 },
+    masterOptions: (id) => ['--client-id', `client of ${id}`],
+  })
   try {
-    cluster = await startCluster({
-      ...{ client: anvil.webSocket, genesisFile, masters: 2, replicas: 1 },
-      masterOptions: (id) => ['--client-id', `client of ${id}`],
-    })
-    const { gateway, masters, forward } = cluster
+    const { gateway, masters, forward } = rig.cluster
     const [first, second] = forward as [string, string]
     const status = async (url: string): Promise<Status> =>
       (await (await fetch(`${url}/maintenance`)).json()) as Status
@@ -45,7 +36,7 @@ test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async
         ])
         return all.length === 6 && all.every(Boolean) ? true : undefined
       })
-    const log = join(dir, 'log')
+    const log = join(rig.dir, 'log')
     const work = (name: string): string[] => [
       ...['--', process.execPath, '-e'],
       `const fs = require("fs"); fs.appendFileSync(${JSON.stringify(log)}, "+${name}"); setTimeout(() => { fs.appendFileSync(${JSON.stringify(log)}, "-${name}"); process.exit(3) }, 1500)`,
@@ -161,8 +152,6 @@ test('maintenance under a lease', { ...needs('anvil'), timeout: 240_000 }, async
       assert.equal(asPage.status, 415)
     })
   } finally {
-    await cluster?.stop()
-    await anvil.stop()
-    rmSync(dir, { recursive: true, force: true })
+    await rig.close()
   }
 })

@@ -1,17 +1,11 @@
 /** Two masters beside one client as real processes: each block is published by one of them, and when the leader is killed the other goes on. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import test from 'node:test'
-import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
 import type { FeedRecord } from '#protocol/feed/records.ts'
-import { Anvil } from '#test/master/anvil.ts'
 import { recordsOf } from '#test/master/feed.ts'
-import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { answer, result } from '#test/support/json-rpc.ts'
-import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { openRig, rigNeeds } from './rig.ts'
 
 const RETURN_MS = 30_000
 /** Blocks while both live, before anybody is killed. */
@@ -38,24 +32,12 @@ function repeatedIn(published: readonly Published[]): Published[] {
   return published.filter(({ hash }, i) => published.findIndex((one) => one.hash === hash) < i)
 }
 
-test('two masters publish once, and one goes on alone', {
-  ...needs('anvil'),
-  timeout: 240_000,
-}, async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), 'drover-two-'))
-  const genesisFile = join(dir, 'genesis.json')
-  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
-  const anvil = await Anvil.start(genesisFile, '--block-time', '0.3')
-  let cluster: Cluster | undefined
+test('two masters publish once, and one goes on alone', { ...rigNeeds(), timeout: 240_000 }, async (t) => {
+  const rig = await openRig({ blockTimeMs: 300, masters: 2, replicas: 1 })
   let traffic: NodeJS.Timeout | undefined
   try {
-    cluster = await startCluster({ client: anvil.webSocket, genesisFile, masters: 2, replicas: 1 })
-    const { gateway, masters, openFeed } = cluster
-    traffic = setInterval(() => {
-      const [from, to] = DEV_ACCOUNTS
-      void answer(gateway.url, 'eth_gasPrice', []).catch(() => {})
-      void answer(anvil.http, 'eth_sendTransaction', [{ from, to, value: '0x7' }]).catch(() => {})
-    }, 50)
+    const { gateway, masters, openFeed } = rig.cluster
+    traffic = setInterval(() => void answer(gateway.url, 'eth_gasPrice', []).catch(() => {}), 50)
     const feed = async (): Promise<FeedRecord[]> => {
       const log = await openFeed()
       try {
@@ -104,8 +86,11 @@ test('two masters publish once, and one goes on alone', {
     await t.test(
       'every block of the client is on the feed, parents first, and none twice by the same master',
       async () => {
-        await answer(anvil.http, 'evm_setIntervalMining', [0])
-        const { number, hash } = await anvil.block('latest')
+        await rig.quiet()
+        const block = async (place: string): Promise<{ number: string; hash: string }> =>
+          (await result(rig.reference.http, 'eth_getBlockByNumber', [place, false])) as never
+        const { number: last, hash } = await block('latest')
+        const number = Number(last)
         await waitFor(`block ${number} at the gateway`, RETURN_MS, async () => {
           const latest = (await result(gateway.url, 'eth_getBlockByNumber', ['latest', false])) as {
             hash: string
@@ -115,8 +100,7 @@ test('two masters publish once, and one goes on alone', {
         const published = publishedIn(await feed())
         const places = new Map(published.toReversed().map((one) => [one.hash, published.indexOf(one)]))
         for (let at = number; at >= 1; at--) {
-          const block = await anvil.block(at)
-          const place = places.get(block.hash)
+          const place = places.get((await block(`0x${at.toString(16)}`)).hash)
           assert.ok(place !== undefined, `block ${at} is on the feed`)
           const { parent } = published[place] as Published
           assert.ok(
@@ -132,9 +116,7 @@ test('two masters publish once, and one goes on alone', {
     )
   } finally {
     clearInterval(traffic)
-    await cluster?.stop()
-    await anvil.stop()
-    rmSync(dir, { recursive: true, force: true })
+    await rig.close()
   }
 })
 

@@ -58,7 +58,16 @@ export const DEVNET_CHAIN_ID = 1_337
 export const toHex = (n: number | bigint): Hex => `0x${n.toString(16)}`
 const sha256 = (text: string | Buffer): Hex => `0x${createHash('sha256').update(text).digest('hex')}`
 
-export class Devnet {
+/** Whatever blocks are made on: a devnet, or a network that its clients are told of later. */
+export interface BlockMaker {
+  readonly nodes: readonly GethNode[]
+  produce(options: BuildOptions & Finality): Promise<BuiltBlock>
+}
+
+/** What engine_newPayload says; SYNCING: the node does not know the parent. */
+export type PayloadStatus = 'VALID' | 'INVALID' | 'SYNCING' | 'ACCEPTED'
+
+export class Devnet implements BlockMaker {
   readonly dir: string
   readonly genesisFile: string
   readonly nodes: GethNode[] = []
@@ -144,6 +153,12 @@ export class Devnet {
 
   /** engine_newPayload: execute and store. The head does not move and no subscriber hears of it. */
   async importBlock(node: GethNode, block: BuiltBlock): Promise<void> {
+    const status = await this.offer(node, block)
+    if (status !== 'VALID') throw new Error(`newPayload ${block.number}: ${status}`)
+  }
+
+  /** The same, to a node that may not know the parent. */
+  async offer(node: GethNode, block: BuiltBlock): Promise<PayloadStatus> {
     const { payload, versionedHashes, beaconRoot, requests } = block
     const answer = await node.engine(
       this.fork === 'amsterdam' ? 'engine_newPayloadV5' : 'engine_newPayloadV4',
@@ -152,9 +167,7 @@ export class Devnet {
       beaconRoot,
       requests,
     )
-    if ((answer as { status: string }).status !== 'VALID') {
-      throw new Error(`newPayload ${block.number}: ${JSON.stringify(answer)}`)
-    }
+    return (answer as { status: PayloadStatus }).status
   }
 
   /** engine_forkchoiceUpdated: the one thing that moves latest, safe and finalized. */

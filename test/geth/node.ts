@@ -33,6 +33,7 @@ export class GethNode {
 
   constructor(settings: NodeSettings) {
     this.settings = settings
+    process.once('exit', () => this.#process?.kill('SIGKILL')) // a test that dies leaves no geth behind
   }
 
   get http(): string {
@@ -100,13 +101,26 @@ export class GethNode {
     const child = spawn(settings.geth, args, { stdio: ['ignore', log, log] })
     closeSync(log)
     this.#process = child
-    process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no geth behind
     for (const end = Date.now() + START_MS; ; ) {
       if (child.exitCode !== null || Date.now() > end)
         throw new Error(`geth did not start: ${this.logTail()}`)
       if (await this.rpc('eth_chainId').catch(() => undefined)) return
       await sleep(50)
     }
+  }
+
+  get isRunning(): boolean {
+    const child = this.#process
+    return child !== undefined && child.exitCode === null && child.signalCode === null
+  }
+
+  /** Everything that it has in memory waits, and so does whoever asks it. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT')
   }
 
   /** SIGINT is a clean stop. After SIGKILL a young geth has lost its recent state: reset it and replay. */

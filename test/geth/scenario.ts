@@ -2,15 +2,15 @@
  * A chain with everything that makes state deltas hard: transfers of every transaction type, creations, ERC-20 traffic, SELFDESTRUCT
  * (same transaction, older contract, reverted), EIP-7702 delegations set and cleared, blobs, withdrawals, moving finality, reorgs.
  */
-import { type BuiltBlock, type Devnet, type Hex, toHex } from './devnet.ts'
+import { type BlockMaker, type BuiltBlock, type Hex, toHex } from './devnet.ts'
 import { callData, fund, Wallet } from './wallet.ts'
 
 export interface Scenario {
   readonly alloc: ReturnType<typeof fund>
   /** Adds a block on the head of the devnet. */
-  block(net: Devnet): Promise<BuiltBlock>
+  block(net: BlockMaker): Promise<BuiltBlock>
   /** Replaces the last `depth` blocks by `depth + 1` others, with one change of head. */
-  reorg(net: Devnet, depth: number): Promise<void>
+  reorg(net: BlockMaker, depth: number): Promise<void>
   readonly chain: readonly BuiltBlock[]
 }
 
@@ -106,11 +106,7 @@ export function createScenario(): Scenario {
     return out
   }
 
-  const add = async (
-    net: Devnet,
-    feeRecipient: Hex | undefined,
-    to: readonly never[] | undefined,
-  ): Promise<BuiltBlock> => {
+  const add = async (net: BlockMaker, feeRecipient?: Hex): Promise<BuiltBlock> => {
     nonces.push(wallets.map((wallet) => wallet.nonce))
     const number = chain.length + 1
     const parent = chain.at(-1)?.hash ?? genesis
@@ -129,7 +125,6 @@ export function createScenario(): Scenario {
       finalized: chain.at(-FINALIZED_BEHIND)?.hash,
       ...(parent === undefined ? {} : { parent }),
       ...(feeRecipient === undefined ? {} : { feeRecipient }),
-      ...(to === undefined ? {} : { to }),
     })
     chain.push(block)
     return block
@@ -140,7 +135,7 @@ export function createScenario(): Scenario {
     chain,
     async block(net) {
       genesis ??= await genesisHash(net)
-      return add(net, undefined, undefined)
+      return add(net)
     },
     async reorg(net, depth) {
       const [node] = net.nodes
@@ -149,7 +144,7 @@ export function createScenario(): Scenario {
       const undone = nonces.splice(-depth)
       for (const [i, wallet] of wallets.entries()) wallet.nonce = undone[0]?.[i] ?? wallet.nonce
       const feeRecipient: Hex = `0x${(0xfee01 + depth).toString(16).padStart(40, '0')}`
-      for (let i = 0; i <= depth; i++) await add(net, feeRecipient, undefined)
+      for (let i = 0; i <= depth; i++) await add(net, feeRecipient)
     },
   }
 }
@@ -158,7 +153,7 @@ const ZERO: Hex = `0x${'00'.repeat(20)}`
 const toHex32 = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`
 const fresh = (n: number): Hex => `0x${(0xabcd_0000 + n).toString(16).padStart(40, '0')}`
 
-async function genesisHash(net: Devnet): Promise<Hex> {
+async function genesisHash(net: BlockMaker): Promise<Hex> {
   const [node] = net.nodes
   if (node === undefined) throw new Error('a devnet has a node')
   return ((await node.rpc('eth_getBlockByNumber', '0x0', false)) as { hash: Hex }).hash

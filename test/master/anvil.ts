@@ -17,6 +17,7 @@ export class Anvil {
   private constructor(port: number, args: readonly string[]) {
     this.port = port
     this.#args = args
+    process.once('exit', () => this.#process?.kill('SIGKILL')) // a test that dies leaves no anvil behind
   }
 
   static async start(genesisFile: string, ...args: readonly string[]): Promise<Anvil> {
@@ -48,8 +49,6 @@ export class Anvil {
       ['--port', String(this.port), '--silent', '--no-request-size-limit', ...this.#args],
       { stdio: 'ignore' },
     )
-    const child = this.#process
-    process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no anvil behind
     await waitFor('anvil answers', START_MS, () => this.rpc('eth_chainId') as Promise<unknown>)
   }
 

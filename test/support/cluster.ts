@@ -1,8 +1,7 @@
 /** A cluster of real processes for tests: feed host, masters, replicas and a gateway, each startable and killable by itself. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DEV_CHAIN_ID } from '#cli/dev/genesis.ts'
 import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { DroverProcess } from './drover-process.ts'
@@ -34,7 +33,8 @@ export interface Cluster {
 }
 
 export async function startCluster(options: {
-  readonly client: string
+  /** The execution client of all masters, or of each in turn. */
+  readonly client: string | readonly string[]
   readonly genesisFile: string
   readonly masters?: number
   readonly replicas?: number
@@ -50,6 +50,8 @@ export async function startCluster(options: {
 }): Promise<Cluster> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'drover-e2e-'))
   const feedAddress = options.feed ?? `unix:${join(dir, 'feed.sock')}`
+  const genesis = JSON.parse(readFileSync(options.genesisFile, 'utf8')) as { config: { chainId: number } }
+  const { chainId } = genesis.config
   const gatewayPort = await freePort()
   const common = ['--log-format', 'people']
 
@@ -61,7 +63,9 @@ export async function startCluster(options: {
     const port = String(await freePort())
     forward.push(`http://127.0.0.1:${port}`)
     const place = ['--id', `m${i}`, '--data', join(dir, `m${i}`), '--forward-port', port]
-    const chain = ['--client', options.client, '--genesis', options.genesisFile, '--feed', feedAddress]
+    const client = typeof options.client === 'string' ? options.client : options.client[i - 1]
+    if (client === undefined) throw new Error(`m${i} has no execution client`)
+    const chain = ['--client', client, '--genesis', options.genesisFile, '--feed', feedAddress]
     const more = options.masterOptions?.(`m${i}`) ?? []
     masters.push(new DroverProcess('master', ...place, ...chain, ...more, ...common))
   }
@@ -113,7 +117,7 @@ export async function startCluster(options: {
     dir,
     feed,
     feedAddress,
-    openFeed: feedOpener(feedAddress, NO_SECURITY, { chainId: DEV_CHAIN_ID, mayCreate: false }),
+    openFeed: feedOpener(feedAddress, NO_SECURITY, { chainId, mayCreate: false }),
     master: masters[0] as DroverProcess,
     masters,
     forward,

@@ -78,6 +78,11 @@ export class DroverProcess {
     return promise
   }
 
+  /** One that it outlives: SIGSTOP, SIGCONT. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal)
+  }
+
   /** Its exit code, once it has ended by itself. */
   ended(): Promise<number | null> {
     const { promise, resolve } = Promise.withResolvers<number | null>()

@@ -38,6 +38,7 @@ export class KafkaBroker {
 
   constructor(dir: string, place: Place, all: readonly Place[], options: BrokerOptions) {
     this.#dir = dir
+    process.once('exit', () => this.#child?.kill('SIGKILL')) // a test that dies leaves no broker behind
     this.address = `127.0.0.1:${place.port}`
     mkdirSync(dir, { recursive: true })
     const settings = { ...settingsOf(dir, place, all, options.listeners ?? []), ...options.settings }
@@ -71,7 +72,6 @@ export class KafkaBroker {
       { stdio: ['ignore', log, log] },
     )
     const child = this.#child
-    process.once('exit', () => child.kill('SIGKILL')) // a test that dies leaves no broker behind
     const said = (): string => readFileSync(this.#log, 'utf8')
     const ended = await waitFor('Kafka to start', READY_MS, () =>
       child.exitCode !== null || said().includes(READY_LINE) ? child.exitCode !== null : undefined,

@@ -1,0 +1,161 @@
+/**
+ * What the suites of this folder run on, chosen with `npm test -- --rig NAME` (DROVER_TEST_RIG):
+ *   embedded  one anvil, a feed host, as many masters and replicas as a suite asks for (where nothing is said)
+ *   kafka     a broker, two geth nodes kept in step, a master beside each, four replicas
+ * The chain grows and has transactions from the beginning until `quiet()`.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import { Network } from '#test/geth/network.ts'
+import { Anvil } from '#test/master/anvil.ts'
+import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import { answer } from '#test/support/json-rpc.ts'
+import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
+import { needs } from '#test/support/needs.ts'
+
+export type RigName = 'embedded' | 'kafka'
+
+export interface RigOptions {
+  readonly blockTimeMs: number
+  readonly masters?: number
+  readonly replicas?: number
+  readonly masterOptions?: (id: string) => readonly string[]
+  readonly lastReplica?: readonly string[]
+  /** Else what the command says. */
+  readonly on?: RigName
+}
+
+/** What the feed is kept by: the feed host or the broker. */
+interface Keeper {
+  kill(): Promise<unknown>
+  start(): Promise<unknown>
+}
+
+export interface Rig {
+  /** For what a test keeps beside. */
+  readonly dir: string
+  readonly genesisFile: string
+  readonly cluster: Cluster
+  /** An execution client that has every block, and does not suffer. */
+  readonly reference: { readonly http: string }
+  /** Among those that transactions change. */
+  readonly accounts: readonly string[]
+  readonly keeper: Keeper
+  /** No more blocks, no more transactions. */
+  quiet(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A rig whose clients and broker can be made to suffer, too. */
+export interface KafkaRig extends Rig {
+  readonly network: Network
+  readonly broker: KafkaBroker
+}
+
+const TRAFFIC_EVERY_MS = 50
+/** What two cores bear with three geth nodes beside. */
+const GETH_BLOCK_TIME_MS_MIN = 400
+const KAFKA_MASTERS = 2
+const KAFKA_REPLICAS = 4
+const RICH = '0x3635c9adc5dea00000'
+
+export function rigName(): RigName {
+  const name = process.env['DROVER_TEST_RIG'] ?? 'embedded'
+  if (name !== 'embedded' && name !== 'kafka') throw new Error(`no rig is called ${name}: embedded or kafka`)
+  return name
+}
+
+/** Options for node:test. */
+export function rigNeeds(on: RigName = rigName()): { skip?: string } {
+  return on === 'kafka' ? needs('kafka', 'geth') : needs('anvil')
+}
+
+export function openRig(options: RigOptions): Promise<Rig> {
+  return (options.on ?? rigName()) === 'kafka' ? openKafkaRig(options) : openEmbeddedRig(options)
+}
+
+async function openEmbeddedRig(options: RigOptions): Promise<Rig> {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
+  const genesisFile = join(dir, 'genesis.json')
+  writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
+  const ends: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
+  return closing(ends, async () => {
+    const anvil = await Anvil.start(genesisFile, '--block-time', String(options.blockTimeMs / 1_000))
+    ends.push(() => anvil.stop())
+    const traffic = setInterval(() => {
+      const [from, to] = DEV_ACCOUNTS
+      void answer(anvil.http, 'eth_sendTransaction', [{ from, to, value: '0x7' }]).catch(() => {})
+    }, TRAFFIC_EVERY_MS)
+    ends.push(() => clearInterval(traffic))
+    const cluster = await startCluster({ ...options, client: anvil.webSocket, genesisFile })
+    ends.push(() => cluster.stop())
+    return {
+      ...{ dir, genesisFile, cluster, reference: anvil, accounts: DEV_ACCOUNTS },
+      keeper: { kill: () => cluster.feed.kill('SIGKILL'), start: () => cluster.feed.start() },
+      async quiet() {
+        clearInterval(traffic)
+        await answer(anvil.http, 'evm_setIntervalMining', [0])
+      },
+      close: () => closed(ends),
+    }
+  })
+}
+
+export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
+  const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
+  const ends: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
+  return closing(ends, async () => {
+    const { brokers, end } = await makeBrokers(1)
+    ends.push(end)
+    const broker = brokers[0] as KafkaBroker
+    const masters = Math.max(options.masters ?? 0, KAFKA_MASTERS)
+    const [network] = await Promise.all([
+      Network.start({
+        clients: masters,
+        blockTimeMs: Math.max(options.blockTimeMs, GETH_BLOCK_TIME_MS_MIN),
+        alloc: Object.fromEntries(DEV_ACCOUNTS.map((account) => [account, { balance: RICH }])),
+      }),
+      broker.start(),
+    ])
+    ends.push(() => network.stop())
+    network.begin()
+    const { genesisFile } = network.net
+    const cluster = await startCluster({
+      ...options,
+      ...{ genesisFile, masters, replicas: Math.max(options.replicas ?? 0, KAFKA_REPLICAS) },
+      client: network.clients.map(({ node }) => node.webSocket),
+      feed: `kafka://${broker.address}/herd`,
+    })
+    ends.push(() => cluster.stop())
+    return {
+      ...{
+        dir,
+        genesisFile,
+        cluster,
+        network,
+        broker,
+        reference: network.builder,
+        accounts: network.accounts,
+      },
+      keeper: { kill: () => broker.stop('SIGKILL'), start: () => broker.start() },
+      quiet: () => network.quiet(),
+      close: () => closed(ends),
+    }
+  })
+}
+
+async function closing<R>(ends: (() => unknown)[], open: () => Promise<R>): Promise<R> {
+  try {
+    return await open()
+  } catch (thrown) {
+    await closed(ends)
+    throw thrown
+  }
+}
+
+/** The last that was begun ends first. */
+async function closed(ends: (() => unknown)[]): Promise<void> {
+  for (const end of ends.splice(0).toReversed()) await end()
+}
