@@ -8,12 +8,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import type { FedClient } from '#test/geth/fed-client.ts'
 import { Network } from '#test/geth/network.ts'
 import { Anvil } from '#test/master/anvil.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
+import type { DroverProcess } from '#test/support/drover-process.ts'
 import { answer } from '#test/support/json-rpc.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
+import { newestProducer } from './published.ts'
 
 export type RigName = 'embedded' | 'kafka'
 
@@ -144,6 +147,20 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
       close: () => closed(ends),
     }
   })
+}
+
+/** Whose frame is the newest, and its client. */
+export async function leaderOf({ cluster, network }: KafkaRig): Promise<{
+  readonly name: string
+  readonly master: DroverProcess
+  readonly client: FedClient
+}> {
+  const log = await cluster.openFeed()
+  const name = await newestProducer(log).finally(() => log.close())
+  const place = cluster.masters.findIndex(({ args }) => args.includes(name ?? ''))
+  const [master, client] = [cluster.masters[place], network.clients[place]]
+  if (name === undefined || !master || !client) throw new Error('nobody has published')
+  return { name, master, client }
 }
 
 async function closing<R>(ends: (() => unknown)[], open: () => Promise<R>): Promise<R> {

@@ -6,10 +6,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Hammer } from '#test/cluster/hammer.ts'
 import { exactReplicas, framesOf, grows, likeFromScratch } from '#test/cluster/judge.ts'
-import { type KafkaRig, openKafkaRig, rigNeeds } from '#test/cluster/rig.ts'
-import type { FedClient } from '#test/geth/fed-client.ts'
-import { recordsOf } from '#test/master/feed.ts'
-import type { DroverProcess } from '#test/support/drover-process.ts'
+import { leaderOf, openKafkaRig, rigNeeds } from '#test/cluster/rig.ts'
 
 const BLOCKS = 3
 const CLIENTS = 2
@@ -82,18 +79,3 @@ test('a cluster on Kafka', { ...rigNeeds('kafka'), timeout: 300_000 }, async (t)
     await rig.close()
   }
 })
-
-/** Whose frame is the newest. */
-async function leaderOf({ cluster, network }: KafkaRig): Promise<{
-  readonly name: string
-  readonly master: DroverProcess
-  readonly client: FedClient
-}> {
-  const log = await cluster.openFeed()
-  const name = (await recordsOf(log)).findLast(({ body }) => body.kind === 'framePart')?.producer ?? ''
-  await log.close()
-  const place = cluster.masters.findIndex(({ args }) => args.includes(name))
-  const [master, client] = [cluster.masters[place], network.clients[place]]
-  assert.ok(master && client, `${name} is a master`)
-  return { name, master, client }
-}

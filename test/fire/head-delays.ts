@@ -1,0 +1,45 @@
+/** How long users wait for a block that an execution client has: from the first client that was told of it to the gateway that shows it. */
+import type { HeadWatch } from '#test/cluster/head-watch.ts'
+import type { Network } from '#test/geth/network.ts'
+
+/** What a dead leader may cost beside a block time. */
+const GRACE_MS = 100
+
+export interface Delays {
+  /** p50 and the slowest of the blocks that clients had since then, as counts of this name. */
+  since(name: string, fromMs: number, watch: HeadWatch | undefined): Record<string, number>
+  /** The slowest block that a client had between these moments; what was not shown by the end counts until then. */
+  afterDeath(fromMs: number, toMs: number, watch: HeadWatch | undefined): number
+  ofDeaths(): Record<string, number>
+}
+
+export function createDelays(network: Network, blockTimeMs: number): Delays {
+  const deaths: number[] = []
+  const between = (fromMs: number, toMs: number, watch: HeadWatch | undefined): number[] =>
+    network.chain.flatMap(({ number, hash }) => {
+      const hadAtMs = Math.min(...network.clients.map((client) => client.headAtMs.get(hash) ?? Infinity))
+      if (hadAtMs < fromMs || hadAtMs > toMs) return []
+      return [Math.max(0, (watch?.seenAtMs[number] ?? toMs) - hadAtMs)]
+    })
+  return {
+    since(name, fromMs, watch) {
+      const sorted = between(fromMs, performance.now(), watch).toSorted((a, b) => a - b)
+      const at = (part: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0)
+      return { [`${name}_delay_p50_ms`]: at(0.5), [`${name}_delay_max_ms`]: at(1) }
+    },
+    afterDeath(fromMs, toMs, watch) {
+      const slowest = Math.max(0, ...between(fromMs - blockTimeMs, toMs, watch))
+      deaths.push(slowest)
+      return slowest
+    },
+    ofDeaths() {
+      const sorted = deaths.toSorted((a, b) => a - b)
+      return {
+        leader_deaths: deaths.length,
+        death_delay_p50_ms: Math.round(sorted[Math.floor((sorted.length - 1) / 2)] ?? 0),
+        death_delay_max_ms: Math.round(sorted.at(-1) ?? 0),
+        death_delays_over_goal: deaths.filter((one) => one > blockTimeMs + GRACE_MS).length,
+      }
+    },
+  }
+}
