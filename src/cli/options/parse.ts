@@ -25,7 +25,7 @@ export interface Parsed<T extends OptionTable> {
 }
 
 /** Environment variables that steer the program without being options of a command. */
-const OTHER_VARIABLES: readonly string[] = ['DROVER_CONFIG', 'DROVER_TEST_REQUIRE']
+const OTHER_VARIABLES: readonly string[] = ['DROVER_CONFIG', 'DROVER_TEST_REQUIRE', 'DROVER_TEST_RIG']
 
 export function environmentName(flag: string): string {
   return `DROVER_${flag.toUpperCase().replaceAll('-', '_')}`

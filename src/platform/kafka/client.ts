@@ -68,6 +68,8 @@ const TOPIC_RESOURCE = 2
 const READ_UNCOMMITTED = 0
 /** Attributes of a batch that a transaction wrote for itself. */
 const CONTROL = 0x20
+/** Node's and OpenSSL's names of a certificate that is not accepted. */
+const CERTIFICATE = /^ERR_TLS_CERT_|^CERT_|SELF_SIGNED_CERT|^UNABLE_TO_(?:GET_ISSUER|VERIFY)/
 
 export function openKafkaClient(brokers: readonly string[], security: KafkaSecurity): KafkaClient {
   const { tlsAuthorities, sasl } = security
@@ -252,6 +254,10 @@ function faultOf(thrown: unknown, where: string, what: string): Fault {
     const message = isUnknownUser
       ? `the brokers at ${where} refuse the user: check --kafka-sasl, --kafka-user and the password`
       : `the brokers at ${where} do not allow it: ${what} (${codes.join(', ')})`
+    return new Fault('feed/refused', message, detail, cause)
+  }
+  if (codes.some((code) => CERTIFICATE.test(code))) {
+    const message = `the certificate of the brokers at ${where} is not accepted: ${reasonOf(thrown)}: check --kafka-ca and the names in the certificate`
     return new Fault('feed/refused', message, detail, cause)
   }
   const message = `the feed at ${where} cannot be reached: ${what}: ${reasonOf(thrown)}`
