@@ -30,7 +30,8 @@ export class HeadWatch {
   }
 
   async #run(): Promise<void> {
-    for (; this.#running; await sleep(this.#everyMs)) {
+    while (this.#running) {
+      await sleep(this.#everyMs)
       try {
         const { result } = await answer(this.#url, 'eth_blockNumber', [], AbortSignal.timeout(ANSWER_MS_MAX))
         if (typeof result === 'string') this.#saw(Number(result))

@@ -1,6 +1,6 @@
 /** `drover maintain` with real masters: a command runs while the other client serves, and never two at once; users do not notice. */
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { grows } from '#test/cluster/judge.ts'
@@ -67,7 +67,11 @@ test('maintenance under a lease', { ...rigNeeds(), timeout: 240_000 }, async (t)
     })
     await t.test('a master that is killed meanwhile holds its lease while the command goes on', async () => {
       await bothServe()
-      const done = maintain(first, '--', process.execPath, '-e', 'setTimeout(() => process.exit(4), 8000)')
+      const begun = join(rig.dir, 'begun')
+      const long = `require("fs").writeFileSync(${JSON.stringify(begun)}, ""); setTimeout(() => process.exit(4), 8000)`
+      const done = maintain(first, '--', process.execPath, '-e', long)
+      // Not only the lease: others see it before the answer that granted it has come to whoever asked.
+      await waitFor('the command', WAIT_MS, () => (existsSync(begun) ? true : undefined))
       await waitFor('the lease', WAIT_MS, async () =>
         (await status(second)).open.length === 1 ? true : undefined,
       )

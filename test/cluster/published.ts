@@ -17,6 +17,19 @@ export interface Published {
 
 const READ_BYTES = 4e6
 
+/** Looks at a cluster's feed over a line of its own. */
+export async function onFeed<T>(
+  cluster: { openFeed(): Promise<RecordLog> },
+  look: (log: RecordLog) => Promise<T>,
+): Promise<T> {
+  const log = await cluster.openFeed()
+  try {
+    return await look(log)
+  } finally {
+    await log.close()
+  }
+}
+
 /** From position `from` on. */
 export async function publishedSince(log: RecordLog, from: number): Promise<Published> {
   const { next } = await log.bounds()

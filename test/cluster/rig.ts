@@ -16,7 +16,7 @@ import type { DroverProcess } from '#test/support/drover-process.ts'
 import { answer } from '#test/support/json-rpc.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
-import { newestProducer } from './published.ts'
+import { newestProducer, onFeed } from './published.ts'
 
 export type RigName = 'embedded' | 'kafka'
 
@@ -26,8 +26,6 @@ export interface RigOptions {
   readonly replicas?: number
   readonly masterOptions?: (id: string) => readonly string[]
   readonly lastReplica?: readonly string[]
-  /** Else what the command says. */
-  readonly on?: RigName
 }
 
 /** What the feed is kept by: the feed host or the broker. */
@@ -76,7 +74,9 @@ export function rigNeeds(on: RigName = rigName()): { skip?: string } {
 }
 
 export function openRig(options: RigOptions): Promise<Rig> {
-  return (options.on ?? rigName()) === 'kafka' ? openKafkaRig(options) : openEmbeddedRig(options)
+  if (rigName() === 'embedded') return openEmbeddedRig(options)
+  const masters = Math.max(options.masters ?? 1, KAFKA_MASTERS)
+  return openKafkaRig({ ...options, masters, replicas: Math.max(options.replicas ?? 1, KAFKA_REPLICAS) })
 }
 
 async function openEmbeddedRig(options: RigOptions): Promise<Rig> {
@@ -113,7 +113,7 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
     const { brokers, end } = await makeBrokers(1)
     ends.push(end)
     const broker = brokers[0] as KafkaBroker
-    const masters = Math.max(options.masters ?? 0, KAFKA_MASTERS)
+    const { masters = KAFKA_MASTERS, replicas = KAFKA_REPLICAS } = options
     const [network] = await Promise.all([
       Network.start({
         clients: masters,
@@ -127,7 +127,7 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
     const { genesisFile } = network.net
     const cluster = await startCluster({
       ...options,
-      ...{ genesisFile, masters, replicas: Math.max(options.replicas ?? 0, KAFKA_REPLICAS) },
+      ...{ genesisFile, masters, replicas },
       client: network.clients.map(({ node }) => node.webSocket),
       feed: `kafka://${broker.address}/herd`,
     })
@@ -155,8 +155,7 @@ export async function leaderOf({ cluster, network }: KafkaRig): Promise<{
   readonly master: DroverProcess
   readonly client: FedClient
 }> {
-  const log = await cluster.openFeed()
-  const name = await newestProducer(log).finally(() => log.close())
+  const name = await onFeed(cluster, newestProducer)
   const place = cluster.masters.findIndex(({ args }) => args.includes(name ?? ''))
   const [master, client] = [cluster.masters[place], network.clients[place]]
   if (name === undefined || !master || !client) throw new Error('nobody has published')

@@ -11,7 +11,7 @@ import { createPrng } from '#kernel/prng.ts'
 import { Hammer } from '#test/cluster/hammer.ts'
 import { HeadWatch } from '#test/cluster/head-watch.ts'
 import { exactReplicas, likeFromScratch } from '#test/cluster/judge.ts'
-import { publishedSince } from '#test/cluster/published.ts'
+import { onFeed, publishedSince } from '#test/cluster/published.ts'
 import { type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/rig.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
@@ -53,7 +53,7 @@ export const fire: Fire = {
       : 'geth or Kafka: npm run setup:peers',
   async run({ quick, flags, say }) {
     const seed = flags['seed'] ?? String(Math.floor(Math.random() * 1e9))
-    const blocks = Number(flags['blocks'] ?? (quick ? 50 : 2_000))
+    const blocks = Number(flags['blocks'] ?? (quick ? 60 : 2_000))
     const calm = Number(flags['calm'] ?? (quick ? 10 : 100))
     const pauseMsMax = Number(flags['pause-max'] ?? (quick ? 2_000 : 40_000))
     say(`seed ${seed}`)
@@ -90,13 +90,17 @@ async function quietTime(run: Run, blocks: number): Promise<void> {
   const log = await rig.cluster.openFeed()
   try {
     const { next } = await log.bounds()
+    const fromMs = performance.now()
     const wanted = rig.network.chain.length + blocks
     await waitFor(`${blocks} blocks`, BACK_MS + blocks * BLOCK_TIME_MS * 4, () =>
       run.watches.every(({ highest }) => highest >= wanted) ? true : undefined,
     )
     const { frames, blocks: whole, wastedBytes } = await publishedSince(log, next)
     Object.assign(counts, { calm_blocks: whole.size, calm_repeated_frames: frames - whole.size })
-    Object.assign(counts, { calm_wasted_bytes: wastedBytes, ...run.delays.since('calm', 0, run.watches[0]) })
+    Object.assign(counts, {
+      calm_wasted_bytes: wastedBytes,
+      ...run.delays.since('calm', fromMs, run.watches[0]),
+    })
   } finally {
     await log.close()
   }
@@ -110,7 +114,8 @@ async function disturb(
   const kinds = ['faults', 'faults', 'faults', 'leader', 'reorg'] as const
   let faults = 0
   let reorgs = 0
-  for (let round = 0; rig.network.chain.length < plan.blocks; round++) {
+  const first = rig.network.chain.length
+  for (let round = 0; rig.network.chain.length < first + plan.blocks; round++) {
     const prng = createPrng(plan.seed).child(`round ${round}`)
     const kind = kinds[round % kinds.length] as (typeof kinds)[number]
     const before = violations.length
@@ -132,7 +137,7 @@ async function disturb(
     await attempt(run, `after round ${round} (${kind})`, () => returned(run))
     if (violations.length > before) break // what follows would be judged by what is broken already
   }
-  Object.assign(counts, { faults, reorgs, blocks: rig.network.chain.length })
+  Object.assign(counts, { faults, reorgs, blocks: rig.network.chain.length - first })
 }
 
 /** Killed while everybody else is well: how long do users wait for the next blocks? */
@@ -176,10 +181,7 @@ async function judge(run: Run): Promise<FireReport> {
   violations.push(...hammer.wrongs, ...watches.flatMap(({ wrongs }) => wrongs))
   if (hammer.answers === 0) violations.push('nobody was answered: there was no load')
   await attempt(run, 'the feed', async () => {
-    const log = await cluster.openFeed()
-    const { frameBytes, wastedBytes, frames, blocks } = await publishedSince(log, 0).finally(() =>
-      log.close(),
-    )
+    const { frameBytes, wastedBytes, frames, blocks } = await onFeed(cluster, (log) => publishedSince(log, 0))
     const missing = network.chain.filter(({ hash }) => !blocks.has(hash))
     if (missing.length > 0)
       violations.push(`not on the feed: ${missing.map(({ number }) => number).join(', ')}`)

@@ -6,11 +6,15 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Hammer } from '#test/cluster/hammer.ts'
 import { exactReplicas, framesOf, grows, likeFromScratch } from '#test/cluster/judge.ts'
+import { onFeed } from '#test/cluster/published.ts'
 import { leaderOf, openKafkaRig, rigNeeds } from '#test/cluster/rig.ts'
+import { leasesOn, overlapsIn, stallsOf, stallUnderLease } from '#test/cluster/windows.ts'
 
 const BLOCKS = 3
 const CLIENTS = 2
 const ASK_EVERY_MS = 50
+const STALL_MS = 1_000
+const WAIT_MS = 60_000
 
 test('a cluster on Kafka', { ...rigNeeds('kafka'), timeout: 300_000 }, async (t) => {
   const rig = await openKafkaRig({ blockTimeMs: 400, masters: 2, replicas: 4 })
@@ -43,6 +47,23 @@ test('a cluster on Kafka', { ...rigNeeds('kafka'), timeout: 300_000 }, async (t)
         await grows(gateway.url, BLOCKS)
         client.delayMs = 0
         await Promise.all([client.kill({ wipe: true }), grows(gateway.url, BLOCKS)])
+      },
+    )
+    await t.test(
+      'of two clients that want to stall one waits for the other, and neither is missed',
+      async () => {
+        const both = [0, 1].map((place) =>
+          stallUnderLease(rig, place, { stallMs: STALL_MS, waitMs: WAIT_MS }),
+        )
+        await grows(gateway.url, BLOCKS)
+        for (const { code, output } of await Promise.all(both)) assert.equal(code, 0, output)
+        const stalls = stallsOf(rig)
+        assert.deepEqual([stalls.length, overlapsIn(stalls)], [4, []])
+        const { granted, ended, openMax, openNow } = await onFeed(cluster, leasesOn)
+        assert.deepEqual(
+          { granted, ended, openMax, openNow },
+          { granted: 2, ended: 2, openMax: 1, openNow: 0 },
+        )
       },
     )
     await t.test('goes on after a reorganisation', async () => {
