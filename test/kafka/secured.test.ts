@@ -68,7 +68,7 @@ suite('a broker with TLS and SASL', needs('kafka'), () => {
       `kafka://127.0.0.1:${port}/${cluster}`,
       {
         ...{ kafkaTls: true, kafkaAuthoritiesPath: authority.file, kafkaSasl: 'plain' },
-        ...{ kafkaUser: 'drover', kafkaPassword: PASSWORD, ...given },
+        ...{ kafkaUser: 'drover', kafkaPassword: PASSWORD, kafkaMayForget: false, ...given },
       },
       { chainId: CHAIN, mayCreate: true },
     )()

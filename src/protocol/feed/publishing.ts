@@ -18,6 +18,8 @@ const ITEMS_MAX = 2 * FRAMES_MAX
 export const APPEND_BYTES_MAX = 8 * 1024 * 1024
 /** Appended frames remembered until they are read back; one that is forgotten may be said twice. */
 const ANSWERED_MAX = 1_024
+/** Longer than anything goes by without a beat to say: the process stood still meanwhile, and what it knows of the feed is that old. */
+const ASLEEP_MS = 1_500
 
 type Named = Pick<Proven, 'block' | 'deltaHash'>
 
@@ -65,6 +67,9 @@ export class Publishing<F extends Proven> {
   #safe: BlockRef | undefined
   #finalized: BlockRef | undefined
   #lookedMs = Number.NEGATIVE_INFINITY
+  /** When it was last asked what is to be done, and when that was found to be long ago. */
+  #askedMs: number | undefined
+  #wokeMs = Number.NEGATIVE_INFINITY
 
   /** A block was proven; parents come before children. */
   proven(frame: F, nowMs: number): void {
@@ -113,6 +118,9 @@ export class Publishing<F extends Proven> {
   /** What is to be done now; of settled items only. */
   next(standing: Standing): Next<F> {
     assert(this.#appending === 0, 'one append at a time')
+    const { nowMs } = standing
+    if (this.#askedMs !== undefined && nowMs - this.#askedMs > ASLEEP_MS) this.#wokeMs = nowMs
+    this.#askedMs = nowMs
     const items: Item<F>[] = []
     let bytes = 0
     for (const item of this.#items) {
@@ -158,7 +166,8 @@ export class Publishing<F extends Proven> {
 
   /** Why a frame cannot be published now. */
   #hold(provenMs: number, { nowMs, rank, graceMs, openSinceMs }: Standing): Next<F> | undefined {
-    if (rank === 0) return undefined
+    // A leader that was stopped for a while still takes itself for the leader: others may have published all that it has missed.
+    if (rank === 0) return this.#lookedMs < this.#wokeMs ? { kind: 'look' } : undefined
     if (rank === undefined) return { kind: 'wait', untilMs: Number.POSITIVE_INFINITY }
     const dueMs = Math.max(provenMs, openSinceMs) + rank * graceMs
     if (nowMs < dueMs) return { kind: 'wait', untilMs: dueMs }
