@@ -20,9 +20,20 @@ export type ResponseText = string | Parts
 /** What a method gives that writes its result itself: the bytes of its JSON. */
 export class EncodedResult {
   readonly bytes: Uint8Array
+  /** Where the bytes are lent: gives them back, once nobody reads them any more. Whoever does not call it leaves them to the collector. */
+  readonly free: (() => void) | undefined
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, free?: () => void) {
     this.bytes = bytes
+    this.free = free
+  }
+
+  /** The same, to be kept. */
+  own(): EncodedResult {
+    if (this.free === undefined) return this
+    const bytes = this.bytes.slice()
+    this.free()
+    return new EncodedResult(bytes)
   }
 }
 

@@ -3,7 +3,8 @@ import type { Withdrawal } from '#chain/frame.ts'
 import type { Header } from '#chain/header.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { headerJson, quantityText, withdrawalJson } from './encode.ts'
-import { JSON_TEXT, type JsonBytes, jsonBytes } from './json-bytes.ts'
+import type { EncodedResult } from './answer.ts'
+import { encodedJson, JSON_TEXT, type JsonBytes } from './json-bytes.ts'
 import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
 
 /** A block whose transactions are their canonical bytes still. */
@@ -18,8 +19,8 @@ export interface RawBlockParts {
   readonly size: number
 }
 
-export function blockBytes(block: RawBlockParts, transactions: 'full' | 'hashes'): Uint8Array {
-  return jsonBytes((out) => writeBlock(out, block, transactions))
+export function encodedBlock(block: RawBlockParts, transactions: 'full' | 'hashes'): EncodedResult {
+  return encodedJson((out) => writeBlock(out, block, transactions))
 }
 
 function writeBlock(out: JsonBytes, block: RawBlockParts, transactions: 'full' | 'hashes'): void {

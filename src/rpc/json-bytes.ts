@@ -2,11 +2,16 @@
  * JSON written as bytes: what blocks, receipts and logs are made of (member names, hex, quantities, all ASCII) goes straight into one
  * array that grows, without a text in between. Whoever writes knows the JSON; nothing here adds commas.
  */
+import { assert } from '#kernel/assert.ts'
 import { utf8 } from '#kernel/bytes.ts'
+import { EncodedResult } from './answer.ts'
 
 const FIRST_BYTES = 4_096
-/** What was written in is used again up to this size: a large array is more work to get than to fill. */
-const SPARE_BYTES_MAX = 4 * 1024 * 1024
+/** What was written in is used again, up to this size and so many: a large array is more work to get than to fill. */
+const SPARE_BYTES_MAX = 1024 * 1024
+const SPARES_MAX = 8
+/** Less than this is copied. */
+const LENT_BYTES_MIN = 16 * 1024
 /** Up to this a loop is faster than a copy by the engine. */
 const LOOPED_BYTES_MAX = 32
 /** Words are written whole, past the end of what they hold: what comes next is written over it. */
@@ -55,18 +60,50 @@ export const JSON_TEXT = {
   address: literal('{"address":'),
 }
 
-let spare: JsonBytes | undefined
+const spares: JsonBytes[] = []
+/** Of the last array that was given back: the next that is made will hold as much. */
+let usualBytes = FIRST_BYTES
 
 /** What `write` writes: a copy, as long as it is. */
 export function jsonBytes(write: (out: JsonBytes) => void): Uint8Array {
-  const out = spare ?? new JsonBytes()
-  spare = undefined // whoever writes within this writes elsewhere
+  const out = spares.pop() ?? new JsonBytes(usualBytes) // whoever writes within this writes elsewhere
   try {
     write(out)
     return out.copy()
   } finally {
-    if (out.restart() <= SPARE_BYTES_MAX) spare = out
+    putBack(out)
   }
+}
+
+/** The same for an answer: what is long is lent, so that there is no copy to be made and collected. */
+export function encodedJson(write: (out: JsonBytes) => void): EncodedResult {
+  const out = spares.pop() ?? new JsonBytes(usualBytes)
+  let isLent = false
+  try {
+    write(out)
+    // A short answer that a slow reader takes would keep a large array from others.
+    isLent = out.length >= Math.max(LENT_BYTES_MIN, out.room / 2)
+    return isLent ? lent(out) : new EncodedResult(out.copy())
+  } finally {
+    if (!isLent) putBack(out)
+  }
+}
+
+function lent(out: JsonBytes): EncodedResult {
+  let isBack = false
+  return new EncodedResult(out.view(), () => {
+    // Two answers in one array would show one user what another asked.
+    assert(!isBack, 'what was lent is given back once')
+    isBack = true
+    putBack(out)
+  })
+}
+
+function putBack(out: JsonBytes): void {
+  if (out.room > SPARE_BYTES_MAX) return
+  usualBytes = Math.max(FIRST_BYTES, out.length)
+  out.restart()
+  if (spares.length < SPARES_MAX) spares.push(out)
 }
 
 export class JsonBytes {
@@ -185,9 +222,18 @@ export class JsonBytes {
     return this.#bytes.slice(0, this.#length)
   }
 
-  /** Forgets what was written; the bytes that there is room for. */
-  restart(): number {
+  /** The same as it lies here: until something else is written. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Forgets what was written. */
+  restart(): void {
     this.#length = 0
+  }
+
+  /** Bytes that fit before it grows. */
+  get room(): number {
     return this.#bytes.length
   }
 

@@ -165,6 +165,8 @@ class Run implements AnswerContext {
   readonly #mayWait: boolean
   readonly #items: AnswerItem[] = []
   /** Calls that are to run aside, and the places of their answers. */
+  /** What gives back the bytes that were lent for the items. */
+  #lent: (() => void)[] = []
   readonly #heavy: { readonly at: number; readonly call: Call }[] = []
   #length = 0
   #turnEndsLength = FIRST_TURN_LENGTH_MAX
@@ -242,14 +244,23 @@ class Run implements AnswerContext {
       }
       const outcome = this.#timed(item.call)
       if (outcome instanceof TooHeavy) this.#setAside(item.call)
-      else if (!(outcome instanceof NotHereYet)) this.#add(outcome.item)
-      else if (this.#mayWait) return { kind: 'tooLow', number: outcome.number }
+      else if (!(outcome instanceof NotHereYet)) {
+        this.#add(outcome.item)
+        if (outcome.free !== undefined) this.#lent.push(outcome.free)
+      } else if (this.#mayWait) return { kind: 'tooLow', number: outcome.number }
       else this.#add(retryLater(item.call, notServedYet(outcome.number)).item)
     }
     const block = this.head.head
     const verifiedNumber = Math.min(this.snapshot.heads.verified.number, block.number)
-    const answer = { batch: body.batch, items: this.#items, block, verifiedNumber }
+    const answer = { batch: body.batch, items: this.#items, block, verifiedNumber, ...this.#freeing() }
     return this.#heavy.length === 0 ? { kind: 'answered', answer } : this.#runAside(answer)
+  }
+
+  #freeing(): Pick<Answer, 'free'> {
+    const lent = this.#lent
+    if (lent.length === 0) return {}
+    this.#lent = []
+    return { free: lent.length === 1 ? (lent[0] as () => void) : () => lent.forEach((free) => free()) }
   }
 
   #setAside(call: Call): void {

@@ -30,6 +30,8 @@ import type { Handler } from './handler.ts'
 export interface Answered {
   readonly item: AnswerItem
   readonly errorCode?: number
+  /** Gives the item's bytes back, once nobody reads them any more. */
+  readonly free?: () => void
 }
 export type Outcome = Answered | NotHereYet | TooHeavy
 
@@ -53,7 +55,7 @@ export function runCall(
       : failure(call, methodNotFound(call.method))
   try {
     const result = inItsBranch(handler, call, context)
-    return { item: call.notification ? SILENT : success(call.idText, result) }
+    return success(call, result)
   } catch (thrown) {
     if (thrown instanceof RpcFailure) return failure(call, thrown.error)
     if (thrown instanceof ForwardWanted) return forward(call, thrown.otherwise)
@@ -79,10 +81,16 @@ function inItsBranch(handler: Handler, { params }: Call, context: AnswerContext)
   }
 }
 
-function success(id: string, result: Json | EncodedResult): AnswerItem {
-  return result instanceof EncodedResult
-    ? { kind: 'encoded', parts: resultParts(id, result.bytes) }
-    : { kind: 'answered', json: resultText(id, jsonText(result)) }
+function success({ idText, notification }: Call, result: Json | EncodedResult): Answered {
+  if (!(result instanceof EncodedResult))
+    return { item: notification ? SILENT : { kind: 'answered', json: resultText(idText, jsonText(result)) } }
+  const { bytes, free } = result
+  if (notification) {
+    free?.()
+    return { item: SILENT }
+  }
+  const item: AnswerItem = { kind: 'encoded', parts: resultParts(idText, bytes) }
+  return free === undefined ? { item } : { item, free }
 }
 
 function jsonText(result: Json): string {

@@ -80,7 +80,7 @@ function textOf(item: Exclude<AnswerItem, { kind: 'silent' }>): ResponseText {
 
 function render(answer: Answered, renderAnswer: AnswerRenderer): RpcHttpResponse {
   assert(!('kind' in answer), 'only a gateway, which names a head, is told to ask elsewhere')
-  const { batch, items, block, verifiedNumber } = answer
+  const { batch, items, block, verifiedNumber, free } = answer
   const jsons: ResponseText[] = []
   let retry = true
   for (const item of items) {
@@ -88,5 +88,6 @@ function render(answer: Answered, renderAnswer: AnswerRenderer): RpcHttpResponse
     retry &&= item.kind === 'retry'
     jsons.push(textOf(item))
   }
-  return renderAnswer({ batch, jsons, retry: retry && jsons.length > 0, block, verifiedNumber })
+  const response = renderAnswer({ batch, jsons, retry: retry && jsons.length > 0, block, verifiedNumber })
+  return free === undefined ? response : { ...response, taken: free }
 }

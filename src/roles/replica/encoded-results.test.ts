@@ -46,10 +46,13 @@ function replica(cacheBytes: number) {
   const ask = async (method: string, ...params: unknown[]): Promise<string> => {
     const body = utf8(JSON.stringify({ jsonrpc: '2.0', id: 9_007_199_254_740_000, method, params }))
     const answer = await answerer.answer(body, { signal: new AbortController().signal })
-    const item = 'items' in answer ? answer.items[0] : undefined
+    assert.ok('items' in answer)
+    const [item] = answer.items
     if (item?.kind === 'answered') return item.json
     assert.equal(item?.kind, 'encoded')
-    return fromUtf8(joinParts(item.parts))
+    const text = fromUtf8(joinParts(item.parts))
+    answer.free?.()
+    return text
   }
   const look = <T>(read: (snapshot: Snapshot) => T): T => {
     const snapshot = store.snapshot()

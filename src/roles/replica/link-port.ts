@@ -205,7 +205,7 @@ function createGatewayLink(
       return tell(
         answer.kind === 'notHeld' ? { kind: 'notHeld', id } : { kind: 'refused', id, why: 'overloaded' },
       )
-    const parts = encodeAnswer(answer, blockMemo)
+    const parts = encodeOwn(answer, blockMemo)
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     if (length > ANSWER_BYTES_MAX) return tell({ kind: 'refused', id, why: 'failed' })
     // Those that run when the room runs out would fill more than the gateway collects, which ends the stream and every answer on it.
@@ -276,6 +276,15 @@ function createGatewayLink(
     },
     close: () => connection.close(),
   }
+}
+
+/** Nobody tells when a gateway has taken an answer, so what was lent for it is copied. */
+function encodeOwn(answer: Answer, memo: BlockMemo): readonly Uint8Array[] {
+  const parts = encodeAnswer(answer, memo)
+  if (answer.free === undefined) return parts
+  const own = parts.map((part) => part.slice())
+  answer.free()
+  return own
 }
 
 /** One request that did not end at once. Its signal and its timer are made where they are needed: most requests need neither. */

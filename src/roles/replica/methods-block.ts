@@ -1,8 +1,8 @@
 /** Methods about blocks and their receipts. */
 import { blobBaseFee } from '#chain/fees.ts'
 import { assert } from '#kernel/assert.ts'
-import { EncodedResult } from '#rpc/answer.ts'
-import { blockBytes } from '#rpc/block-bytes.ts'
+import type { EncodedResult } from '#rpc/answer.ts'
+import { encodedBlock } from '#rpc/block-bytes.ts'
 import { headerJson, type Json, ommerJson, quantityText } from '#rpc/encode.ts'
 import { failed } from '#rpc/errors.ts'
 import {
@@ -15,7 +15,7 @@ import {
   readParams,
   required,
 } from '#rpc/params.ts'
-import { type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
+import { encodedJson, type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
 import { type ReceiptPlace, receiptPlace, writeReceipt } from '#rpc/receipt-bytes.ts'
 import type { RawBlock, StoredReceipt } from '#state/snapshot.ts'
 import { type AnswerContext, findNumber, headerAt } from './answer-context.ts'
@@ -44,8 +44,7 @@ export const blockMethods = {
     ommerAt(context, ...readParams(params, HASH, required(hexUint))),
   eth_getBlockReceipts: (params, context) => {
     const number = findNumber(context, ...readParams(params, required(blockPlace)))
-    const receipts = number === undefined ? undefined : receiptsOf(context, number)
-    return receipts === undefined ? null : new EncodedResult(receipts)
+    return (number === undefined ? undefined : receiptsOf(context, number)) ?? null
   },
 } satisfies Handlers
 
@@ -92,14 +91,14 @@ export function receiptAt(context: AnswerContext, number: number, index: number)
 }
 
 /** All receipts of a block as one list. */
-function receiptsOf(context: AnswerContext, number: number): Uint8Array | undefined {
+function receiptsOf(context: AnswerContext, number: number): EncodedResult | undefined {
   const { cache, snapshot } = context
-  return cache.get(`receipts ${snapshot.hashAt(number)}`, () => {
+  return cache.encoded(`receipts ${snapshot.hashAt(number)}`, () => {
     const block = snapshot.rawBlock(number)
     if (block === undefined) return undefined
     const receipts = snapshot.receipts(number)
     if (receipts === undefined) throw missingReceipts(number)
-    return jsonBytes((out) => {
+    return encodedJson((out) => {
       const write = receiptWriter(out, context, { block, place: receiptPlace(block.header) })
       out.text('[')
       receipts.forEach((receipt, index) => {
@@ -131,11 +130,11 @@ function wholeBlock(context: AnswerContext, place: BlockPlace, full: boolean): J
   const number = findNumber(context, place)
   if (number === undefined) return null
   const transactions = full ? 'full' : 'hashes'
-  const bytes = context.cache.get(`${transactions} ${context.snapshot.hashAt(number)}`, () => {
+  const encoded = context.cache.encoded(`${transactions} ${context.snapshot.hashAt(number)}`, () => {
     const block = context.snapshot.rawBlock(number)
-    return block && blockBytes(block, transactions)
+    return block && encodedBlock(block, transactions)
   })
-  return bytes === undefined ? null : new EncodedResult(bytes)
+  return encoded ?? null
 }
 
 function headerOf(context: AnswerContext, place: BlockPlace): Json {

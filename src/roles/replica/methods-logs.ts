@@ -4,10 +4,9 @@
  */
 import type { BlockHash } from '#chain/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
-import { EncodedResult } from '#rpc/answer.ts'
 import { failed } from '#rpc/errors.ts'
 import { checkAlternatives, logFilter, type LogFilter, matches, mayMatch } from '#rpc/filter.ts'
-import { JSON_TEXT, type JsonBytes, jsonBytes } from '#rpc/json-bytes.ts'
+import { encodedJson, JSON_TEXT, type JsonBytes } from '#rpc/json-bytes.ts'
 import { logPlace, writeRawLog } from '#rpc/receipt-bytes.ts'
 import { type BlockPlace, LATEST, type NumberPlace, readParams, required } from '#rpc/params.ts'
 import { epochsOf, LogSearch } from '#state/log-search.ts'
@@ -24,7 +23,7 @@ export const logMethods = {
   eth_getLogs: (params, context) => {
     const [filter] = readParams(params, required(logFilter))
     const range = rangeOf(filter, context)
-    return new EncodedResult(jsonBytes((out) => writeMatching(out, filter, range, context)))
+    return encodedJson((out) => writeMatching(out, filter, range, context))
   },
 } satisfies Handlers
 

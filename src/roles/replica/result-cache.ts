@@ -3,6 +3,7 @@
  * hash of their block, so that a reorganisation makes none of them wrong. Bounded by bytes; what was not asked for the longest goes first.
  */
 import type { Meter } from '#ports/meter.ts'
+import { EncodedResult } from '#rpc/answer.ts'
 
 /** Bytes, or something that knows how many it holds. */
 export type Keepable = Uint8Array | { readonly heldBytes: number }
@@ -10,6 +11,8 @@ export type Keepable = Uint8Array | { readonly heldBytes: number }
 export interface ResultCache {
   /** What is kept under `key`, or what `make` makes; undefined is not kept. */
   get<T extends Keepable>(key: string, make: () => T | undefined): T | undefined
+  /** The same for an answer, whose bytes may be lent where they are not kept. */
+  encoded(key: string, make: () => EncodedResult | undefined): EncodedResult | undefined
 }
 
 /** Of an entry beside its bytes. */
@@ -26,9 +29,9 @@ export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
   const entries = new Map<string, Keepable>()
   let bytes = 0
 
+  const fits = (made: Keepable): boolean => sizeOf(made) <= bytesMax / SHARE_MAX
   const keep = (key: string, made: Keepable): void => {
     const size = sizeOf(made)
-    if (size > bytesMax / SHARE_MAX) return
     entries.set(key, made)
     bytes += size
     for (const [oldest, entry] of entries) {
@@ -38,19 +41,30 @@ export function createResultCache(bytesMax: number, meter: Meter): ResultCache {
     }
     held.set(bytes)
   }
+  const find = (key: string): Keepable | undefined => {
+    const found = entries.get(key)
+    lookups.add(1, found === undefined ? MADE : FOUND)
+    if (found === undefined) return undefined
+    entries.delete(key) // to the end of the line
+    entries.set(key, found)
+    return found
+  }
   return {
     get<T extends Keepable>(key: string, make: () => T | undefined): T | undefined {
-      const found = entries.get(key)
-      if (found !== undefined) {
-        lookups.add(1, FOUND)
-        entries.delete(key) // to the end of the line
-        entries.set(key, found)
-        return found as T
-      }
-      lookups.add(1, MADE)
+      const found = find(key)
+      if (found !== undefined) return found as T
       const made = make()
-      if (made !== undefined) keep(key, made)
+      if (made !== undefined && fits(made)) keep(key, made)
       return made
+    },
+    encoded(key, make) {
+      const found = find(key)
+      if (found !== undefined) return new EncodedResult(found as Uint8Array)
+      const made = make()
+      if (made === undefined || !fits(made.bytes)) return made
+      const owned = made.own()
+      keep(key, owned.bytes)
+      return owned
     },
   }
 }
