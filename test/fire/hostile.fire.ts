@@ -8,13 +8,15 @@ import type { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { anvilPath } from '#test/support/needs.ts'
 import type { Fire } from './fire.ts'
-import { createHostile, wrongAnswer } from './hostile-bodies.ts'
-import { openRaw, sendMutatedHead } from './raw-http.ts'
+import { createHostile, type HostileRequest, wrongAnswer } from './hostile-bodies.ts'
+import { LastAnswered, openRaw, type RawAnswer, sendMutatedHead } from './raw-http.ts'
 import { anonymousBytes, openRig } from './rig.ts'
 
 const CONNECTIONS = 8
 /** Requests of one connection on their way. */
 const PIPELINE = 16
+/** Of a request behind one whose answer, a refusal, was its connection's last. */
+const ATTEMPTS_MAX = 20
 /** From half to the end. Garbage that is not collected yet is no leak; one of 300 bytes a request would be more, at full size. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024
 const SETTLE_MS = 3_000
@@ -72,30 +74,43 @@ async function bodies(
 ): Promise<void> {
   const next = createHostile(random)
   let left = requests
+  const count = (name: string): void => void (counts[name] = (counts[name] ?? 0) + 1)
+  const judge = ({ body, maySayNothing }: HostileRequest, answer: RawAnswer): void => {
+    const { status, contentType, body: text } = answer
+    const wrong = wrongAnswer(status, contentType, text, maySayNothing)
+    if (wrong === undefined) count('answered')
+    else violations.push(`${wrong}: ${startOf(body)} → ${status} ${text.slice(0, 200)}`)
+  }
   const one = async (): Promise<void> => {
-    let connection = await openRaw(port)
+    let connection = openRaw(port)
+    const ask = async (request: HostileRequest, attempt = 1): Promise<void> => {
+      const current = connection
+      try {
+        judge(request, await (await current).post(request.body, request.contentType))
+      } catch (thrown) {
+        if (connection === current) connection = openRaw(port)
+        if (!(thrown instanceof LastAnswered) || attempt === ATTEMPTS_MAX) {
+          violations.push(`no answer (${messageOf(thrown)}): ${startOf(request.body)}`)
+          return
+        }
+        count('asked_again')
+        await ask(request, attempt + 1)
+      }
+    }
     const lane = async (): Promise<void> => {
       while (left-- > 0) {
-        const { body, contentType, maySayNothing } = next()
-        counts['requests'] = (counts['requests'] ?? 0) + 1
-        try {
-          const { status, contentType: type, body: text } = await connection.post(body, contentType)
-          const wrong = wrongAnswer(status, type, text, maySayNothing)
-          if (wrong === undefined) counts['answered'] = (counts['answered'] ?? 0) + 1
-          else
-            violations.push(
-              `${wrong}: ${Buffer.from(body).toString().slice(0, 200)} → ${status} ${text.slice(0, 200)}`,
-            )
-        } catch (thrown) {
-          violations.push(`no answer (${messageOf(thrown)}): ${Buffer.from(body).toString().slice(0, 200)}`)
-          connection = await openRaw(port)
-        }
+        count('requests')
+        await ask(next())
       }
     }
     await Promise.all(Array.from({ length: PIPELINE }, lane))
-    connection.close()
+    ;(await connection).close()
   }
   await Promise.all(Array.from({ length: CONNECTIONS }, one))
+}
+
+function startOf(body: Uint8Array): string {
+  return Buffer.from(body).toString().slice(0, 200)
 }
 
 async function mutatedHeads(

@@ -7,8 +7,11 @@ export interface RawAnswer {
   readonly body: string
 }
 
+/** The server said with an answer that it is the connection's last (RFC 9112 §9.6): what was sent behind it was not taken, and may be sent again. */
+export class LastAnswered extends Error {}
+
 export interface RawConnection {
-  /** Rejects where the connection ends first. */
+  /** Rejects where the connection ends first, with LastAnswered where that was said. */
   post(body: Uint8Array, contentType: string): Promise<RawAnswer>
   close(): void
 }
@@ -23,9 +26,15 @@ export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise
   })
   socket.setNoDelay(true)
   const waiting: PromiseWithResolvers<RawAnswer>[] = []
-  const inbox = createInbox((answer) => waiting.shift()?.resolve(answer))
+  let isLast = false
+  const inbox = createInbox((answer, last) => {
+    waiting.shift()?.resolve(answer)
+    isLast ||= last
+    if (isLast) socket.destroy()
+  })
+  const ending = (): Error => (isLast ? new LastAnswered() : new Error('the connection ended'))
   const fail = (): void => {
-    for (const one of waiting.splice(0)) one.reject(new Error('the connection ended'))
+    for (const one of waiting.splice(0)) one.reject(ending())
   }
   socket.on('error', fail)
   socket.on('close', fail)
@@ -33,7 +42,7 @@ export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise
   return {
     post(body, contentType) {
       const one = Promise.withResolvers<RawAnswer>()
-      if (socket.destroyed) return Promise.reject(new Error('the connection has ended'))
+      if (socket.destroyed) return Promise.reject(ending())
       waiting.push(one)
       writePost(socket, body, contentType)
       return one.promise
@@ -52,7 +61,7 @@ function writePost(socket: Socket, body: Uint8Array, contentType: string): void 
 }
 
 /** Answers out of what comes. The parts of a long one are joined once: whoever joins them each time reads slower than a server writes. */
-function createInbox(deliver: (answer: RawAnswer) => void): (bytes: Buffer) => void {
+function createInbox(deliver: (answer: RawAnswer, last: boolean) => void): (bytes: Buffer) => void {
   let parts: Buffer[] = []
   let held = 0
   /** Of the answer that is on its way, with its head; before that is known, any byte may complete the head. */
@@ -68,7 +77,7 @@ function createInbox(deliver: (answer: RawAnswer) => void): (bytes: Buffer) => v
         break
       }
       rest = rest.subarray(found.end)
-      deliver(found.answer)
+      deliver(found.answer, found.last)
     }
     parts = [rest]
     held = rest.length
@@ -76,7 +85,7 @@ function createInbox(deliver: (answer: RawAnswer) => void): (bytes: Buffer) => v
 }
 
 /** The first answer, or how many bytes it takes; 0 while that is not known. */
-function takeAnswer(bytes: Buffer): { answer: RawAnswer; end: number } | number {
+function takeAnswer(bytes: Buffer): { answer: RawAnswer; last: boolean; end: number } | number {
   const headEnd = bytes.indexOf(HEAD_END)
   if (headEnd < 0) return 0
   const head = bytes.toString('latin1', 0, headEnd)
@@ -89,6 +98,7 @@ function takeAnswer(bytes: Buffer): { answer: RawAnswer; end: number } | number 
       contentType: /\r\ncontent-type: *([^\r]*)/i.exec(head)?.[1] ?? '',
       body: bytes.toString('utf8', from, from + length),
     },
+    last: /\r\nconnection: *close/i.test(head),
     end: from + length,
   }
 }
