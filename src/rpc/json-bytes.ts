@@ -33,21 +33,21 @@ function digitsOf(value: number): number {
   return value === 0 ? 1 : (35 - Math.clz32(value)) >> 2
 }
 
-/** Text that is written again and again, as little-endian words; the last may end in zeros. */
+/** ASCII that is written again and again, as little-endian words; the last may end in zeros. */
 export interface Literal {
   readonly length: number
   readonly words: Uint32Array
 }
 
 export function literal(text: string): Literal {
-  const bytes = utf8(text)
-  const padded = new Uint8Array(4 * Math.ceil(bytes.length / 4))
-  padded.set(bytes)
-  const view = new DataView(padded.buffer)
-  return {
-    length: bytes.length,
-    words: Uint32Array.from({ length: padded.length / 4 }, (_, i) => view.getUint32(4 * i, true)),
+  const { length } = text
+  const words = new Uint32Array((length + 3) >> 2)
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    assert(code < 128, 'a literal is ASCII')
+    words[i >> 2] = (words[i >> 2] as number) | (code << (8 * (i & 3)))
   }
+  return { length, words }
 }
 
 /** What stands between values. */
