@@ -25,7 +25,7 @@ const ACCOUNTS = 1_000
 export const TRANSFERS = 200
 export const FEW_TRANSFERS = 10
 /** A replica that keeps no encoded results. */
-export const NOTHING_KEPT = 'replica, nothing kept'
+export const NOTHING_KEPT = 'replica (nothing kept)'
 
 export interface ReadsServer {
   readonly server: string
