@@ -7,6 +7,8 @@ import { drainCommand } from './command/drain.ts'
 import { exportCommand } from './command/export.ts'
 import { feedInspectCommand, feedServeCommand } from './command/feed.ts'
 import { feedCopyCommand, feedVerifyCommand } from './command/feed-tools.ts'
+import { feedShowCommand } from './command/feed-show.ts'
+import { feedTrimCommand } from './command/feed-trim.ts'
 import { gatewayCommand } from './command/gateway.ts'
 import { importCommand } from './command/import.ts'
 import { maintainCommand } from './command/maintain.ts'
@@ -20,7 +22,9 @@ const others: readonly Command[] = [
   replicaCommand,
   gatewayCommand,
   feedServeCommand,
+  feedShowCommand,
   feedInspectCommand,
+  feedTrimCommand,
   feedVerifyCommand,
   feedCopyCommand,
   statusCommand,

@@ -1,4 +1,4 @@
-/** A feed copied from an embedded host to Kafka, checked there, and copied back; a copy that was stopped goes on where it was. */
+/** A feed copied from an embedded host to Kafka, checked and shown there, copied back and trimmed; a copy that was stopped goes on where it was. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -61,6 +61,23 @@ test('a feed moves from one machine to Kafka', { ...needs('kafka', 'anvil'), tim
     assert.equal(back.code, 0, back.output)
     await other.stop()
     assert.ok(readdirSync(join(dir, 'other')).length > 0)
+
+    const shown = await run('show', '--feed', to)
+    assert.match(shown.output, /generation +1 of chain \d+, cluster \S+, base 0/)
+    assert.match(shown.output, /newest +block \d+.*, 20\d\d-/)
+    assert.match(shown.output, /framePart +\d+ records/)
+    const trim = ['trim', '--feed', to, '--before', '5'] as const
+    const refused = await run(...trim)
+    assert.match(refused.output, /none can be started/)
+    assert.notEqual(refused.code, 0)
+    const unknown = await run(...trim, '--retain-without-base')
+    assert.match(unknown.output, /nobody says where the replicas stand/)
+    const trimmed = await run(...trim, '--retain-without-base', '--replicas-too')
+    assert.match(trimmed.output, /5 records are dropped; the feed is now 5 to \d+/)
+    assert.match((await run('show', '--feed', to, '--quick')).output, /its record was dropped/)
+    const unproven = await run('verify', '--feed', to)
+    assert.match(unproven.output, /begins at position 5/)
+    assert.notEqual(unproven.code, 0)
 
     const missing = await DroverProcess.run('feed', 'verify', '--feed', to)
     assert.equal(missing.code, 2)

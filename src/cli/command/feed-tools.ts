@@ -54,6 +54,13 @@ Every frame that counts is put together, its digests, roots and delta are comput
     const open = feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })
     const log = await open()
     const check = createCheck()
+    const { first: oldest } = await log.bounds()
+    if (oldest > 0)
+      throw new Fault(
+        'feed/too-old',
+        `the feed begins at position ${oldest}: what counts on it follows from its first record, which was dropped. drover feed show tells what is there`,
+        { first: oldest },
+      )
     const { first, next } = await readAll(log, 'records', check.take)
     await log.close()
     process.stdout.write(
