@@ -43,6 +43,8 @@ export async function startCluster(options: {
   readonly feed?: string
   /** Further options of each master. */
   readonly masterOptions?: (id: string) => readonly string[]
+  /** What is put on the feed before anybody reads it: of a cluster without masters. */
+  readonly onFeed?: (log: RecordLog) => Promise<unknown>
   /** Options of the last replica alone. */
   readonly lastReplica?: readonly string[]
   /** Made before, with what a folder of it shall be (a mount of its own). */
@@ -54,6 +56,7 @@ export async function startCluster(options: {
   const { chainId } = genesis.config
   const gatewayPort = await freePort()
   const common = ['--log-format', 'people']
+  const openFeed = (mayCreate: boolean) => feedOpener(feedAddress, NO_SECURITY, { chainId, mayCreate })
 
   const hosting = ['feed', 'serve', '--data', join(dir, 'feed'), '--listen', feedAddress]
   const feed = new DroverProcess(...hosting, ...common)
@@ -103,6 +106,11 @@ export async function startCluster(options: {
   }
   try {
     if (options.feed === undefined) await feed.start()
+    if (options.onFeed !== undefined) {
+      const log = await openFeed(true)()
+      await options.onFeed(log)
+      await log.close()
+    }
     await Promise.all([
       ...masters.map((master) => master.start()),
       ...replicas.map(({ process }) => process.start()),
@@ -117,7 +125,7 @@ export async function startCluster(options: {
     dir,
     feed,
     feedAddress,
-    openFeed: feedOpener(feedAddress, NO_SECURITY, { chainId, mayCreate: false }),
+    openFeed: openFeed(false),
     master: masters[0] as DroverProcess,
     masters,
     forward,
