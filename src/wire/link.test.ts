@@ -105,6 +105,8 @@ const toGateway: fc.Arbitrary<ToGateway> = fc.oneof(
     inFlight: u32,
     historyFrom: u64,
     chainFrom: u64,
+    feedFirst: maybe,
+    feedCoverSeconds: maybe,
   }),
   record({ kind: fc.constant('piece'), id: u32, last: fc.boolean(), bytes }),
   record({ kind: fc.constant('notHeld'), id: u32 }),

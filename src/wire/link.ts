@@ -8,7 +8,7 @@ import type { Piece, PieceParts } from './link-answer.ts'
 import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 
 /** Changes with every change of these bytes. Another version is refused by name in the handshake. */
-export const LINK_VERSION = 2
+export const LINK_VERSION = 3
 /** Longest time between two statuses of one replica. */
 export const STATUS_EVERY_MS = 100
 
@@ -84,6 +84,10 @@ export interface ReplicaStatus {
   /** Oldest block whose state can be read; oldest whose header, body and receipts can. */
   readonly historyFrom: number
   readonly chainFrom: number
+  /** First position that the feed holds, and for how many seconds it would still hold what the store needs, were it stopped now; undefined
+   *  where that is not known, the second also where the first is 0. */
+  readonly feedFirst?: number | undefined
+  readonly feedCoverSeconds?: number | undefined
 }
 
 export const LINK_PHASES = ['ready', 'catchingUp', 'draining'] as const
@@ -246,7 +250,8 @@ function writeStatus(out: LinkWriter, status: ReplicaStatus): Uint8Array {
   out.u8(LINK_PHASES.indexOf(status.phase)).u64(status.applied)
   writeHead(out, status.head)
   out.optionalU64(status.announcedNumber).optionalU64(status.verifiedNumber)
-  return out.u32(status.inFlight).u64(status.historyFrom).u64(status.chainFrom).done()
+  out.u32(status.inFlight).u64(status.historyFrom).u64(status.chainFrom)
+  return out.optionalU64(status.feedFirst).optionalU64(status.feedCoverSeconds).done()
 }
 
 function readStatus(reader: LinkReader): ReplicaStatus {
@@ -260,6 +265,8 @@ function readStatus(reader: LinkReader): ReplicaStatus {
     inFlight: reader.u32(),
     historyFrom: reader.u64(),
     chainFrom: reader.u64(),
+    feedFirst: reader.optionalU64(),
+    feedCoverSeconds: reader.optionalU64(),
   }
 }
 

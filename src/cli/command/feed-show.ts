@@ -1,6 +1,7 @@
 /** `drover feed show`: what a feed is and holds, in a few lines. */
 import { describeBlock } from '#chain/block-ref.ts'
 import { quantity } from '#cli/options/shown.ts'
+import { installCommittedCore } from '#cli/process/core.ts'
 import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
 import { bar, startProgress } from '#cli/process/progress.ts'
 import { concatBytes } from '#kernel/bytes.ts'
@@ -38,6 +39,7 @@ Reads the feed once, unless it is told to be quick.
   drover feed show --feed 127.0.0.1:8650`,
   options: { ...options, ...kafkaOptions },
   async run({ values }) {
+    installCommittedCore() // digests of the frames whose times are told
     const log = await feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })()
     try {
       const survey = createSurvey()

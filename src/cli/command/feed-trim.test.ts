@@ -6,6 +6,7 @@ import { whyNotTrim } from './feed-trim.ts'
 const replica = (id: string, position: number | null): ReplicaLine => ({
   ...{ address: id, id, phase: position === null ? 'away' : 'ready', position },
   ...{ head: position, lag: 0, inFlight: 0, streams: 1, routable: true },
+  ...{ feedFirst: 0, feedCoverSeconds: null },
 })
 const status = (...replicas: readonly ReplicaLine[]): GatewayStatus => ({
   ...{ cluster: 'c', chainId: 1, generation: 1, head: null, safe: null, finalized: null, verified: null },

@@ -1,7 +1,7 @@
 /** `drover status`: what a gateway knows of its cluster, for people. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
-import type { GatewayStatus } from '#roles/gateway/status.ts'
+import type { GatewayStatus, ReplicaLine } from '#roles/gateway/status.ts'
 import { defineCommand } from './command.ts'
 
 const options = {
@@ -46,6 +46,7 @@ export async function fetchStatus(url: string): Promise<GatewayStatus> {
 }
 
 export function renderStatus(status: GatewayStatus): string {
+  const first = Math.max(0, ...status.replicas.map(({ feedFirst }) => feedFirst ?? 0))
   const head = status.head === null ? 'none yet' : `${status.head.number} ${status.head.hash}`
   const lines = [
     `cluster    ${status.cluster ?? 'not known yet'}`,
@@ -55,7 +56,8 @@ export function renderStatus(status: GatewayStatus): string {
     `verified   ${status.verified ?? '–'}`,
     `requests   ${status.requests}`,
     '',
-    'replica     phase        head        lag   in flight  address',
+    ...(first > 0 ? [`feed       begins at position ${first}: no master can be started on it`, ''] : []),
+    'replica     phase        head        lag   in flight  feed covers  address',
     ...status.replicas.map((replica) =>
       [
         replica.id.padEnd(12),
@@ -63,9 +65,26 @@ export function renderStatus(status: GatewayStatus): string {
         String(replica.head ?? '–').padEnd(12),
         String(replica.lag ?? '–').padEnd(6),
         String(replica.inFlight).padEnd(11),
+        coverText(replica).padEnd(13),
         replica.address,
       ].join(''),
     ),
   ]
   return `${lines.join('\n')}\n`
 }
+
+/** How long a replica may be stopped before the feed has dropped what it needs. */
+function coverText({ feedFirst, feedCoverSeconds }: ReplicaLine): string {
+  if (feedFirst === 0) return 'all of it'
+  if (feedCoverSeconds === null) return '–'
+  const unit = UNITS.find(({ seconds }) => feedCoverSeconds >= seconds)
+  return unit === undefined
+    ? `${feedCoverSeconds} s`
+    : `${Math.floor(feedCoverSeconds / unit.seconds)} ${unit.name}`
+}
+
+const UNITS = [
+  { name: 'd', seconds: 2 * 86_400 },
+  { name: 'h', seconds: 2 * 3_600 },
+  { name: 'min', seconds: 120 },
+] as const

@@ -67,6 +67,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
       {
         horizon: options.horizon,
         staleAfterMs: options.staleAfterMs,
+        feedCoverMinMs: options.feedCoverMinMs,
         verify: options.verify as 'digest' | 'strict',
         prove: options.prove as Level,
       },

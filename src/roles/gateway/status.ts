@@ -33,6 +33,10 @@ export interface ReplicaLine {
   /** Its answer threads that are linked. */
   readonly streams: number
   readonly routable: boolean
+  /** First position that the feed holds, as the replica saw it last. */
+  readonly feedFirst: number | null
+  /** How long the feed would still hold what the store needs, were it stopped now; null where that is not known, or for ever: feedFirst is 0. */
+  readonly feedCoverSeconds: number | null
 }
 
 export interface StatusFacts {
@@ -81,5 +85,7 @@ function describeReplica(address: string, facts: StatusFacts, highest: number): 
     inFlight: streams.reduce((sum, stream) => sum + stream.inFlight(), 0),
     streams: streams.length,
     routable: streams.some((stream) => facts.holders.includes(stream.address)),
+    feedFirst: status?.feedFirst ?? null,
+    feedCoverSeconds: status?.feedCoverSeconds ?? null,
   }
 }

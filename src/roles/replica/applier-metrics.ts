@@ -19,6 +19,11 @@ export function createApplierMetrics(meter: Meter) {
     finalized: meter.gauge('drover_replica_finalized_number', 'number of the finalized block'),
     verified: meter.gauge('drover_replica_verified_number', 'highest block with every block up to it proven'),
     position: meter.gauge('drover_replica_feed_position', 'next feed position to read'),
+    feedFirst: meter.gauge('drover_replica_feed_first_position', 'first position that the feed still holds'),
+    feedCover: meter.gauge(
+      'drover_replica_feed_cover_seconds',
+      'how long the feed would still hold what the store needs, were it stopped now, at the present rate; Infinity while nothing was dropped',
+    ),
     silent: meter.gauge('drover_replica_feed_silent_seconds', 'time since a record of the feed was heard'),
     behind: meter.gauge('drover_replica_behind_blocks', "masters' highest head above the store's"),
     stalled: meter.gauge(

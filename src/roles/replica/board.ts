@@ -5,9 +5,18 @@
  */
 
 /** Bytes of the shared buffer. */
-export const BOARD_BYTES = 6 * 8
+export const BOARD_BYTES = 8 * 8
 
-const FIELDS = { sequence: 0, announced: 1, applied: 2, feedEnd: 3, ready: 4, stale: 5 } as const
+const FIELDS = {
+  sequence: 0,
+  announced: 1,
+  applied: 2,
+  feedEnd: 3,
+  ready: 4,
+  stale: 5,
+  feedFirst: 6,
+  cover: 7,
+} as const
 
 export interface Board {
   /** Of the newest commit, or the one that is about to be made. */
@@ -28,7 +37,22 @@ export interface Board {
   /** The feed has been silent for longer than is allowed: what is here may be old, and others are to be asked. */
   isStale(): boolean
   setStale(stale: boolean): void
+  /** What the feed has dropped, as it was seen last; undefined before that. */
+  feedCover(): FeedCover | undefined
+  setFeedCover(cover: FeedCover): void
 }
+
+export interface FeedCover {
+  /** Its first position. */
+  readonly first: number
+  /** How long it would still hold what the store needs, were it stopped now; undefined where that is not known, Infinity where it has dropped nothing. */
+  readonly seconds: number | undefined
+}
+
+/** 0 is what nobody has set. */
+const COVER_UNKNOWN = 1
+const COVER_WHOLE = 2
+const COVER_SECONDS = 3
 
 export function createBoard(buffer: SharedArrayBuffer): Board {
   const numbers = new BigInt64Array(buffer)
@@ -50,6 +74,25 @@ export function createBoard(buffer: SharedArrayBuffer): Board {
     setReady: () => set('ready', 1),
     isStale: () => get('stale') === 1,
     setStale: (stale) => set('stale', stale ? 1 : 0),
+    feedCover() {
+      const cover = get('cover')
+      if (cover === 0) return undefined
+      const seconds =
+        cover === COVER_UNKNOWN
+          ? undefined
+          : cover === COVER_WHOLE
+            ? Number.POSITIVE_INFINITY
+            : cover - COVER_SECONDS
+      return { first: get('feedFirst'), seconds }
+    },
+    setFeedCover({ first, seconds }) {
+      set('feedFirst', first)
+      const isWhole = seconds === Number.POSITIVE_INFINITY
+      set(
+        'cover',
+        seconds === undefined ? COVER_UNKNOWN : isWhole ? COVER_WHOLE : COVER_SECONDS + Math.floor(seconds),
+      )
+    },
   }
 }
 

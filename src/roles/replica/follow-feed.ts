@@ -10,6 +10,7 @@ import type { RecordLog } from '#ports/record-log.ts'
 import type { Store } from '#state/store.ts'
 import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
 import type { AnswererAsks, ApplierNews } from './board.ts'
+import { watchFeedCover } from './feed-cover.ts'
 import { createFeedHealth } from './feed-health.ts'
 import { catchUp } from './catch-up.ts'
 import type { StartReader } from './ready-frame.ts'
@@ -35,7 +36,7 @@ export interface FollowParts extends Omit<ApplierParts, 'moved'> {
 
 /** Until the signal is aborted. @throws Fault of standingOf, wire/*, feed/foreign, replica/too-deep, store/* */
 export async function followFeed(
-  options: ApplierOptions & { readonly staleAfterMs: number },
+  options: ApplierOptions & { readonly staleAfterMs: number; readonly feedCoverMinMs?: number },
   parts: FollowParts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -49,6 +50,9 @@ export async function followFeed(
     head: () => (applier === undefined ? 0 : headNumber(store)),
   })
   void health.watch(moved, signal)
+  const { feedCoverMinMs } = options
+  if (feedCoverMinMs !== undefined)
+    void watchFeedCover({ feedCoverMinMs }, { ...parts, bounds: () => current?.bounds() }, signal)
   answerers.onMessage(({ nonce }) => void tellFeedEnd(nonce))
   const tellFeedEnd = async (nonce: number): Promise<void> => {
     const next = await current?.bounds().then(

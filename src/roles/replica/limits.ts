@@ -246,6 +246,18 @@ export const replicaLimits = {
     what: 'time between two looks at how the replica stands to its feed',
     over: 'what happens in between is seen late',
   },
+  coverLookEveryMs: {
+    value: 10_000,
+    unit: 'ms',
+    what: 'time between two looks at what the feed has dropped',
+    over: 'what happens in between is seen late',
+  },
+  coverSamplesMax: {
+    value: 60,
+    unit: 'values',
+    what: 'looks from which the rate of the feed is guessed: of ten minutes',
+    over: 'the oldest is forgotten',
+  },
   healthBackAfterMs: {
     value: 3_000, // beats come at least once a second
     unit: 'ms',

@@ -20,6 +20,8 @@ export function linkStatus({
   const applied = board.applied()
   const snapshot = store.snapshot()
   try {
+    const cover = board.feedCover()
+    const seconds = cover?.seconds
     return {
       phase:
         board.isReady() && !board.isStale() && snapshot.catchingUpTo === undefined ? 'ready' : 'catchingUp',
@@ -29,6 +31,8 @@ export function linkStatus({
       verifiedNumber: snapshot.heads.verified.number,
       historyFrom: snapshot.historyFrom,
       chainFrom: snapshot.chainFrom,
+      feedFirst: cover?.first,
+      feedCoverSeconds: seconds === Number.POSITIVE_INFINITY ? undefined : seconds,
     }
   } finally {
     snapshot.release()

@@ -101,6 +101,12 @@ export const replicaOptions = {
     max: 604_800_000,
     help: 'how long the feed may be silent before gateways and load balancers are told not to ask this replica',
   },
+  feedCoverMinMs: {
+    flag: 'feed-cover-min',
+    type: 'duration',
+    default: '1h',
+    help: 'warn when a feed that drops old records would not hold what this store needs after being stopped for so long',
+  },
   serve: {
     flag: 'serve',
     type: 'choice',
