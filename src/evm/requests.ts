@@ -52,7 +52,8 @@ export function collectRequests(
   return requests
 }
 
-function depositsIn(logs: readonly Log[], { depositContract }: Rules): Uint8Array | Failure {
+/** EIP-6110: the data of all deposits, one after another. */
+export function depositsIn(logs: readonly Log[], { depositContract }: Rules): Uint8Array | Failure {
   const parts: Uint8Array[] = []
   for (const { address, topics, data } of logs) {
     if (depositContract === undefined || !equalBytes(address, depositContract)) continue

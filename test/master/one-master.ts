@@ -11,6 +11,7 @@ import type { KeyValue } from '#ports/key-value.ts'
 import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import type { RecordLog } from '#ports/record-log.ts'
+import { createEngineClient } from '#roles/master/engine-client.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import type { Follower } from '#roles/master/follower.ts'
 import { createMaster } from '#roles/master/master.ts'
@@ -40,6 +41,8 @@ export function startMaster(options: {
   readonly log?: Logger
   readonly clock?: Clock
   readonly more?: Partial<FollowerOptions>
+  /** The client's authenticated port. */
+  readonly engine?: { readonly url: string; readonly secret: Uint8Array }
 }): RunningMaster {
   const clock = options.clock ?? createClock()
   const random = createRandom()
@@ -56,6 +59,9 @@ export function startMaster(options: {
     { id: options.id ?? 'm1', cluster: undefined, beatMs: 50, clientId: options.url, ...options.more },
     {
       ...{ client, genesis, store, clock, random, log, openLog: options.openLog, compress: stored },
+      ...(options.engine && {
+        engine: createEngineClient({ ...options.engine, timeoutMs: 10_000 }, { http, clock }),
+      }),
       metrics: createMasterMetrics(meter),
     },
   )

@@ -10,7 +10,7 @@ import type { OptionTable } from '#ports/options.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
 import type { FeedRecord } from '#protocol/feed/records.ts'
-import { checkFrame } from '#roles/replica/frame-check.ts'
+import { checkFrame } from '#wire/frame-check.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { defineCommand } from './command.ts'
 

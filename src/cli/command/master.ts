@@ -1,4 +1,5 @@
 /** `drover master`: one process with a follower (this thread) and an executor thread. */
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { MessageChannel } from 'node:worker_threads'
 import { installCommittedCore } from '#cli/process/core.ts'
@@ -8,6 +9,8 @@ import { httpServerFor, httpOptions } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { startThread } from '#cli/process/worker.ts'
+import { tryFromHex } from '#kernel/bytes.ts'
+import { Fault, messageOf } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { httpLimits } from '#platform/http/limits.ts'
@@ -18,6 +21,7 @@ import { createMailbox } from '#platform/thread/mailbox.ts'
 import { createWebSocketClient } from '#platform/web-socket/client.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { renderSharedMeters, sharedCells, sharedMetersBytes } from '#ports/shared-meters.ts'
+import { createEngineClient, type EngineClient } from '#roles/master/engine-client.ts'
 import { createExecutionClient } from '#roles/master/client.ts'
 import { createFollower } from '#roles/master/follower.ts'
 import { createForwardPort } from '#roles/master/forward-port.ts'
@@ -25,9 +29,10 @@ import { masterLimits } from '#roles/master/limits.ts'
 import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from '#roles/master/messages.ts'
 import type { Maintenance } from '#roles/master/maintenance.ts'
 import { createMasterMetrics } from '#roles/master/metrics.ts'
-import { masterOptions } from '#roles/master/options.ts'
+import { type MasterOptions, masterOptions } from '#roles/master/options.ts'
 import { defineCommand } from './command.ts'
 
+const JWT_SECRET_BYTES = 32
 const CLOSE_GRACE_MS = 2_000
 /** Of the meters that the two threads share. */
 const FOLLOWER_REGION = 0
@@ -99,6 +104,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
         },
         {
           client,
+          engine: engineIn(values, { http, clock }),
           executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),
           genesis,
           openLog,
@@ -116,6 +122,28 @@ Executes every block of the client's chain, publishes what is proven, and passes
     })
   },
 })
+
+/** @throws Fault master/engine-secret */
+function engineIn(
+  values: Pick<MasterOptions, 'engineUrl' | 'engineJwtPath' | 'clientTimeoutMs'>,
+  parts: Parameters<typeof createEngineClient>[1],
+): EngineClient | undefined {
+  const { engineUrl: url, engineJwtPath: path, clientTimeoutMs: timeoutMs } = values
+  if (url === undefined) return undefined
+  const text = path === undefined ? '' : readSecret(path)
+  const secret = tryFromHex(text.startsWith('0x') ? text : `0x${text}`)
+  if (secret?.length === JWT_SECRET_BYTES) return createEngineClient({ url, secret, timeoutMs }, parts)
+  const what = path === undefined ? 'give --engine-jwt FILE' : `${path} has ${text.length} characters`
+  throw new Fault('master/engine-secret', `--engine needs the client's JWT secret, 64 hex digits: ${what}`)
+}
+
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new Fault('master/engine-secret', `${path} cannot be read: ${messageOf(cause)}`, {}, { cause })
+  }
+}
 
 /** Beside one client all masters are on one machine, or name it by one address. */
 function clientIdIn({

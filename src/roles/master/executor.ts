@@ -9,10 +9,12 @@ import { describeBlock } from '#chain/block-ref.ts'
 import { type Block, type Frame, refOf } from '#chain/frame.ts'
 import type { Genesis } from '#chain/genesis.ts'
 import { headerFromRlp } from '#chain/header-rlp.ts'
+import type { Receipt } from '#chain/receipt.ts'
+import { requestsHash } from '#chain/roots.ts'
 import { blockDifference, type Difference, executionDifference } from '#chain/verify-block.ts'
 import { executeBlock } from '#evm/execute-block.ts'
 import { assert } from '#kernel/assert.ts'
-import { toHex } from '#kernel/bytes.ts'
+import { concatBytes, equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Compress } from '#ports/compress.ts'
@@ -20,7 +22,10 @@ import type { Logger } from '#ports/logger.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
+import { depositsIn } from '#evm/requests.ts'
 import { encodeFrame } from '#wire/frame.ts'
+import { checkFrame } from '#wire/frame-check.ts'
+import { newPayload, whyNoPayload } from './engine-payload.ts'
 import { type ExecutorReply, type ExecutorRequest, type Refusal, serveExecutor } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
 
@@ -72,6 +77,30 @@ export function createExecutor(
           level: frame.level,
         },
       }
+    },
+    apply(named) {
+      const verdict = checkFrame(named.bytes, named, 'strict', parts.compress)
+      if (verdict.kind === 'bad') return { why: verdict.why }
+      if (named.level === 'none') return { why: 'nobody has proven it' }
+      const unproven = commit(verdict.frame, store, finalNumber)
+      if (unproven !== undefined) return { why: `its state root is ${unproven.computed}` }
+      metrics.taken.add(1)
+      metrics.ownHead.set(named.block.number)
+      return {}
+    },
+    payload(named) {
+      const verdict = checkFrame(named.bytes, named, 'strict', parts.compress)
+      if (verdict.kind === 'bad') return { kind: 'never', why: verdict.why }
+      const { block, receipts } = verdict.frame
+      const why = whyNoPayload(block)
+      if (why !== undefined) return { kind: 'never', why }
+      const requests = requestsIn(block, receipts, parts)
+      return requests === 'unknown'
+        ? {
+            kind: 'later',
+            why: 'its requests are known to who executes it, and its parent is not in the own store',
+          }
+        : { kind: 'payload', ...newPayload(block, requests) }
     },
     undoTo({ number }) {
       while (headOf(store).number > number) {
@@ -142,6 +171,30 @@ function prove(
       level: snapshot.trieRows() === undefined ? 'receipts' : 'root',
     }
     return { frame }
+  })
+}
+
+/** Requests (EIP-7685) that give the header's hash: mostly none, or deposits, which logs tell; else of the block's execution. */
+function requestsIn(
+  block: Block,
+  receipts: readonly Receipt[],
+  { store, genesis }: ExecutorCollaborators,
+): readonly Uint8Array[] | undefined | 'unknown' {
+  const { header } = block
+  if (header.requestsHash === undefined) return undefined
+  const rules = genesis.config.rulesAt(header.number, header.timestamp)
+  const deposits = depositsIn(
+    receipts.flatMap(({ logs }) => logs),
+    rules,
+  )
+  const told = deposits instanceof Uint8Array ? [concatBytes(Uint8Array.of(0), deposits)] : []
+  if (equalBytes(requestsHash(told), header.requestsHash)) return told
+  return reading(store, (snapshot) => {
+    const parent = header.number - 1
+    if (snapshot.hashAt(parent) !== header.parentHash || parent < snapshot.historyFrom) return 'unknown'
+    const executed = executeBlock(block, rules, snapshot.stateAt(parent), snapshot.trieRows(parent))
+    const found = executed.kind === 'executed' ? (executed.requests ?? []) : []
+    return equalBytes(requestsHash(found), header.requestsHash as Uint8Array) ? found : 'unknown'
   })
 }
 

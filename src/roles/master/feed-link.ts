@@ -27,6 +27,9 @@ export interface FeedLink {
   openSinceMs(): number
   /** Everything that is on the feed now has been taken when this resolves. */
   readToEnd(): Promise<void>
+  /** As of the log: records from `from` on, whether they were taken or not.
+   *  @throws whatever the log throws */
+  read(from: number, options: { readonly maxBytes: number }): Promise<readonly LogRecord[]>
   /** Opens again with backoff and reads to the end; for ever until it works.
    *  @throws Fault feed/replaced, feed/too-old, what `take` throws, and the signal's reason */
   recover(signal: AbortSignal): Promise<void>
@@ -133,6 +136,7 @@ export async function openFeedLink(
     position: () => next,
     openSinceMs: () => openSinceMs,
     readToEnd,
+    read: (from, options) => log().read(from, options),
     recover,
     async follow(signal) {
       while (!signal.aborted) {

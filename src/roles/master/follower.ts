@@ -12,8 +12,11 @@ import type { Phase } from '#protocol/feed/records.ts'
 import { createAids } from './aids.ts'
 import { aborted, createBell } from './bell.ts'
 import { createBlockTime } from './block-time.ts'
+import { helpClient } from './engine-help.ts'
+import { createFeedFrames } from './feed-frames.ts'
 import { openFeedLink } from './feed-link.ts'
 import { controlFlushes } from './flush-control.ts'
+import { backToCanonical, takeFromFeed } from './from-feed.ts'
 import { type Identified, identify } from './identify.ts'
 import { joinFeed } from './join.ts'
 import { lineUp } from './line-up.ts'
@@ -114,28 +117,42 @@ async function follow(
     random: parts.random,
   })
   const publisher = createPublisher({ ...parts, link, readBack, work, partBytesMax: options.partBytesMax })
-  const start = await lineUp(
+  const linedUp = await lineUp(
     await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
     parts.executor,
     readBack,
+  )
+  session.clientHead = linedUp
+  session.beatNow = () => publisher.beat(beatOf(session, identified.version))
+  session.farewell = () => publisher.flushed()
+  opened({ say: publisher.say, book: readBack.leases })
+  const blockTime = createBlockTime()
+  scope.spawn('follow feed', (until) => link.follow(until))
+  scope.spawn('publish', (until) => publisher.run(until))
+  scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
+
+  const frames = createFeedFrames(link.read)
+  const feed = { ...parts, index: readBack.index, frames: createFeedFrames(link.read) }
+  const start = await takeFromFeed(
+    await backToCanonical(linedUp, feed),
+    Number.POSITIVE_INFINITY,
+    feed,
+    signal,
   )
   parts.log.info('following', {
     cluster: identity.cluster,
     client: identified.version,
     head: describeBlock(start),
   })
-
-  session.clientHead = start
-  session.beatNow = () => publisher.beat(beatOf(session, identified.version))
-  session.farewell = () => publisher.flushed()
-  opened({ say: publisher.say, book: readBack.leases })
-  const walk = createWalk(start, { ...parts, onFrame: publisher.frame, onHead: publisher.head })
-  const blockTime = createBlockTime()
-  scope.spawn('follow feed', (until) => link.follow(until))
-  scope.spawn('publish', (until) => publisher.run(until))
-  scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
+  const walk = createWalk(start, {
+    ...parts,
+    onFrame: publisher.frame,
+    onHead: publisher.head,
+    fromFeed: (own, upTo, until) => takeFromFeed(own, upTo, feed, until),
+  })
   scope.spawn('poll', (until) => poll(session, publisher, until))
   scope.spawn('peer clients', (until) => peerClients(session, readBack.clients, until))
+  scope.spawn('help the client', (until) => helpClient(session, { readBack, frames, blockTime }, until))
   scope.spawn('control flushes', (until) => controlFlushes(session, maintenance, until))
   await followHeads(session, walk, blockTime, signal)
 }

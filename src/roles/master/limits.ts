@@ -76,6 +76,18 @@ export const masterLimits = {
     what: 'refused blocks that are remembered',
     over: 'all are forgotten',
   },
+  indexedBlocksMax: {
+    value: 1_048_576,
+    unit: 'blocks',
+    what: 'settled blocks whose place on the feed is remembered',
+    over: 'a master further behind asks its client for the older ones',
+  },
+  feedReadBytesMax: {
+    value: 4 * 1024 * 1024,
+    unit: 'bytes',
+    what: 'records read back from the feed in one piece, and at most one record more',
+    over: 'a further piece',
+  },
   queuedFramesMax: {
     value: publishing.FRAMES_MAX,
     unit: 'blocks',
@@ -123,6 +135,18 @@ export const masterLimits = {
     unit: 'ms',
     what: "time between two looks at the client's peers (--peer-clients)",
     over: 'a client that was restarted is without them until then',
+  },
+  engineBehindMinMs: {
+    value: 2_000,
+    unit: 'ms',
+    what: 'time that the blocks took which a client is behind the feed, more than 3 of them, before it is given them (--engine)',
+    over: 'it is given them',
+  },
+  engineOwnStoreTimeMaxMs: {
+    value: 30_000,
+    unit: 'ms',
+    what: 'time that giving a client a block waits for its parent in the own store, where only executing the block tells its requests',
+    over: "it is tried again from the client's head",
   },
   maintenanceWordsMax: {
     value: 16,

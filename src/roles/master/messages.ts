@@ -8,6 +8,8 @@ import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { Hex } from '#kernel/bytes.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { StoreIdentity } from '#state/identity.ts'
+import type { EngineCall } from './engine-payload.ts'
+import type { FeedFrame } from './feed-frames.ts'
 
 /** A frame ready for the feed: encoded by the executor, so that the follower never holds its parts apart. */
 export interface EncodedFrame {
@@ -38,6 +40,13 @@ interface Exchanges {
   /** Makes the store where it is empty, else checks that it is this chain's. `baseHeader` is RLP. */
   open: { ask: { identity: StoreIdentity; baseHeader: Uint8Array }; answer: BlockRef }
   execute: { ask: ToExecute; answer: { frame: EncodedFrame } | { refusal: Refusal } }
+  /** Takes a block that another master has proven, on top of the head; `why` it was not taken. */
+  apply: { ask: FeedFrame; answer: { why?: string } }
+  /** The Engine API's call that gives this block to a client. `later`: the own store must have its parent first. */
+  payload: {
+    ask: FeedFrame
+    answer: ({ kind: 'payload' } & EngineCall) | { kind: 'never' | 'later'; why: string }
+  }
   /** Undoes down to `number`, which becomes the head. */
   undoTo: { ask: { number: number }; answer: BlockRef }
   /** The own chain's block at `number`. */

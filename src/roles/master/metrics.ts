@@ -10,6 +10,7 @@ export function createMasterMetrics(meter: Meter) {
     clientHead: meter.gauge('drover_master_client_head_block', "Number of the client's head."),
     ownHead: meter.gauge('drover_master_head_block', 'Number of the last block executed.'),
     executed: meter.counter('drover_master_executed_blocks_total', 'Blocks executed and proven.'),
+    taken: meter.counter('drover_master_taken_blocks_total', 'Blocks taken from the feed, not executed.'),
     executeSeconds: meter.histogram(
       'drover_master_execute_seconds',
       'Time to execute, prove and commit a block.',
@@ -55,6 +56,10 @@ export function createMasterMetrics(meter: Meter) {
     flushes: meter.counter(
       'drover_master_flushes_total',
       "Flushes of the client's trie that were asked for and have happened.",
+    ),
+    engineBlocks: meter.counter(
+      'drover_master_engine_blocks_total',
+      'Blocks of the feed that the client was given through the Engine API, and moved its head to.',
     ),
     forwarded: meter.counter(
       'drover_master_forwarded_calls_total',

@@ -98,6 +98,19 @@ export const masterOptions = {
     value: 'HOST',
     help: 'address that other clients reach this one at (else what the client says, or where it only knows of loopback the host of --client)',
   },
+  engineUrl: {
+    flag: 'engine',
+    type: 'text',
+    value: 'URL',
+    secret: 'url',
+    help: "http:// address of the client's authenticated port: a client that lags is given the feed's blocks there; off unless said",
+  },
+  engineJwtPath: {
+    flag: 'engine-jwt',
+    type: 'text',
+    value: 'FILE',
+    help: "the client's JWT secret, 64 hex digits; needed with --engine",
+  },
   forwardHost: {
     flag: 'forward-host',
     type: 'text',

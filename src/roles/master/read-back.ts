@@ -16,6 +16,7 @@ import { createFeedMachine } from '#protocol/feed/machine.ts'
 import type { Beat, FeedRecord, Generation, RecordBody } from '#protocol/feed/records.ts'
 import { WholeFrames } from '#protocol/feed/whole-frames.ts'
 import { decodeRecord } from '#wire/record.ts'
+import { FeedIndex, type Heads } from './feed-index.ts'
 
 /** Masters whose clients are remembered. */
 const CLIENTS_MAX = 64
@@ -41,6 +42,10 @@ export interface ReadBack {
   resumeSequence(): void
   /** Our place among the masters that publish, 0 first; undefined while no record of ours is on the feed. */
   rank(): number | undefined
+  /** What the cluster's fork choice says; undefined until the feed has a generation. */
+  heads(): Heads | undefined
+  /** Where the frames of the cluster's chain stand. */
+  readonly index: FeedIndex
   /** The block with this delta is not whole on the feed, and would still count if it were. */
   needs(block: BlockRef, deltaHash: Hex): boolean
   hasWhole(hash: BlockHash): boolean
@@ -60,6 +65,7 @@ export function createReadBack(
   const machine = createFeedMachine()
   const frames = new WholeFrames()
   const leases = new Leases()
+  const index = new FeedIndex()
   const clients = new Map<string, Beat['client']>()
   const incarnation = bigintFrom(random.bytes(8))
   let founded: { cluster: string; body: Generation } | undefined
@@ -82,8 +88,10 @@ export function createReadBack(
       const record = decodeRecord(bytes)
       if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body }
       if (record.cluster !== founded?.cluster) return
-      for (const effect of machine.step(position, record))
-        if (effect.kind === 'alarm') told.onAlarm(effect.alarm)
+      const effects = machine.step(position, record)
+      for (const effect of effects) if (effect.kind === 'alarm') told.onAlarm(effect.alarm)
+      const now = machine.heads()
+      if (now !== undefined) index.take(position, record, effects, now, frames.settledNumber())
       if (!frames.take(record)) return
       if (record.producer === id && epoch !== undefined && record.epoch >= epoch && !isOurs(record))
         throw new Fault(
@@ -114,6 +122,8 @@ export function createReadBack(
       sequence = own !== undefined && own.epoch === epoch ? own.sequence : 0
     },
     rank: () => machine.rank(id),
+    heads: () => machine.heads(),
+    index,
     needs: (block, deltaHash) => frames.needs(block, deltaHash),
     hasWhole: (hash) => frames.has(hash),
     settledNumber: () => frames.settledNumber(),

@@ -10,6 +10,7 @@ import type { Phase } from '#protocol/feed/records.ts'
 import type { Aids } from './aids.ts'
 import type { Bell } from './bell.ts'
 import type { ExecutionClient } from './client.ts'
+import type { EngineClient } from './engine-client.ts'
 import type { ExecutorDoor } from './messages.ts'
 import type { MasterMetrics } from './metrics.ts'
 
@@ -39,6 +40,8 @@ export interface FollowerCollaborators {
   readonly client: ExecutionClient
   readonly executor: ExecutorDoor
   readonly genesis: Genesis
+  /** The client's authenticated port, where blocks of the feed may be given to it. */
+  readonly engine?: EngineClient | undefined
   readonly openLog: () => Promise<RecordLog>
   readonly clock: Clock
   readonly random: Random

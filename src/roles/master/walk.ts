@@ -23,6 +23,8 @@ const WINDOW_BLOCKS = 128
 const WALK_BLOCKS_MAX = masterLimits.walkBlocksMax.value
 /** Whole blocks fetched ahead of the one that is executed. */
 const AHEAD_BLOCKS_MAX = masterLimits.aheadBlocksMax.value
+/** Further behind than this, blocks are taken from the feed as far as they are there. */
+const FROM_FEED_BLOCKS = 32
 /** A head is named at least this often while a long branch is executed. */
 const NAMED_EVERY_BLOCKS = 32
 /** Blocks remembered as refused, so that each new head on top of one is not executed again. */
@@ -38,6 +40,8 @@ export interface WalkCollaborators {
   readonly metrics: MasterMetrics
   /** A block was executed, and is to be named as head with it or only passed; resolves when there is room for the next. */
   readonly onFrame: (frame: EncodedFrame, role: 'head' | 'passed') => Promise<void>
+  /** Takes blocks above the own head from elsewhere, up to a number; gives the new own head. */
+  readonly fromFeed?: (own: BlockRef, upTo: number, signal: AbortSignal) => Promise<BlockRef>
   /** The client's head is a block whose frame was handed on before; resolves when there is room for the next. */
   readonly onHead: (head: BlockRef) => Promise<void>
 }
@@ -121,6 +125,9 @@ export function createWalk(start: BlockRef, parts: WalkCollaborators): Walk {
     async advance(target, signal) {
       let named = false
       while (!(await isOwn(target))) {
+        if (target.number > own.number + FROM_FEED_BLOCKS)
+          own = (await parts.fromFeed?.(own, target.number, signal)) ?? own
+        if (await isOwn(target)) break
         const far = target.number > own.number + FAR_BEHIND_BLOCKS
         const branch = far ? await byNumbers(target) : await byParents(target)
         const outcome = branch === undefined ? 'left' : await execute(branch, signal)

@@ -8,7 +8,7 @@ import type { LogRecord } from '#ports/record-log.ts'
 import type { WholeFrame } from '#protocol/feed/effects.ts'
 import { type BlockRows, blockRows } from '#state/block-rows.ts'
 import { decodeRecord } from '#wire/record.ts'
-import { checkFrame, type Verify } from './frame-check.ts'
+import { checkFrame, type Verify } from '#wire/frame-check.ts'
 
 export type ReadyFrame =
   | { readonly kind: 'good'; readonly rows: BlockRows }

@@ -4,11 +4,14 @@ import { blockDifference, receiptsDifference } from '#chain/verify-block.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { messageOf } from '#kernel/fault.ts'
 import type { WholeFrame } from '#protocol/feed/effects.ts'
-import { decodeFrame, frameDigestOf } from '#wire/frame.ts'
-import type { Compressor } from '#wire/section.ts'
+import { decodeFrame, frameDigestOf } from './frame.ts'
+import type { Compressor } from './section.ts'
 
 /** digest: hashes, links and digests; strict: all roots of the header too. */
 export type Verify = 'digest' | 'strict'
+
+/** What the feed says of it. */
+type NamedFrame = Omit<WholeFrame, 'producer'>
 
 export type FrameVerdict =
   | { readonly kind: 'good'; readonly frame: Frame }
@@ -16,7 +19,7 @@ export type FrameVerdict =
 
 export function checkFrame(
   bytes: Uint8Array,
-  named: WholeFrame,
+  named: NamedFrame,
   verify: Verify,
   compress: Compressor,
 ): FrameVerdict {
@@ -33,7 +36,7 @@ export function checkFrame(
   return why === undefined ? { kind: 'good', frame } : bad(why)
 }
 
-function notAsNamed({ block: { header }, deltaHash }: Frame, named: WholeFrame): string | undefined {
+function notAsNamed({ block: { header }, deltaHash }: Frame, named: NamedFrame): string | undefined {
   if (header.hash !== named.block.hash || header.number !== named.block.number)
     return `it holds block ${header.number} ${header.hash}`
   if (header.parentHash !== named.parent) return `its parent is ${header.parentHash}, not ${named.parent}`
