@@ -585,4 +585,6 @@ test('a block that was reorganised away is answered by its hash, in the state th
 
   const [refused] = await items(call('eth_getBalance', alice, { blockHash: hash, requireCanonical: true }))
   assert.match(textOf(refused as Item), /"code":-32000,"message":"hash is not currently canonical"/)
+  const [raw] = await items(call('debug_getRawHeader', { blockHash: hash, requireCanonical: true }))
+  assert.equal(result(raw as Item), toHex(gone.block.header.rlp), 'geth does not look at it there')
 })

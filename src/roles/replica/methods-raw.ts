@@ -40,10 +40,10 @@ function numberOf(what: string, context: AnswerContext, place: BlockPlace): numb
   return number
 }
 
-/** Masters pass no such question on to their clients. */
+/** Masters pass no such question on to their clients. As geth: whoever names a hash gets that block, whatever else is asked of it. */
 function findHere(context: AnswerContext, place: BlockPlace): number | undefined {
   try {
-    return findNumber(context, place)
+    return findNumber(context, place.kind === 'hash' ? { ...place, requireCanonical: false } : place)
   } catch (thrown) {
     if (thrown instanceof ForwardWanted && 'error' in thrown.otherwise)
       throw new RpcFailure(thrown.otherwise.error)
