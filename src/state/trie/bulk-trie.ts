@@ -4,11 +4,10 @@
  * its root is compared with the last header's before anything is written, and it is written with the state.
  */
 import type { Delta } from '#chain/delta.ts'
-import { StagedState } from '#chain/staged-state.ts'
-import { ACCOUNT_BYTES } from '#chain/state-view.ts'
+import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import type { TrieRows } from '#chain/trie/rows.ts'
 import { updateStateTrie } from '#chain/trie/state-trie.ts'
-import { compareBytes, concatBytes, toHex } from '#kernel/bytes.ts'
+import { compareBytes, concatBytes } from '#kernel/bytes.ts'
 import type { KeyValue, ReadTx, WriteTx } from '#ports/key-value.ts'
 import { latestState } from '#state/flat-state.ts'
 import type { LatestValue } from '#state/latest-values.ts'
@@ -42,10 +41,7 @@ export function stageTrie(kv: KeyValue, latest: Latest): StagedTrie {
   const tx = kv.read()
   try {
     const staged = new Map<string, StagedRow>()
-    const delta = deltaOf(latest)
-    const after = new StagedState(latestState(tx, 0))
-    after.apply(delta)
-    const root = updateStateTrie(rowsOver(tx, staged), delta, after)
+    const root = updateStateTrie(rowsOver(tx, staged), deltaOf(latest), viewAfter(latest, latestState(tx, 0)))
     return { root, rows: [...staged.values()].sort((a, b) => compareBytes(a.key, b.key)) }
   } finally {
     tx.release()
@@ -55,11 +51,38 @@ export function stageTrie(kv: KeyValue, latest: Latest): StagedTrie {
 function rowsOver(tx: ReadTx, staged: Map<string, StagedRow>): TrieRows {
   return {
     get(key) {
-      const row = staged.get(toHex(key))
+      const row = staged.get(textOf(key))
       return row === undefined ? tx.get('trie', key) : row.row
     },
-    put: (key, row) => void staged.set(toHex(key), { key, row: row.slice() }),
-    remove: (key) => void staged.set(toHex(key), { key, row: undefined }),
+    put: (key, row) => void staged.set(textOf(key), { key, row: row.slice() }),
+    remove: (key) => void staged.set(textOf(key), { key, row: undefined }),
+  }
+}
+
+/** A name of bytes for a map: shorter to make than digits. */
+function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(null, bytes as unknown as number[])
+}
+
+/** What leaves hold that are there afterwards: nobody asks for others. */
+function viewAfter({ accounts, slots }: Latest, before: StateView): Pick<StateView, 'account' | 'slot'> {
+  const valuesOf = (latest: readonly LatestValue[]): Map<string, Uint8Array> =>
+    new Map(latest.map(({ key, value }) => [textOf(key), value]))
+  const [ofAccounts, ofSlots] = [valuesOf(accounts), valuesOf(slots)]
+  return {
+    account(address, out) {
+      const value = ofAccounts.get(textOf(address))
+      if (value === undefined) return before.account(address, out)
+      if (value.length === 0) return Lookup.absent
+      decodeAccount(value, out)
+      return Lookup.found
+    },
+    slot(address, slot, out) {
+      const value = ofSlots.get(textOf(address) + textOf(slot))
+      if (value === undefined) return before.slot(address, slot, out)
+      decodeSlot(value, out)
+      return value.length === 0 ? Lookup.absent : Lookup.found
+    },
   }
 }
 
