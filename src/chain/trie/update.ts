@@ -37,6 +37,7 @@ export interface LeafChange extends Omit<Leaf, 'value'> {
 }
 
 const HASH_BYTES = 32
+const EMPTY_ROOT = fromHex(EMPTY_TRIE_ROOT)
 
 export interface Changes {
   /** By strictly ascending hashed key. */
@@ -61,7 +62,7 @@ export function trieRootOf(rows: TrieReader, owner: Owner): Uint8Array {
 }
 
 export function rootHash(reference: Reference | undefined): Uint8Array {
-  if (reference === undefined) return fromHex(EMPTY_TRIE_ROOT)
+  if (reference === undefined) return EMPTY_ROOT
   const embedding = embeddingOf(reference)
   return embedding.length === HASH_BYTES ? embedding.slice() : keccak256(embedding)
 }
