@@ -114,9 +114,19 @@ export function removeHistory(
   { block, widening }: { readonly block: number; readonly widening: Widening },
 ): boolean {
   const level = levelOf(block, widening)
-  // What was pruned in part when its stretch was passed stands lower than its block says.
-  const levels = [level, level + 1, ...Array.from({ length: level }, (_, i) => level - 1 - i)]
-  return levels.some((each) => each < LEVELS && tx.remove(table, historyKey(tagged, block, each)))
+  const key = historyKey(tagged, block, level)
+  // Nearly always it stands where its block says: nothing is made for the others before.
+  if (tx.remove(table, key)) return true
+  return otherLevels(level).some((other) => {
+    putU32(key, 0, stretchOf(block, other))
+    return tx.remove(table, key)
+  })
+}
+
+/** What was pruned in part when its stretch was passed stands lower than its block says. */
+function otherLevels(level: number): number[] {
+  const below = Array.from({ length: level }, (_, i) => level - 1 - i)
+  return [level + 1, ...below].filter((each) => each < LEVELS)
 }
 
 /** Up to which block the trie's history must be keyed before rows are moved. */
