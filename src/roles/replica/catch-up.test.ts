@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import '#test/support/core.ts'
 import { type Frame, refOf } from '#chain/frame.ts'
 import type { KeyValue } from '#ports/key-value.ts'
-import { silent } from '#ports/logger.ts'
+import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
 import { blockRows } from '#state/block-rows.ts'
@@ -32,6 +32,7 @@ interface Circumstances {
   readonly until?: number
   readonly reader?: ReaderFaults | undefined
   readonly trie?: boolean
+  readonly log?: Logger
 }
 
 /** One life of a replica: it catches up, applies the rest record by record, and tidies up. */
@@ -39,11 +40,11 @@ async function live(
   feed: Feed,
   kv: KeyValue,
   limits: CatchUpLimits | 'block by block',
-  { until, reader, trie = false }: Circumstances = {},
+  { until, reader, trie = false, log: logger = silent }: Circumstances = {},
 ): Promise<Applier> {
   const store = openStore(kv, { compress: stored, trie })
   const parts = {
-    ...{ store, compress: stored, log: silent, clock: createVirtualClock(), moved: () => {} },
+    ...{ store, compress: stored, log: logger, clock: createVirtualClock(), moved: () => {} },
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
     metrics: createApplierMetrics(createMeterRegistry()),
   }
@@ -103,18 +104,23 @@ test('a store that took blocks many at once is row by row the one that took them
   )
 })
 
-test('with a thread that reads ahead it is the same, also where that thread dies after any of its messages', async () => {
+test('with threads that read ahead it is the same, also where one dies after any of its messages', async () => {
   const readers = fc.record({
     messagesMax: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat(20)),
     aheadBytesMax: fc.constantFrom(1, 10_000),
+    readers: fc.integer({ min: 1, max: 3 }),
   })
   await fc.assert(
     fc.asyncProperty(plansOf(30), limitsOf, readers, async (plan, limits, reader) => {
       const feed = new Feed()
       const expected = await historyOf(feed, plan)
       const kv = memoryKeyValue()
-      await live(feed, kv, limits, { reader })
+      const warnings: string[] = []
+      const log = { ...silent, warn: (text: string) => void warnings.push(text) }
+      await live(feed, kv, limits, { reader, log })
       assert.deepEqual(allRows(kv), expected)
+      if (reader.messagesMax === Number.POSITIVE_INFINITY)
+        assert.ok(!warnings.some((text) => text.includes('reads ahead')), 'readers read to the end')
     }),
     { numRuns: 25 },
   )

@@ -201,8 +201,8 @@ export const replicaLimits = {
   catchUpAheadBytesMax: {
     value: 64_000_000,
     unit: 'bytes',
-    what: 'records and rows that the thread which reads ahead has sent and the applier has not taken, and at most one message more',
-    over: 'it waits',
+    what: 'records and rows that the threads which read ahead have sent and the applier has not taken, and at most one message of each more',
+    over: 'they wait',
   },
   catchUpReadBytesMax: {
     value: 8_000_000,

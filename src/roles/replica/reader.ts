@@ -13,6 +13,8 @@ import { type Reader, type ReadyRecord, readyRecord, type Stretch } from './read
 import { readTo } from './survey.ts'
 
 const AHEAD_BYTES_MAX = replicaLimits.catchUpAheadBytesMax.value
+/** Read from the feed at once where there are several readers: what is past a run is another's, and read for nothing. */
+const RUN_READ_BYTES = 1_000_000
 /** Sent at once, and at most one record more. */
 const MESSAGE_BYTES = 512 * 1024
 /** Smaller arrays are copied: that costs less than handing them over. */
@@ -30,7 +32,7 @@ export interface ReaderOrder {
 
 /** In the reader's thread: until the stretch is read or the signal is aborted. @throws what the feed throws */
 export async function readAhead(
-  { from, end, verify }: Stretch,
+  stretch: Stretch,
   parts: {
     readonly feed: RecordLog
     readonly compress: Compress
@@ -39,7 +41,8 @@ export async function readAhead(
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { feed, compress, box, aheadBytesMax = AHEAD_BYTES_MAX } = parts
+  const { verify, share } = stretch
+  const { feed, compress, box, aheadBytesMax = AHEAD_BYTES_MAX / (share?.of ?? 1) } = parts
   let aheadBytes = 0
   let wake: (() => void) | undefined
   box.onMessage(({ takenBytes }) => {
@@ -54,13 +57,39 @@ export async function readAhead(
       await promise
     }
   }
-  for await (const records of readTo(feed, from, end, signal))
+  for await (const records of recordsOf(feed, stretch, signal))
     for (const message of messagesOf(records, (record) => readyRecord(record, verify, compress))) {
       await hasRoom()
       if (signal.aborted) return
       aheadBytes += message.bytes
       box.post(message, buffersIn(message))
     }
+}
+
+async function* recordsOf(
+  feed: RecordLog,
+  { from, end, share }: Stretch,
+  signal: AbortSignal,
+): AsyncGenerator<readonly LogRecord[]> {
+  if (share === undefined) return yield* readTo(feed, from, end, signal)
+  const { index, of, runRecords } = share
+  for (let at = from + index * runRecords; at < end && !signal.aborted; at += of * runRecords)
+    yield* readTo(feed, at, Math.min(end, at + runRecords), signal, RUN_READ_BYTES)
+}
+
+/** Several readers of a stretch as one: each has its share. */
+export function inTurn(readers: readonly Reader[], runRecords: number): Reader {
+  let taken = 0
+  return {
+    async next() {
+      const records = await readers[Math.floor(taken / runRecords) % readers.length]?.next()
+      taken += records?.length ?? 0
+      return records
+    },
+    async close() {
+      await Promise.all(readers.map((reader) => reader.close()))
+    },
+  }
 }
 
 function* messagesOf(

@@ -32,6 +32,8 @@ export interface Stretch {
   readonly from: number
   readonly end: number
   readonly verify: Verify
+  /** Of several readers, which this is: runs of so many records are theirs in turn. */
+  readonly share?: { readonly index: number; readonly of: number; readonly runRecords: number }
 }
 
 export type StartReader = (stretch: Stretch, signal: AbortSignal) => Promise<Reader>

@@ -81,9 +81,10 @@ export async function* readTo(
   from: number,
   end: number,
   signal: AbortSignal,
+  maxBytes: number = READ_BYTES,
 ): AsyncGenerator<readonly LogRecord[]> {
   for (let at = from; at < end && !signal.aborted; ) {
-    const records = await feed.read(at, { maxBytes: READ_BYTES })
+    const records = await feed.read(at, { maxBytes })
     assert(records.length > 0, 'a feed gives what lies below its end')
     yield records.filter(({ position }) => position < end)
     at += records.length

@@ -1,21 +1,26 @@
 /** A reader ahead of the applier in the same thread, between which messages are cloned and change hands as between two; it may die. */
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { RecordLog } from '#ports/record-log.ts'
-import { readAhead, type ReaderNews, type ReaderOrder, readerAt } from '#roles/replica/reader.ts'
-import type { StartReader } from '#roles/replica/ready-frame.ts'
+import { inTurn, readAhead, type ReaderNews, type ReaderOrder, readerAt } from '#roles/replica/reader.ts'
+import type { Reader, StartReader, Stretch } from '#roles/replica/ready-frame.ts'
 import { stored } from './feed.ts'
+
+/** Few, so that there are many turns. */
+const RUN_RECORDS = 3
 
 export interface ReaderFaults {
   /** It sends so many messages, and ends. */
   readonly messagesMax?: number
   readonly aheadBytesMax?: number
+  /** How many share the work. */
+  readonly readers?: number
 }
 
 export function readerHere(
   feed: RecordLog,
-  { messagesMax = Number.POSITIVE_INFINITY, aheadBytesMax = 1 }: ReaderFaults = {},
+  { messagesMax = Number.POSITIVE_INFINITY, aheadBytesMax = 1, readers = 1 }: ReaderFaults = {},
 ): StartReader {
-  return async (stretch, signal) => {
+  const start = (stretch: Stretch, signal: AbortSignal): Reader => {
     const stop = new AbortController()
     let left = messagesMax
     const [box, orders] = mailboxPair<ReaderNews, ReaderOrder>(() => {
@@ -33,6 +38,13 @@ export function readerHere(
     }
     return readerAt(orders, { ended: running, end }, signal)
   }
+  return async (stretch, signal) =>
+    inTurn(
+      Array.from({ length: readers }, (_, index) =>
+        start({ ...stretch, share: { index, of: readers, runRecords: RUN_RECORDS } }, signal),
+      ),
+      RUN_RECORDS,
+    )
 }
 
 /** @param mayPass says of each message of the first whether it goes */
