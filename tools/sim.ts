@@ -26,6 +26,7 @@ const { values } = parseArgs({
     skip: { type: 'string', default: '0' },
     scenario: { type: 'string', default: defaultOptions.scenario },
     masters: { type: 'string' },
+    'block-ms': { type: 'string' },
     replicas: { type: 'string' },
     users: { type: 'string', default: String(defaultOptions.users) },
     'faults-ms': { type: 'string', default: String(defaultOptions.faultsMs) },
@@ -36,6 +37,7 @@ const isAll = values.scenario === 'all'
 const options: ScenarioOptions = {
   scenario: isAll ? 'mixed' : scenarioOf(values.scenario),
   masters: values.masters === undefined ? undefined : Number(values.masters),
+  blockMs: values['block-ms'] === undefined ? undefined : Number(values['block-ms']),
   replicas: values.replicas === undefined ? undefined : Number(values.replicas),
   users: Number(values.users),
   faultsMs: Number(values['faults-ms']),

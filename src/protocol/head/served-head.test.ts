@@ -10,6 +10,8 @@ import {
   type HeadEffect,
   type HeadInput,
   holders,
+  PATIENCE_MS_MAX,
+  PATIENCE_MS_MIN,
   type ServedHead,
   step,
 } from './served-head.ts'
@@ -205,3 +207,35 @@ function play(feed: readonly DecidedHead[], actions: readonly Action[]): number 
   }
   return moves
 }
+
+test('how long one replica waits for the others follows the block time, within its bounds', () => {
+  for (const [blockMs, patienceMs] of [
+    [50, PATIENCE_MS_MIN],
+    [250, 62.5],
+    [2_000, PATIENCE_MS_MAX],
+    [12_000, PATIENCE_MS_MAX],
+  ] as const) {
+    const view = createServedHead(NONCE)
+    let nowMs = 0
+    const hear = (replica: string, number: number): HeadEffect[] =>
+      step(view, {
+        ...{ kind: 'status', replica, group: replica, applied: number, head: decided(number, number, 0) },
+        ...{ routable: true, nowMs },
+      })
+    const isServed = (effects: readonly HeadEffect[]): boolean => effects.some(({ kind }) => kind === 'serve')
+    for (const replica of ['a', 'b', 'c']) hear(replica, 1)
+    step(view, { kind: 'feedEnd', nonce: NONCE, next: 1, nowMs })
+    for (let number = 2; number < 8; number++) {
+      nowMs += blockMs
+      for (const replica of ['a', 'b', 'c']) hear(replica, number)
+    }
+    nowMs += blockMs
+    for (const replica of ['b', 'c']) hear(replica, 7) // alive, and not further
+    assert.ok(!isServed(hear('a', 8)), 'one of three')
+    assert.ok(
+      !isServed(step(view, { kind: 'tick', nowMs: nowMs + patienceMs - 1 })),
+      `${blockMs} ms: too early`,
+    )
+    assert.ok(isServed(step(view, { kind: 'tick', nowMs: nowMs + patienceMs })), `${blockMs} ms: too late`)
+  }
+})

@@ -13,8 +13,14 @@ import { assert } from '#kernel/assert.ts'
 
 /** Three link heartbeats: a replica silent for longer is asked nothing. */
 export const SILENT_MS = 300
-/** How long the others may hold back a head that the first replica has. */
-export const PATIENCE_MS = 100
+/** How long the others may hold back a head that the first replica has: this share of the block time, which is learned, within two bounds. */
+const PATIENCE_BLOCK_TIMES = 0.25
+export const PATIENCE_MS_MIN = 25
+/** Also until the block time is known. */
+export const PATIENCE_MS_MAX = 100
+/** Intervals of which the block time is the median, and how many make one known: a burst after a stall is no pace. */
+const INTERVALS_KEPT = 16
+const INTERVALS_MIN = 4
 /** The feed's end is asked for again after this. */
 export const ASK_AGAIN_MS = 500
 /** Heads waiting to be served; the oldest are skipped, as newer ones replace them anyway. */
@@ -75,6 +81,10 @@ export interface ServedHead {
   startEnd: number | undefined
   askedMs: number
   armedMs: number
+  /** The highest head that any replica had, and when the first had it. */
+  highest: { readonly number: number; readonly ms: number } | undefined
+  /** Between its newest blocks, in milliseconds. */
+  readonly intervals: number[]
 }
 
 /** @param nonce random: an answer to an earlier life's ask is not this one's */
@@ -87,6 +97,8 @@ export function createServedHead(nonce: number): ServedHead {
     startEnd: undefined,
     askedMs: Number.NEGATIVE_INFINITY,
     armedMs: Number.POSITIVE_INFINITY,
+    highest: undefined,
+    intervals: [],
   }
 }
 
@@ -137,8 +149,26 @@ function takeStatus(view: ServedHead, input: HeadInput & { kind: 'status' }, eff
   })
   if (wrong !== undefined || !input.routable || input.head.position <= (view.served?.position ?? -1)) return
   const { position } = input.head
-  if (!view.next.has(position)) view.next.set(position, { head: input.head, sinceMs: input.nowMs })
+  if (!view.next.has(position)) {
+    view.next.set(position, { head: input.head, sinceMs: input.nowMs })
+    learnBlockTime(view, input.head.head.number, input.nowMs)
+  }
   if (view.next.size > NEXT_HEADS_MAX) view.next.delete(Math.min(...view.next.keys()))
+}
+
+function learnBlockTime(view: ServedHead, number: number, nowMs: number): void {
+  const { highest, intervals } = view
+  if (highest !== undefined && number <= highest.number) return
+  view.highest = { number, ms: nowMs }
+  if (highest !== undefined) intervals.push((nowMs - highest.ms) / (number - highest.number))
+  if (intervals.length > INTERVALS_KEPT) intervals.shift()
+}
+
+/** How long a head waits for the other replicas. */
+function patienceMs({ intervals }: ServedHead): number {
+  if (intervals.length < INTERVALS_MIN) return PATIENCE_MS_MAX
+  const blockMs = intervals.toSorted((a, b) => a - b)[intervals.length >> 1] as number
+  return Math.min(Math.max(PATIENCE_BLOCK_TIMES * blockMs, PATIENCE_MS_MIN), PATIENCE_MS_MAX)
 }
 
 /** All replicas compute one sequence of heads from one feed; who differs reads another feed or is broken. */
@@ -199,14 +229,14 @@ function firstHead(view: ServedHead, routable: readonly Replica[]): DecidedHead 
   return newest(routable.filter((replica) => replica.applied >= end).map((replica) => replica.head))
 }
 
-/** The newest head that half of the routable replicas hold (in one of their streams), or that one of them has held for PATIENCE_MS. */
+/** The newest head that half of the routable replicas hold (in one of their streams), or that one of them has held for as long as the others may hold it back. */
 function nextHead(view: ServedHead, routable: readonly Replica[], nowMs: number): DecidedHead | undefined {
   const ready: DecidedHead[] = []
   const weight = groupsOf(routable)
   for (const { head, sinceMs } of view.next.values()) {
     if (head.finalized.number < (view.served?.finalized.number ?? 0)) continue
     const held = groupsOf(routable.filter((replica) => holds(replica, head)))
-    if (held > 0 && (2 * held >= weight || nowMs >= sinceMs + PATIENCE_MS)) ready.push(head)
+    if (held > 0 && (2 * held >= weight || nowMs >= sinceMs + patienceMs(view))) ready.push(head)
   }
   return newest(ready)
 }
@@ -233,7 +263,7 @@ function arm(view: ServedHead, effects: HeadEffect[]): void {
   for (const { routable, heardMs } of replicas) if (routable) atMs = Math.min(atMs, heardMs + SILENT_MS)
   if (view.served !== undefined)
     for (const { head, sinceMs } of view.next.values())
-      if (replicas.some((replica) => holds(replica, head))) atMs = Math.min(atMs, sinceMs + PATIENCE_MS)
+      if (replicas.some((replica) => holds(replica, head))) atMs = Math.min(atMs, sinceMs + patienceMs(view))
   if (view.startEnd === undefined && view.replicas.size > 0)
     atMs = Math.min(atMs, view.askedMs + ASK_AGAIN_MS)
   if (atMs >= view.armedMs) return // the armed one comes first and arms again

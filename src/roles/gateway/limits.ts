@@ -1,5 +1,6 @@
 /** Limits of a gateway that are no option: what its parts read and what `drover config show` shows. */
 import type { LimitTable } from '#kernel/limit.ts'
+import * as served from '#protocol/head/served-head.ts'
 import { COLLECTED_BYTES_MAX } from '#wire/link-answer.ts'
 
 export const gatewayLimits = {
@@ -8,6 +9,24 @@ export const gatewayLimits = {
     unit: 'ms',
     what: 'time that a request waits for a head, a holder, or what is not served yet',
     over: 'refused with -32005 and 503',
+  },
+  headPatienceMaxMs: {
+    value: served.PATIENCE_MS_MAX,
+    unit: 'ms',
+    what: 'time that a head which one replica has waits for half of them: a quarter of the learned block time, at least 25 ms, at most this',
+    over: 'it is served by those that have it',
+  },
+  linkSilenceMaxMs: {
+    value: served.SILENT_MS, // three heartbeats of a link
+    unit: 'ms',
+    what: 'time without a word of a replica',
+    over: 'it is asked nothing until it speaks again',
+  },
+  feedEndAskAgainMs: {
+    value: served.ASK_AGAIN_MS,
+    unit: 'ms',
+    what: "time that a starting gateway waits for a replica to tell the feed's end",
+    over: 'it asks again; nothing is served before',
   },
   bodiesBytesMax: {
     value: 64 * 1024 * 1024,

@@ -150,7 +150,7 @@ async function follow(
     onHead: publisher.head,
     fromFeed: (own, upTo, until) => takeFromFeed(own, upTo, feed, until),
   })
-  scope.spawn('poll', (until) => poll(session, publisher, until))
+  scope.spawn('poll', (until) => poll(session, publisher, blockTime, until))
   scope.spawn('peer clients', (until) => peerClients(session, readBack.clients, until))
   scope.spawn('help the client', (until) => helpClient(session, { readBack, frames, blockTime }, until))
   scope.spawn('control flushes', (until) => controlFlushes(session, maintenance, until))

@@ -58,6 +58,18 @@ export const masterLimits = {
     what: 'requests of the forward port at once',
     over: 'refused with 503 and -32005',
   },
+  beatPauseMinMs: {
+    value: 50,
+    unit: 'ms',
+    what: 'least time between two beats: half a learned block time, at least this, at most --beat-interval',
+    over: 'beats are no closer, however short the block time',
+  },
+  pollPauseMinMs: {
+    value: 100,
+    unit: 'ms',
+    what: 'least time between two looks at the head, safe and finalized of the client: half a learned block time, at least this, at most --beat-interval',
+    over: 'they are no closer, however short the block time',
+  },
   walkBlocksMax: {
     value: 4_096, // deeper than any horizon of undoing
     unit: 'blocks',

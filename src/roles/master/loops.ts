@@ -7,12 +7,14 @@ import { faultCode, messageOf } from '#kernel/fault.ts'
 import type { Beat } from '#protocol/feed/records.ts'
 import type { BlockTime } from './block-time.ts'
 import { fetchRef } from './fetch.ts'
+import { masterLimits } from './limits.ts'
 import type { Publisher } from './publisher.ts'
 import { isClientTrouble, type Session, setPhase } from './session.ts'
 import type { Walk } from './walk.ts'
 
-/** Beats are never closer than this, however short the block time. */
-const BEAT_MS_MIN = 50
+/** Beats are never closer than this, however short the block time; nor are looks at the client's marks, which are three calls each. */
+const BEAT_MS_MIN = masterLimits.beatPauseMinMs.value
+const POLL_MS_MIN = masterLimits.pollPauseMinMs.value
 
 export async function followHeads(
   session: Session,
@@ -61,10 +63,14 @@ export async function beat(
 ): Promise<void> {
   while (!signal.aborted) {
     publisher.beat(beatOf(session, version))
-    const half = (blockTime.ms() ?? Number.POSITIVE_INFINITY) / 2
-    const pauseMs = Math.min(session.options.beatMs, Math.max(half, BEAT_MS_MIN))
-    await session.parts.clock.sleep(pauseMs, signal)
+    await session.parts.clock.sleep(pauseMs(session, blockTime, BEAT_MS_MIN), signal)
   }
+}
+
+/** The option, or half a block time where that is shorter. */
+function pauseMs(session: Session, blockTime: BlockTime, minMs: number): number {
+  const half = (blockTime.ms() ?? Number.POSITIVE_INFINITY) / 2
+  return Math.min(session.options.beatMs, Math.max(half, minMs))
 }
 
 /** A master without its client leads nobody: it says `syncing` until it is back. */
@@ -78,7 +84,12 @@ export function beatOf(session: Session, version: string): Beat {
   return { kind: 'beat', phase, head, client }
 }
 
-export async function poll(session: Session, publisher: Publisher, signal: AbortSignal): Promise<void> {
+export async function poll(
+  session: Session,
+  publisher: Publisher,
+  blockTime: BlockTime,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, clock, executor, log } = session.parts
   while (!signal.aborted) {
     try {
@@ -93,6 +104,6 @@ export async function poll(session: Session, publisher: Publisher, signal: Abort
       if (signal.aborted || !isClientTrouble(thrown)) throw thrown
       log.debug('the client could not be polled', { reason: messageOf(thrown) })
     }
-    await clock.sleep(session.options.beatMs, signal)
+    await clock.sleep(pauseMs(session, blockTime, POLL_MS_MIN), signal)
   }
 }

@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = replicaLimits.healthLookEveryMs.value
 const BACK_AFTER_MS = replicaLimits.healthBackAfterMs.value
 /** No new block of any master for so many block times, while masters are heard: the chain stands still. */
 const STALLED_BLOCK_TIMES = 10
-const STALLED_MS_MIN = 5_000
+const STALLED_MS_MIN = replicaLimits.chainStalledMinMs.value
 /** Weight of the newest block in the learned block time. */
 const NEWEST = 0.2
 

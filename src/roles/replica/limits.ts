@@ -258,6 +258,24 @@ export const replicaLimits = {
     what: 'looks from which the rate of the feed is guessed: of ten minutes',
     over: 'the oldest is forgotten',
   },
+  chainStalledMinMs: {
+    value: 5_000,
+    unit: 'ms',
+    what: 'time without a new block after which the chain is said to stand still: ten learned block times, at least this',
+    over: 'a line says so, and `drover_replica_chain_stalled` is 1; nothing else changes',
+  },
+  reorgHoldMinMs: {
+    value: 50,
+    unit: 'ms',
+    what: 'least block time that holding back a lower head (two learned block times) reckons with',
+    over: 'a shorter block time counts as this',
+  },
+  reorgHoldMaxMs: {
+    value: 15_000,
+    unit: 'ms',
+    what: 'longest block time that holding back a lower head reckons with',
+    over: 'a longer block time counts as this',
+  },
   healthBackAfterMs: {
     value: 3_000, // beats come at least once a second
     unit: 'ms',

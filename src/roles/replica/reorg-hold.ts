@@ -3,12 +3,13 @@
  * reorganisations are one step sideways or up, and the rare step down happens once. Block time is learned from the heads that were applied.
  */
 import type { Clock } from '#ports/clock.ts'
+import { replicaLimits } from './limits.ts'
 
 const INTERVALS_KEPT = 16
 const HOLD_BLOCK_TIMES = 2
 const BLOCK_TIME_MS_FIRST = 1_000
-const BLOCK_TIME_MS_MIN = 50
-const BLOCK_TIME_MS_MAX = 15_000
+const BLOCK_TIME_MS_MIN = replicaLimits.reorgHoldMinMs.value
+const BLOCK_TIME_MS_MAX = replicaLimits.reorgHoldMaxMs.value
 
 export class ReorgHold {
   readonly #clock: Clock

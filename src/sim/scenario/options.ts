@@ -6,6 +6,8 @@ export interface ScenarioOptions {
   readonly scenario: ScenarioName
   readonly masters: number | undefined
   readonly replicas: number | undefined
+  /** Milliseconds from block to block. */
+  readonly blockMs?: number | undefined
   readonly users: number
   /** Length of the first phase, in the world's time. */
   readonly faultsMs: number
@@ -34,7 +36,8 @@ export interface Sizes {
 const MAINTAINED_BLOCK_MS = [250, 2_000, 12_000]
 
 /** A cluster starts with 1 to 3 masters and as many replicas. */
-export function drawSizes({ scenario, masters, replicas }: ScenarioOptions, random: Prng): Sizes {
+export function drawSizes(options: ScenarioOptions, random: Prng): Sizes {
+  const { scenario, masters, replicas, blockMs } = options
   const drawn = { masters: random.between(1, 3), replicas: random.between(1, 3) }
   const isMaintained = scenario === 'maintenance'
   const sizes = {
@@ -45,5 +48,6 @@ export function drawSizes({ scenario, masters, replicas }: ScenarioOptions, rand
     streams: random.between(1, 2),
     partBytesMax: random.pick([600, 1_100, 900_000]),
   }
-  return isMaintained ? { ...sizes, blockMs: random.pick(MAINTAINED_BLOCK_MS) } : sizes
+  const paced = isMaintained ? { ...sizes, blockMs: random.pick(MAINTAINED_BLOCK_MS) } : sizes
+  return blockMs === undefined ? paced : { ...paced, blockMs }
 }
