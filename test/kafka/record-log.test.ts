@@ -79,7 +79,8 @@ suite('a feed on Kafka', needs('kafka'), () => {
   test('a topic with retention is refused unless it is said that it may forget', async () => {
     const topic = newTopic()
     const asked = client()
-    await asked.create(topic, 1, { 'retention.ms': '3600000', 'max.message.bytes': '8388608' })
+    const others = { 'max.message.bytes': '8388608', 'message.timestamp.type': 'LogAppendTime' }
+    await asked.create(topic, 1, { 'retention.ms': '3600000', ...others })
     await asked.close()
     await assert.rejects(open(topic), (thrown) => {
       assert.equal(faultCode(thrown), 'feed/topic-settings')

@@ -8,6 +8,7 @@ import { freePort } from '#test/geth/node.ts'
 import { waitFor } from './wait.ts'
 
 const HEAP_MB = 256
+const COMMAND_HEAP_MB = 64
 const READY_MS = 90_000
 const READY_LINE = 'Kafka Server started'
 /** base64url of 16 bytes. */
@@ -86,6 +87,20 @@ export class KafkaBroker {
     child.once('exit', () => resolve())
     child.kill(signal)
     await promise
+  }
+
+  /** Runs one of Kafka's own commands, by its class, against this broker. @throws what it said */
+  command(name: string, ...args: readonly string[]): void {
+    const words = [
+      ...classPath(),
+      `-Xmx${COMMAND_HEAP_MB}m`,
+      name,
+      '--bootstrap-server',
+      this.address,
+      ...args,
+    ]
+    const { status, stderr, stdout } = spawnSync('java', words, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${stderr}${stdout}`)
   }
 
   pause(): void {

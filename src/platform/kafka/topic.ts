@@ -24,6 +24,12 @@ const ALWAYS: readonly Rule[] = [
   { setting: 'cleanup.policy', wanted: 'delete', holds: (value) => value === 'delete' },
   { setting: 'retention.ms', wanted: '-1', holds: (value) => value === '-1', forgets: true },
   { setting: 'retention.bytes', wanted: '-1', holds: (value) => value === '-1', forgets: true },
+  // A master's clock that is an hour ahead would have its records refused: the brokers' time stands there, and nobody reads it.
+  {
+    setting: 'message.timestamp.type',
+    wanted: 'LogAppendTime',
+    holds: (value) => value === 'LogAppendTime',
+  },
   {
     setting: 'max.message.bytes',
     wanted: String(MESSAGE_BYTES),
