@@ -15,7 +15,7 @@ const LENT_BYTES_MIN = 16 * 1024
 /** Up to this a loop is faster than a copy by the engine. */
 const LOOPED_BYTES_MAX = 32
 /** Words are written whole, past the end of what they hold: what comes next is written over it. */
-const SLACK_BYTES = 4
+const SLACK_BYTES = 8
 const ZERO = 48
 const QUOTE = 34
 /** `"0x`, as a word. */
@@ -33,22 +33,29 @@ function digitsOf(value: number): number {
   return value === 0 ? 1 : (35 - Math.clz32(value)) >> 2
 }
 
-/** ASCII that is written again and again, as little-endian words; the last may end in zeros. */
+/**
+ * ASCII that is written again and again, as little-endian words of eight bytes; the last may end in zeros. As numbers, because those are
+ * stored at once: no eight characters of ASCII are one that is changed on its way (NaN begins with a byte of 0x7f or 0xff).
+ */
 export interface Literal {
   readonly length: number
-  readonly words: Uint32Array
+  readonly words: Float64Array
 }
 
 export function literal(text: string): Literal {
   const { length } = text
-  const words = new Uint32Array((length + 3) >> 2)
+  const bytes = new Uint8Array(8 * Math.ceil(length / 8))
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i)
-    assert(code < 128, 'a literal is ASCII')
-    words[i >> 2] = (words[i >> 2] as number) | (code << (8 * (i & 3)))
+    assert(code < DELETE, 'a literal is printable ASCII')
+    bytes[i] = code
   }
+  const view = new DataView(bytes.buffer)
+  const words = new Float64Array(bytes.length / 8)
+  for (let i = 0; i < words.length; i++) words[i] = view.getFloat64(8 * i, true)
   return { length, words }
 }
+const DELETE = 127
 
 /** What stands between values. */
 export const JSON_TEXT = {
@@ -150,7 +157,7 @@ export class JsonBytes {
   put({ length, words }: Literal): this {
     let at = this.#grow(length)
     const view = this.#view
-    for (let i = 0; i < words.length; i++, at += 4) view.setUint32(at, words[i] as number, true)
+    for (let i = 0; i < words.length; i++, at += 8) view.setFloat64(at, words[i] as number, true)
     return this
   }
 

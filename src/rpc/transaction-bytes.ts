@@ -101,9 +101,8 @@ export function writeTransaction(
   { raw, hash, sender, index }: StoredTransaction,
 ): void {
   const { type, layout } = scanTransaction(raw)
-  const quantity = (i: number): JsonBytes => out.quantity(raw, fields.from[i], fields.to[i])
   out.put(place.start).hex(sender).put(N.gas)
-  quantity(layout.gas).put(N.gasPrice)
+  writeField(out, raw, layout.gas).put(N.gasPrice)
   writePrice(out, raw, layout, place.baseFee)
   out
     .put(N.hash)
@@ -111,25 +110,25 @@ export function writeTransaction(
     .put(N.input)
     .hex(raw, fields.from[layout.data], fields.to[layout.data])
     .put(N.nonce)
-  quantity(layout.nonce).put(N.to)
+  writeField(out, raw, layout.nonce).put(N.to)
   writeRecipient(out, raw, layout)
   out.put(N.transactionIndex).integer(index).put(N.value)
-  quantity(layout.value).put(N.type).integer(type)
+  writeField(out, raw, layout.value).put(N.type).integer(type)
   const { v } = layout
   if (type === 0) writeLegacyChainId(out, raw, v)
   else {
     out.put(N.chainId)
-    quantity(0)
+    writeField(out, raw, 0)
     writeTypedFields(out, raw, layout)
   }
   // Scanned lists leave the places of the fields as they were.
   out.put(N.v)
-  quantity(v).put(N.r)
-  quantity(v + 1).put(N.s)
-  quantity(v + 2)
+  writeField(out, raw, v).put(N.r)
+  writeField(out, raw, v + 1).put(N.s)
+  writeField(out, raw, v + 2)
   if (type !== 0) {
     out.put(N.yParity)
-    quantity(v)
+    writeField(out, raw, v)
   }
   out.put(JSON_TEXT.close)
 }
@@ -144,27 +143,38 @@ function scanTransaction(raw: Uint8Array): { type: number; layout: Layout } {
 }
 
 function writeTypedFields(out: JsonBytes, raw: Uint8Array, layout: Layout): void {
-  const field = (i: number): readonly [number, number] => [fields.from[i] as number, fields.to[i] as number]
-  const quantity = (i: number): void => void out.quantity(raw, ...field(i))
   if (layout.accessList !== undefined) {
     out.put(N.accessList)
-    writeAccessList(out, raw, ...field(layout.accessList))
+    writeAccessList(out, raw, startOf(layout.accessList), endOf(layout.accessList))
   }
   if (layout.tip === undefined) return
   out.put(N.maxFeePerGas)
-  quantity(layout.fee)
+  writeField(out, raw, layout.fee)
   out.put(N.maxPriorityFeePerGas)
-  quantity(layout.tip)
+  writeField(out, raw, layout.tip)
   if (layout.blobFee !== undefined && layout.blobs !== undefined) {
     out.put(N.maxFeePerBlobGas)
-    quantity(layout.blobFee)
+    writeField(out, raw, layout.blobFee)
     out.put(N.blobVersionedHashes)
-    writeHashes(out, raw, ...field(layout.blobs))
+    writeHashes(out, raw, startOf(layout.blobs), endOf(layout.blobs))
   }
   if (layout.authorizations !== undefined) {
     out.put(N.authorizationList)
-    writeAuthorizations(out, raw, ...field(layout.authorizations))
+    writeAuthorizations(out, raw, startOf(layout.authorizations), endOf(layout.authorizations))
   }
+}
+
+/** A field of the list that was scanned last. */
+function writeField(out: JsonBytes, raw: Uint8Array, field: number): JsonBytes {
+  return out.quantity(raw, startOf(field), endOf(field))
+}
+
+function startOf(field: number): number {
+  return fields.from[field] as number
+}
+
+function endOf(field: number): number {
+  return fields.to[field] as number
 }
 
 function writeRecipient(out: JsonBytes, raw: Uint8Array, { to }: Layout): void {
