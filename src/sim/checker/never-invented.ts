@@ -74,7 +74,8 @@ function mayBeRefused(question: Question, bound: BuiltBlock, horizonBlocks: numb
   switch (question.kind) {
     case 'balance':
     case 'nonce':
-    case 'slot': {
+    case 'slot':
+    case 'proof': {
       const at = placed(question.place, bound)
       return at === undefined || at.number < bound.number - horizonBlocks
     }

@@ -46,9 +46,14 @@ export function createNothingLostChecker({ world, cluster }: CheckerParts, genes
       const [first] = cluster.replicas
       const identity = first && openStore(first.disk.kv, { compress: stored }).identity()
       if (identity === undefined) return wrong('a replica has no store')
-      const fresh = comparable(builtAnew(records, identity, genesis, cluster.horizonBlocks))
-      for (const { process, disk } of cluster.replicas) {
+      const anew = (trie: boolean): ReturnType<typeof comparable> | undefined =>
+        cluster.replicas.some((replica) => replica.trie === trie)
+          ? comparable(builtAnew(records, identity, { genesis, trie, horizonBlocks: cluster.horizonBlocks }))
+          : undefined
+      const [plain, proven] = [anew(false), anew(true)]
+      for (const { process, disk, trie } of cluster.replicas) {
         const own = comparable(dumpTables(disk.kv))
+        const fresh = (trie ? proven : plain) as typeof own
         for (const table of Object.keys(fresh) as (keyof typeof fresh)[]) {
           const difference = firstDifference(own[table], fresh[table])
           if (difference !== undefined) return wrong(`${process.name}: table ${table} ${difference}`)
@@ -69,11 +74,10 @@ function firstDifference(own: readonly string[], fresh: readonly string[]): stri
 function builtAnew(
   records: readonly LogRecord[],
   identity: StoreIdentity,
-  genesis: Genesis,
-  horizonBlocks: number,
+  { genesis, trie, horizonBlocks }: { genesis: Genesis; trie: boolean; horizonBlocks: number },
 ): Dump {
   const kv = memoryKeyValue()
-  const store = openStore(kv, { compress: stored })
+  const store = openStore(kv, { compress: stored, trie })
   const [beginning] = records
   assert(beginning !== undefined, 'a feed has a beginning')
   const { body } = decodeRecord(beginning.bytes)

@@ -19,7 +19,7 @@ import { bigintFrom, bigintTo, concatBytes, fromHex, toHex } from '#kernel/bytes
 import type { Prng } from '#kernel/prng.ts'
 import { blockJson } from '#rpc/encode.ts'
 import { address, CHAIN_ID, notebook, sender, SENDERS } from './genesis.ts'
-import { firstModel, type Model, nextModel, slotOf, type Wish } from './model.ts'
+import { firstModel, type Model, nextModel, rootOf, slotOf, type Wish } from './model.ts'
 
 /** A block of the simulated chain, with all that anybody could ask about it. */
 export interface BuiltBlock {
@@ -58,7 +58,13 @@ export interface BlockBuilder {
   tidy(): void
 }
 
-export function createBlockBuilder(genesis: Genesis): BlockBuilder {
+/**
+ * What a header's state root is: that of the model's state, or, where nobody keeps a trie, any commitment to the history of deltas, which is
+ * cheaper.
+ */
+export type StateRoots = 'true' | 'sham'
+
+export function createBlockBuilder(genesis: Genesis, roots: StateRoots): BlockBuilder {
   const kept = new Map<string, BuiltBlock>()
   const first = firstBlock(genesis)
   return {
@@ -71,7 +77,7 @@ export function createBlockBuilder(genesis: Genesis): BlockBuilder {
       const built = build(
         parent,
         bigintFrom(keccak256(concatBytes(fromHex(parent.hash), Uint8Array.of(Number(key.at(-1)))))),
-        genesis,
+        { genesis, roots },
       )
       kept.set(key, built)
       return built
@@ -98,7 +104,11 @@ function firstBlock(genesis: Genesis): BuiltBlock {
 }
 
 /** `dice` is content: a number of 256 bits from which everything about the block is read. */
-function build(parent: BuiltBlock, dice: bigint, genesis: Genesis): BuiltBlock {
+function build(
+  parent: BuiltBlock,
+  dice: bigint,
+  { genesis, roots }: { readonly genesis: Genesis; readonly roots: StateRoots },
+): BuiltBlock {
   const draw = (bound: number): number => {
     const value = Number(dice % BigInt(bound))
     dice /= BigInt(bound)
@@ -129,13 +139,20 @@ function build(parent: BuiltBlock, dice: bigint, genesis: Genesis): BuiltBlock {
   const executed = executeBlock(unproven, rules, parent.state)
   assert(executed.kind === 'executed', 'simulated blocks can be executed')
   const { root, bloom } = commitToReceipts(executed.receipts)
+  const model = nextModel(parent.model, {
+    wishes: wishes.map((one, i) => ({ wish: one, gasUsed: gasOf(executed.receipts, i) })),
+    gasPrice: GAS_PRICE,
+    baseFee: BASE_FEE,
+    beneficiary,
+    credits: withdrawals.map((w) => ({ address: w.address, wei: w.amount * 1_000_000_000n })),
+  })
   const header = headerFromFields({
     ...unproven.header,
     gasUsed: executed.gasUsed,
     receiptsRoot: root,
     logsBloom: bloom,
-    // Nobody here keeps a trie: any commitment to the delta's history will do.
-    stateRoot: keccak256(concatBytes(parent.header.stateRoot, executed.deltaHash)),
+    stateRoot:
+      roots === 'true' ? rootOf(model) : keccak256(concatBytes(parent.header.stateRoot, executed.deltaHash)),
   })
   const block: Block = { ...unproven, header }
   const state = copyOf(parent.state)
@@ -150,13 +167,7 @@ function build(parent: BuiltBlock, dice: bigint, genesis: Genesis): BuiltBlock {
     receipts: executed.receipts,
     state,
     json: jsonOf(block),
-    model: nextModel(parent.model, {
-      wishes: wishes.map((one, i) => ({ wish: one, gasUsed: gasOf(executed.receipts, i) })),
-      gasPrice: GAS_PRICE,
-      baseFee: BASE_FEE,
-      beneficiary,
-      credits: withdrawals.map((w) => ({ address: w.address, wei: w.amount * 1_000_000_000n })),
-    }),
+    model,
   }
 }
 

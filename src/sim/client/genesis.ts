@@ -9,7 +9,7 @@ export const CHAIN_ID = 1_337n
 export const FUNDS_WEI = 10n ** 24n
 export const SENDERS = 6
 /** Takes a slot and a value, stores it, and logs the value under the slot's number. */
-const NOTEBOOK_CODE = code(
+export const NOTEBOOK_CODE = code(
   '32 CALLDATALOAD 0 CALLDATALOAD SSTORE 32 CALLDATALOAD 0 MSTORE 0 CALLDATALOAD 32 0 LOG1 STOP',
 )
 

@@ -2,8 +2,11 @@
  * What the state must be after a block, computed from what its transactions say and from nothing of ours: balances, nonces, and the
  * contract's slots, by plain addition. Only the gas that a transaction used is taken from its receipt.
  */
-import { toHex } from '#kernel/bytes.ts'
-import { FUNDS_WEI, sender, SENDERS } from './genesis.ts'
+import { stateRoot } from '#chain/roots.ts'
+import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
+import { keccak256 } from '#core/keccak.ts'
+import { bigintTo, fromHex, toHex } from '#kernel/bytes.ts'
+import { FUNDS_WEI, notebook, NOTEBOOK_CODE, sender, SENDERS } from './genesis.ts'
 
 export interface Model {
   readonly balances: ReadonlyMap<string, bigint>
@@ -53,6 +56,22 @@ export function nextModel(before: Model, facts: BlockFacts): Model {
   }
   for (const { address, wei } of facts.credits) add(address, wei)
   return { balances, nonces, slots }
+}
+
+/** The root of the model's state, made anew from all of it. */
+export function rootOf({ balances, nonces, slots }: Model): Uint8Array {
+  const plain = [...balances].map(([address, balance]) => ({
+    address: fromHex(address),
+    after: { nonce: BigInt(nonces.get(address) ?? 0), balance, codeHash: fromHex(EMPTY_CODE_HASH) },
+  }))
+  const contract = {
+    address: notebook,
+    after: { nonce: 0n, balance: 0n, codeHash: keccak256(NOTEBOOK_CODE) },
+  }
+  return stateRoot(
+    [...plain, contract],
+    [...slots].map(([slot, value]) => ({ address: notebook, key: slotOf(slot), value: bigintTo(value, 32) })),
+  )
 }
 
 export function slotOf(n: number): Uint8Array {

@@ -13,6 +13,7 @@ import { createFeedWatch, type FeedWatch } from './feed-watch.ts'
 import { feedHostProgram } from './feed-host.ts'
 import { gatewayProgram } from './gateway.ts'
 import { masterProgram } from './master.ts'
+import type { Tries } from '#sim/scenario/options.ts'
 import { replicaProgram } from './replica.ts'
 
 export interface Cluster {
@@ -38,9 +39,12 @@ export interface Machine {
   readonly process: SimProcess
   readonly disk: StoreDisk
   readonly faults: StoreFaults
+  /** Its store keeps a state trie. */
+  readonly trie: boolean
 }
 
 export interface ClusterOptions {
+  readonly tries: Tries | undefined
   readonly masters: number
   readonly replicas: number
   readonly beatMs: number
@@ -68,15 +72,18 @@ export function createCluster(
   })
   const machine = (
     name: string,
+    trie: boolean,
     program: (disk: StoreDisk, faults: StoreFaults) => ReturnType<typeof masterProgram>,
   ) => {
     const disk = createStoreDisk()
     const faults: StoreFaults = { killAtCommit: 0, killInSwitch: 0, full: false }
-    return { disk, faults, process: new SimProcess(name, world, program(disk, faults)) }
+    return { disk, faults, trie, process: new SimProcess(name, world, program(disk, faults)) }
   }
-  const masters = numbered(options.masters, (i) =>
-    machine(`master-${i}`, (disk, faults) =>
+  const masters = numbered(options.masters, (i) => {
+    const trie = options.tries?.masters[i] === true
+    return machine(`master-${i}`, trie, (disk, faults) =>
       masterProgram({
+        trie,
         clientUrl: (clients[i] as (typeof clients)[number]).client.url,
         beatMs: options.beatMs,
         partBytesMax: options.partBytesMax,
@@ -87,11 +94,13 @@ export function createCluster(
         random: world.random.child(`master disk ${i}`),
         watch: watch.watch,
       }),
-    ),
-  )
-  const replicas = numbered(options.replicas, (i) =>
-    machine(`replica-${i}`, (disk, faults) =>
+    )
+  })
+  const replicas = numbered(options.replicas, (i) => {
+    const trie = options.tries?.replicas[i] === true
+    return machine(`replica-${i}`, trie, (disk, faults) =>
       replicaProgram({
+        trie,
         streams: options.streams,
         horizonBlocks: options.horizonBlocks,
         genesis: builder.genesis,
@@ -100,8 +109,8 @@ export function createCluster(
         faults,
         random: world.random.child(`replica disk ${i}`),
       }),
-    ),
-  )
+    )
+  })
   let running: Gateway | undefined
   const gateway = new SimProcess(
     'gateway',

@@ -23,6 +23,8 @@ import { FEED, FORWARD_PORT } from './addresses.ts'
 
 export interface MasterParts {
   readonly clientUrl: string
+  /** Keeps a state trie. */
+  readonly trie: boolean
   readonly beatMs: number
   readonly partBytesMax: number
   readonly genesis: Genesis
@@ -66,7 +68,10 @@ export function masterProgram(parts: MasterParts): Program {
       },
       {
         client,
-        store: openStore(parts.disk.open(life, parts.faults, parts.random), { compress: stored }),
+        store: openStore(parts.disk.open(life, parts.faults, parts.random), {
+          compress: stored,
+          trie: parts.trie,
+        }),
         genesis,
         openLog: async () => parts.watch(await openRemoteRecordLog(FEED, transport)),
         clock,

@@ -21,6 +21,8 @@ import { FEED, linkAddress } from './addresses.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface ReplicaParts {
+  /** Keeps a state trie. */
+  readonly trie: boolean
   /** Answer threads. */
   readonly streams: number
   readonly horizonBlocks: number
@@ -60,7 +62,7 @@ export function replicaProgram(parts: ReplicaParts): Program {
           commitRowsMax: COMMIT_ROWS_MAX,
         },
         {
-          store: openStore(kv, { compress: stored }),
+          store: openStore(kv, { compress: stored, trie: parts.trie }),
           board,
           compress: stored,
           clock,

@@ -23,6 +23,7 @@ export const SCENARIOS = [
   'clocks',
   'lagging',
   'switches',
+  'tries',
   'deep-reorgs',
   'maintenance',
 ] as const
@@ -64,6 +65,7 @@ const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> 
   lagging: ['gatewayRestart', 'replicaLags', 'reorg'],
   clocks: ['clockRate', 'clockJump', 'pause', 'reorg'],
   switches: ['reorg', 'split', 'killInSwitch', 'replicaLags'],
+  tries: ['reorg', 'split', 'killInSwitch', 'killAtCommit', 'kill', 'replicaLags', 'clientSlow'],
   maintenance: ['kill', 'pause', 'breakConnection', 'partition', 'slowNetwork', 'clientRestart'],
   'deep-reorgs': ['reorg', 'killInSwitch', 'kill', 'killAtCommit', 'replicaLags', 'clientRestart'],
 }

@@ -8,6 +8,7 @@ import { createExactChecker } from '#sim/checker/exact.ts'
 import { createNeverInventedChecker } from '#sim/checker/never-invented.ts'
 import { createNothingLostChecker } from '#sim/checker/nothing-lost.ts'
 import { createOneHeadChecker } from '#sim/checker/one-head.ts'
+import { createProvenChecker } from '#sim/checker/proven.ts'
 import { ancestorAt } from '#sim/client/consensus.ts'
 import { stored } from '#sim/storage/stored.ts'
 import { type Exchange, RETRIED } from '#sim/user/exchange.ts'
@@ -30,6 +31,7 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
     createAtomicChecker(parts),
     createOneHeadChecker(parts),
     createExactChecker(parts),
+    createProvenChecker(parts),
     createNeverInventedChecker(parts),
     createNothingLostChecker(parts, genesis),
     createBoundedChecker(parts),

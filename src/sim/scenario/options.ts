@@ -32,6 +32,27 @@ export interface Sizes {
   readonly partBytesMax: number
 }
 
+/** State tries of a cluster: whose stores keep one. */
+export interface Tries {
+  readonly masters: readonly boolean[]
+  readonly replicas: readonly boolean[]
+}
+
+/** Some runs of these have tries too. */
+const TRIES_CHANCE: Partial<Record<ScenarioName, number>> = { tries: 1, mixed: 0.2, 'deep-reorgs': 0.25 }
+
+/** In half of the runs with tries every replica has one, so that proofs are asked for; else some have. Undefined: nobody keeps one. */
+export function drawTries(
+  { scenario }: ScenarioOptions,
+  { masters, replicas }: Sizes,
+  random: Prng,
+): Tries | undefined {
+  if (!random.chance(TRIES_CHANCE[scenario] ?? 0)) return undefined
+  const all = random.chance(0.5)
+  const drawn = (count: number): boolean[] => Array.from({ length: count }, () => random.chance(0.5))
+  return { masters: drawn(masters), replicas: drawn(replicas).map((kept, i) => all || i === 0 || kept) }
+}
+
 /** Maintenance takes as long whatever the block time is. */
 const MAINTAINED_BLOCK_MS = [250, 2_000, 12_000]
 

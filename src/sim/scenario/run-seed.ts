@@ -3,7 +3,7 @@
  * branch grows a little and stops; within bounded time every replica and the gateway must stand at the clients' head, and then all
  * that should be equal is compared. The first promise that does not hold ends the run.
  */
-import { type BlockBuilder, createBlockBuilder } from '#sim/client/block-builder.ts'
+import { type BlockBuilder, createBlockBuilder, type StateRoots } from '#sim/client/block-builder.ts'
 import { createConsensus, DEEP, describe, SHALLOW } from '#sim/client/consensus.ts'
 import { createGenesis } from '#sim/client/genesis.ts'
 import { createCluster } from '#sim/cluster/cluster.ts'
@@ -18,7 +18,7 @@ import type { Violation } from '#sim/world/violation.ts'
 import { createWorld } from '#sim/world/world.ts'
 import { createCheckers } from './checkers.ts'
 import { atRest } from './convergence.ts'
-import { drawSizes, type ScenarioOptions } from './options.ts'
+import { drawSizes, drawTries, type ScenarioOptions } from './options.ts'
 
 /** Runs `turn` until it gives false, each time after the promises of the time before have settled. */
 export type Host = (turn: () => boolean) => Promise<void>
@@ -57,7 +57,14 @@ const HORIZON_BLOCKS_DEEP = 70
 const MAINTAINED_MS_MIN = 12_000
 
 /** Blocks of one process are shared by its runs: they are content, not state. */
-let shared: BlockBuilder | undefined
+const shared = new Map<StateRoots, BlockBuilder>()
+
+function builderOf(roots: StateRoots): BlockBuilder {
+  const builder = shared.get(roots) ?? createBlockBuilder(createGenesis(), roots)
+  shared.set(roots, builder)
+  builder.tidy()
+  return builder
+}
 
 export async function runSeed(
   seed: number,
@@ -65,10 +72,9 @@ export async function runSeed(
   parts: { readonly host: Host; readonly verbosity: 'short' | 'full' },
 ): Promise<SeedRun> {
   const world = createWorld(seed, parts.verbosity)
-  shared ??= createBlockBuilder(createGenesis())
-  const builder = shared
-  builder.tidy()
   const sizes = drawSizes(options, world.random.child('sizes'))
+  const tries = drawTries(options, sizes, world.random.child('tries'))
+  const builder = builderOf(tries === undefined ? 'sham' : 'true')
   const probabilities = probabilitiesOf(options.scenario, world.random.child('scenario'))
   const network = createNetwork(world)
   const { reorg, split } = probabilities
@@ -87,7 +93,7 @@ export async function runSeed(
     world,
   )
   const horizonBlocks = isDeep ? HORIZON_BLOCKS_DEEP : HORIZON_BLOCKS
-  const cluster = createCluster({ ...sizes, horizonBlocks }, { world, network, consensus, builder })
+  const cluster = createCluster({ ...sizes, tries, horizonBlocks }, { world, network, consensus, builder })
   const checkers = createCheckers({ world, network, consensus, cluster }, builder.genesis)
   const faults = createFaultPlan(probabilities, { world, network, cluster })
   const users = Array.from(
@@ -103,6 +109,7 @@ export async function runSeed(
           nowMs: () => world.scheduler.nowMs(),
           told: checkers.told,
           thinkMs: { min: 20, max: 200 },
+          asksForProofs: cluster.replicas.every(({ trie }) => trie),
         }),
       ),
   )
@@ -135,7 +142,7 @@ export async function runSeed(
 
   world.trace.line(
     'world',
-    `${options.scenario}, ${sizes.masters} masters, ${sizes.replicas} replicas, a block each ${sizes.blockMs} ms`,
+    `${options.scenario}, ${sizes.masters} masters, ${sizes.replicas} replicas, a block each ${sizes.blockMs} ms${tries === undefined ? '' : ', state tries'}`,
   )
   cluster.start()
   for (const user of [...users, ...operators]) user.start()

@@ -13,6 +13,12 @@ export type Question =
   | { readonly kind: 'balance'; readonly address: string; readonly place: Place }
   | { readonly kind: 'nonce'; readonly address: string; readonly place: Place }
   | { readonly kind: 'slot'; readonly slot: number; readonly place: Place }
+  | {
+      readonly kind: 'proof'
+      readonly address: string
+      readonly slot: number | undefined
+      readonly place: Place
+    }
   | { readonly kind: 'byHash'; readonly hash: string }
   | { readonly kind: 'byNumber'; readonly number: number }
   | { readonly kind: 'receipt' | 'transaction'; readonly transaction: string }
@@ -69,6 +75,10 @@ function callOf(question: Question): [method: string, params: readonly unknown[]
       return ['eth_getTransactionCount', [question.address, placeText(question.place)]]
     case 'slot':
       return ['eth_getStorageAt', [toHex(notebook), toHex(slotOf(question.slot)), placeText(question.place)]]
+    case 'proof': {
+      const slots = question.slot === undefined ? [] : [toHex(slotOf(question.slot))]
+      return ['eth_getProof', [question.address, slots, placeText(question.place)]]
+    }
     case 'byHash':
       return ['eth_getBlockByHash', [question.hash, false]]
     case 'byNumber':

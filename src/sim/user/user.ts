@@ -4,7 +4,7 @@ import { fromUtf8, toHex } from '#kernel/bytes.ts'
 import type { Prng } from '#kernel/prng.ts'
 import { encodeTransaction } from '#chain/transaction-rlp.ts'
 import type { BuiltBlock } from '#sim/client/block-builder.ts'
-import { address, sender, SENDERS } from '#sim/client/genesis.ts'
+import { address, notebook, sender, SENDERS } from '#sim/client/genesis.ts'
 import { GATEWAY_URL } from '#sim/cluster/addresses.ts'
 import { createHttpClient } from '#sim/net/http.ts'
 import type { Network } from '#sim/net/network.ts'
@@ -20,6 +20,8 @@ export interface UserParts {
   readonly told: (exchange: Exchange) => void
   /** Milliseconds between an answer and the next question. */
   readonly thinkMs: { readonly min: number; readonly max: number }
+  /** Every replica can answer. */
+  readonly asksForProofs: boolean
 }
 
 const TIMEOUT_MS = 3_000
@@ -33,8 +35,11 @@ export function userProgram(parts: UserParts): Program {
   return async (life) => {
     const random = life.random.child('questions')
     const shown: BuiltBlock[] = []
+    let asked = 0
     const ask = async (isInBurst: boolean): Promise<void> => {
-      const exchange = await askOnce(life, parts, draw(random, shown, parts.newest()), {
+      const questions = draw(random, shown, parts.newest())
+      if (parts.asksForProofs) questions.push(proof(life.random.child(`proof ${asked++}`), shown))
+      const exchange = await askOnce(life, parts, questions, {
         minBlock: minBlockOf(random, shown),
         isInBurst,
       })
@@ -83,6 +88,16 @@ function draw(random: Prng, shown: readonly BuiltBlock[], newest: BuiltBlock): Q
       number: Math.max(0, (shown.at(-1) as BuiltBlock).number + random.between(-2, 2)),
     })
   return questions
+}
+
+/** Of an account that sends, or of one slot of the contract, at a block that the user was shown or at the newest. */
+function proof(random: Prng, shown: readonly BuiltBlock[]): Question {
+  const block = shown.length > 0 && random.chance(0.6) ? random.pick(shown) : undefined
+  const place: Place =
+    block === undefined ? 'latest' : random.chance(0.5) ? block.number : { hash: block.hash }
+  const slot = random.chance(0.5) ? random.between(1, 6) : undefined
+  const who = slot === undefined ? sender(random.between(0, SENDERS - 1)) : notebook
+  return { kind: 'proof', address: toHex(who), slot, place }
 }
 
 function about(block: BuiltBlock, random: Prng, stateAt: (place: Place) => Question): Question {

@@ -1,7 +1,7 @@
 /** A verifier of proofs that shares nothing with what makes them. */
-import assert from 'node:assert/strict'
 import { keccak256 } from '#core/keccak.ts'
 import { decodeRlp, type RlpItem } from '#chain/rlp.ts'
+import { assert } from '#kernel/assert.ts'
 import { equalBytes } from '#kernel/bytes.ts'
 
 /** The value that the proof shows under the key, undefined where it shows that there is none. Fails where it shows neither. */
@@ -14,13 +14,14 @@ export function readLeaf(
   let next = 0
   const resolve = (reference: RlpItem): RlpItem => {
     if (!(reference instanceof Uint8Array)) return reference
-    const node = proof[next++] ?? assert.fail('a node is missing from the proof')
-    assert.ok(equalBytes(keccak256(node), reference), 'a node is what its parent says')
+    const node = proof[next++]
+    assert(node !== undefined, 'a proof has all the nodes that it needs')
+    assert(equalBytes(keccak256(node), reference), 'a node is what its parent says')
     return decodeRlp(node)
   }
   let node = resolve(root)
   for (let depth = 0; ; ) {
-    assert.ok(!(node instanceof Uint8Array))
+    assert(!(node instanceof Uint8Array), 'a node is a list')
     if (node.length === 17) {
       const child = node[nibbles[depth++] as number] as RlpItem
       if (child instanceof Uint8Array && child.length === 0) return ended(undefined)
@@ -37,7 +38,7 @@ export function readLeaf(
   }
 
   function ended(value: Uint8Array | undefined): Uint8Array | undefined {
-    assert.equal(next, proof.length, 'a proof has no more nodes than it needs')
+    assert(next === proof.length, 'a proof has no more nodes than it needs')
     return value
   }
 }
