@@ -365,29 +365,28 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a reference that was not in the trie is not taken away again',
     file: 'src/state/trie/block-trie.ts',
-    find: 'known.branch[nibbleAt(path, nibbles - 1)] = before.length === 0 ? undefined : before',
-    replace: 'if (before.length > 0) known.branch[nibbleAt(path, nibbles - 1)] = before',
+    find: 'for (const [nibble, before] of referencesOf(entry)) branch[nibble] = before',
+    replace: 'for (const [nibble, before] of referencesOf(entry)) branch[nibble] = before ?? branch[nibble]',
     caughtBy: ['bug', 'P2'],
     scenario: 'tries',
   },
   {
     name: 'an undone root of a storage keeps its reference',
     file: 'src/state/trie/block-trie.ts',
-    find: "else tx.put('trie', rootKey(owner), before)",
-    replace: "else if (owner.length === 1) tx.put('trie', rootKey(owner), before)",
+    find: "else tx.put('trie', key, before)",
+    replace: "else if (key.length < 20) tx.put('trie', key, before)",
     caughtBy: ['bug', 'P2'],
     scenario: 'tries',
   },
   {
     name: 'a row of the trie that is there stays as it was, one block in four',
     file: 'src/state/trie/block-trie.ts',
-    find: `    put: (key, row) => tx.put('trie', key, row),
-    remove: (key) => void tx.remove('trie', key),
+    find: `    ...rowsWithoutHistory(tx),
     changed:`,
-    replace: `    put: (key, row) => {
+    replace: `    ...rowsWithoutHistory(tx),
+    put: (key, row) => {
       if (number % 4 !== 2 || tx.get('trie', key) === undefined) tx.put('trie', key, row)
     },
-    remove: (key) => void tx.remove('trie', key),
     changed:`,
     caughtBy: ['bug', 'P2'],
     scenario: 'tries',
@@ -395,9 +394,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a row of the trie that is gone stays in the store',
     file: 'src/state/trie/block-trie.ts',
-    find: `    remove: (key) => void tx.remove('trie', key),
+    find: `    ...rowsWithoutHistory(tx),
     changed:`,
-    replace: `    remove: () => {},
+    replace: `    ...rowsWithoutHistory(tx),
+    remove: () => {},
     changed:`,
     caughtBy: ['bug', 'P2', 'P5'],
     scenario: 'tries',
@@ -405,11 +405,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a block in eight writes no history of the trie',
     file: 'src/state/trie/block-trie.ts',
-    find: `    this.#tx.put('trieHistory', historyKey(position, this.#block), before)
-    if (this.#length`,
-    replace: `    if (this.#block % 8 === 3) return
-    this.#tx.put('trieHistory', historyKey(position, this.#block), before)
-    if (this.#length`,
+    find: 'layer.write(tx, number)',
+    replace: 'if (number % 8 !== 3) layer.write(tx, number)',
     caughtBy: ['bug', 'P2'],
     scenario: 'tries',
   },
@@ -432,8 +429,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'history of the trie is pruned one block further than is said',
     file: 'src/state/writer.ts',
-    find: 'const trie = pruneTrieUpTo(tx, number, how)',
-    replace: 'const trie = pruneTrieUpTo(tx, Math.min(number + 1, status.heads.head.number), how)',
+    find: 'pruneUpTo(tx, TRIE_ANNALS, number, how)',
+    replace: 'pruneUpTo(tx, TRIE_ANNALS, Math.min(number + 1, status.heads.head.number), how)',
     caughtBy: ['P2', 'bug'],
     scenario: 'tries',
   },
