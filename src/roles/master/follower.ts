@@ -132,7 +132,12 @@ async function follow(
   scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
 
   const frames = createFeedFrames(link.read)
-  const feed = { ...parts, index: readBack.index, frames: createFeedFrames(link.read) }
+  const feed = {
+    ...parts,
+    index: readBack.index,
+    frames: createFeedFrames(link.read),
+    finalizedNumber: () => readBack.heads()?.finalized.number ?? 0,
+  }
   const start = await takeFromFeed(
     await backToCanonical(linedUp, feed),
     Number.POSITIVE_INFINITY,

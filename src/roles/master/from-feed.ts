@@ -20,6 +20,8 @@ export interface FromFeedParts {
   readonly frames: FeedFrames
   readonly executor: ExecutorDoor
   readonly log: Logger
+  /** Of the cluster: history below is not kept for what is taken. */
+  readonly finalizedNumber: () => number
 }
 
 /**
@@ -29,12 +31,13 @@ export interface FromFeedParts {
 export async function takeFromFeed(
   own: BlockRef,
   upTo: number,
-  { index, frames, executor, log }: FromFeedParts,
+  { index, frames, executor, log, finalizedNumber }: FromFeedParts,
   signal: AbortSignal,
 ): Promise<BlockRef> {
   const start = own
   try {
     for (let positions = index.above(own, STRETCH_BLOCKS); positions.length > 0; ) {
+      await executor.ask('finalize', { number: finalizedNumber() })
       for (const position of positions) {
         signal.throwIfAborted()
         const frame = await frames.at(position)
