@@ -179,6 +179,9 @@ async function judge(run: Run): Promise<FireReport> {
     })
   await attempt(run, 'replicas and client', () => exactReplicas(cluster, rig.reference, rig.accounts))
   await Promise.all([hammer, ...watches].map((one) => one.stop()))
+  violations.push(
+    ...network.clients.flatMap(({ refused }) => refused.map((one) => `a client refuses ${one}`)),
+  )
   violations.push(...hammer.wrongs, ...watches.flatMap(({ wrongs }) => wrongs))
   if (hammer.answers === 0) violations.push('nobody was answered: there was no load')
   await attempt(run, 'the feed', async () => {

@@ -27,6 +27,8 @@ export class FedClient {
   readonly headAtMs = new Map<Hex, number>()
   /** How often it had lost all its blocks. */
   wipes = 0
+  /** Blocks that it calls invalid: a fault of the test's, or the client's. */
+  readonly refused: string[] = []
   readonly #net: Devnet
   readonly #blocks: ReadonlyMap<Hex, BuiltBlock>
   /** What it has executed and not forgotten, as far as we know. */
@@ -139,6 +141,7 @@ export class FedClient {
       at = this.#blocks.get((missing[missing.push(at) - 1] as BuiltBlock).parentHash)
     for (const [i, block] of missing.toReversed().entries()) {
       const status = await this.#net.offer(this.node, block)
+      if (status === 'INVALID') this.refused.push(`block ${block.number} ${block.hash}`)
       if (status !== 'VALID') throw new Error(`block ${block.number} is ${status}`)
       this.#known.add(block.hash)
       if (i % HEAD_EVERY_BLOCKS === HEAD_EVERY_BLOCKS - 1 && i < missing.length - 1)

@@ -66,6 +66,7 @@ test('clients follow a network whatever happens to them', {
       await network.quiet()
       await bothAtHead()
       assert.ok(first.wipes >= 1)
+      assert.deepEqual([first.refused, second.refused], [[], []])
     })
   } finally {
     await network.stop()
