@@ -1,7 +1,7 @@
 /** `drover maintain`: runs a command that stalls an execution client, while another one serves and no other is stalled. */
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Fault, messageOf } from '#kernel/fault.ts'
+import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { MaintenanceStatus } from '#roles/master/maintenance.ts'
 import { defineCommand } from './command.ts'
@@ -112,15 +112,19 @@ returns with its exit code when the client serves again. A refusal says why (exi
   },
 })
 
-/** The lease. @throws Fault maintain/refused */
+/** The lease. @throws Fault maintain/refused, maintain/no-master */
 async function begin(master: Master, wish: object, waitMs: number): Promise<string> {
   const untilMs = performance.now() + waitMs
   for (let told = ''; ; ) {
-    const answer = await master.post(wish)
-    if (answer.ok) return answer.value['lease'] as string
-    if (performance.now() >= untilMs) throw new Fault('maintain/refused', answer.why)
-    if (answer.why !== told) process.stderr.write(`waiting: ${answer.why}\n`)
-    told = answer.why
+    const answer = await master.post(wish).catch((thrown: unknown) => {
+      if (faultCode(thrown) !== 'maintain/no-master') throw thrown
+      return thrown as Fault // it may be restarted; where it had granted the lease already, it takes it back unheard
+    })
+    if (!(answer instanceof Fault) && answer.ok) return answer.value['lease'] as string
+    const fault = answer instanceof Fault ? answer : new Fault('maintain/refused', answer.why)
+    if (performance.now() >= untilMs) throw fault
+    if (fault.message !== told) process.stderr.write(`waiting: ${fault.message}\n`)
+    told = fault.message
     await sleep(AGAIN_MS)
   }
 }
