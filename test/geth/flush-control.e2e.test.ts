@@ -116,7 +116,7 @@ test('a client that has no such method is told of once', needs('anvil'), async (
     const why = await waitFor('what it says', WAIT_MS, () => state(master))
     assert.match(why, /^not offered by the client: /)
     assert.equal(said.filter((message) => message === 'flush control').length, 1)
-    assert.equal(master.follower.phase(), 'serving')
+    await waitFor('it to serve', WAIT_MS, () => (master.follower.phase() === 'serving' ? true : undefined))
   } finally {
     await master.stop()
     await anvil.stop()
