@@ -1,4 +1,4 @@
-/** Maintenance of clients under faults (P6); `npm run sim -- --scenario maintenance --seeds 150` is the full size, over 1,000 maintenances. */
+/** Maintenance of clients under faults (P6); `npm run sim -- --scenario maintenance --seeds 150` is the full size, some 900 maintenances. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { simulate } from './simulate.ts'

@@ -39,8 +39,13 @@ export async function runMutants(
     try {
       for (const path of COPIED) cpSync(join(root, path), join(folder, path), { recursive: true })
       symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-      for (let next = waiting.shift(); next !== undefined && !isStopped; next = waiting.shift())
-        if (!(await isCaught(next, folder, seeds))) survivors++
+      for (let next = waiting.shift(); next !== undefined && !isStopped; next = waiting.shift()) {
+        const verdict = await judge(next, folder, seeds)
+        // A run that was interrupted says nothing of its mutant.
+        if (isStopped) break
+        console.log(verdict.line)
+        if (!verdict.isCaught) survivors++
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -50,12 +55,19 @@ export async function runMutants(
   return survivors === 0 && !isStopped
 }
 
-async function isCaught(mutant: Mutant, folder: string, { from, seeds }: Seeds): Promise<boolean> {
+interface Verdict {
+  readonly isCaught: boolean
+  readonly line: string
+}
+
+async function judge(mutant: Mutant, folder: string, { from, seeds }: Seeds): Promise<Verdict> {
   const file = join(folder, mutant.file)
   const whole = readFileSync(join(root, mutant.file), 'utf8')
   if (whole.split(mutant.find).length !== 2) {
-    console.log(`STALE     ${mutant.name}: its text is not once in ${mutant.file}`)
-    return false
+    return {
+      isCaught: false,
+      line: `STALE     ${mutant.name}: its text is not once in ${mutant.file}`,
+    }
   }
   writeFileSync(
     file,
@@ -69,16 +81,12 @@ async function isCaught(mutant: Mutant, folder: string, { from, seeds }: Seeds):
   const seed = /seed (\d+) failed/.exec(stdout)?.[1]
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0)
   if (promised === undefined || seed === undefined) {
-    console.log(
-      `SURVIVED  ${mutant.name} (${seeds} seeds of ${mutant.scenario}, ${seconds} s) ${stderr.slice(0, 300)}`,
-    )
-    return false
+    const line = `SURVIVED  ${mutant.name} (${seeds} seeds of ${mutant.scenario}, ${seconds} s) ${stderr.slice(0, 300)}`
+    return { isCaught: false, line }
   }
-  const isExpected = mutant.caughtBy.includes(promised)
-  console.log(
-    `${isExpected ? 'caught  ' : 'MISTAKEN'}  ${mutant.name}: ${promised} on seed ${seed} of ${mutant.scenario} (${seconds} s): ${what.slice(0, 140)}`,
-  )
-  return isExpected
+  const isCaught = mutant.caughtBy.includes(promised)
+  const line = `${isCaught ? 'caught  ' : 'MISTAKEN'}  ${mutant.name}: ${promised} on seed ${seed} of ${mutant.scenario} (${seconds} s): ${what.slice(0, 140)}`
+  return { isCaught, line }
 }
 
 /** What it printed, however it ended. */

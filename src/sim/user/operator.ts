@@ -22,7 +22,8 @@ export interface OperatorParts {
 }
 
 const BETWEEN_MS = { min: 100, max: 900 }
-const WORK_MS = { min: 50, max: 700 }
+/** Sometimes longer than a master needs to be killed, started again and heard: its lease must outlive that. */
+const WORK_MS = { min: 50, max: 1_800 }
 const HEARD_EVERY_MS = 150
 const TIMEOUT_MS = 3_000
 const RESPONSE_BYTES_MAX = 100_000
