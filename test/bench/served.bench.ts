@@ -19,6 +19,7 @@ import type { Genesis } from '#chain/genesis.ts'
 import type { RecordLog } from '#ports/record-log.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { needs } from '#test/support/needs.ts'
+import { waitFor } from '#test/support/wait.ts'
 import { bars } from './bars.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks, M1, type Profile } from './m1/blocks.ts'
@@ -35,6 +36,7 @@ const WARMING_MS = 500
 const FINAL_BELOW_HEAD = 64
 /** A server says that it does not have the block yet, and is asked again. */
 const ASKS_MAX = 60
+const READY_MS = 60_000
 const BUDGET_MS = 40
 
 /** With the writes, accounts and logs that mainnet has for each transaction. */
@@ -128,6 +130,10 @@ async function measure(shape: Shape): Promise<BenchRow> {
       onFeed: (log) => log.append([blocks.generation]),
     })
     stops.push(() => cluster.stop())
+    for (const { url } of cluster.replicas)
+      await waitFor(`${url} to be at the feed's end`, READY_MS, async () =>
+        (await fetch(`${url}/ready`)).ok ? true : undefined,
+      )
     const log = await cluster.openFeed()
     stops.push(() => log.close())
     return rowOf(shape, await publishAll(shape, { cluster, log, next: blocks.next }))
