@@ -45,13 +45,21 @@ export function receiptsDifference({ header }: Block, receipts: readonly Receipt
   )
 }
 
-/** All that execution gives: receipts, and from Prague on requests (EIP-7685). */
+/** What execution gives. */
+export interface Executed {
+  readonly receipts: readonly Receipt[]
+  /** From Prague on (EIP-7685). */
+  readonly requests: readonly Uint8Array[] | undefined
+  /** The block's, as its rules count it. */
+  readonly gasUsed: bigint
+}
+
 export function executionDifference(
   block: Block,
-  receipts: readonly Receipt[],
-  requests: readonly Uint8Array[] | undefined,
+  { receipts, requests, gasUsed }: Executed,
 ): Difference | undefined {
   return (
+    numbersDiffer('gasUsed', block.header.gasUsed, gasUsed) ??
     receiptsDifference(block, receipts) ??
     bytesDiffer('requestsHash', block.header.requestsHash, requests && requestsHash(requests))
   )

@@ -28,7 +28,7 @@ const STATUS = [
   'unready',
   'fatal',
 ] as const
-const ENVIRONMENT_BYTES = 192
+const ENVIRONMENT_BYTES = 200
 
 export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
   const w = new FlatWriter(ENVIRONMENT_BYTES)
@@ -53,6 +53,7 @@ export function encodeEnvironment(e: EvmEnvironment): Uint8Array {
   // 0: the fork's own cap of a transaction's gas (EIP-7825), which geth does not apply to calls.
   w.u64(isCall ? NO_LIMIT : 0n)
   w.u64(RUN_MEMORY_BYTES)
+  w.u64(e.slot ?? 0n)
   return w.written()
 }
 
@@ -121,19 +122,21 @@ export function decodeOutcome(bytes: Uint8Array, missing: readonly MissingKey[])
   const gasUsed = r.u64()
   const gasSpent = r.u64()
   r.skip(16) // the refund and the floor, which gasUsed has in it
+  const blockGas = { regular: r.u64(), state: r.u64() }
   const created = r.u8() === 1 ? r.bytes(20) : void r.skip(20)
   const output = r.sized()
   const reason = r.text()
   const opcode = r.u8()
   const stackItems = r.u32()
   if (missing.length > 0) return { kind: 'missing', keys: missing }
+  const ran = { gasUsed, gasSpent, blockGas, output }
   switch (kind) {
     case 'success':
-      return { kind, gasUsed, gasSpent, output, logs: decodeLogs(r), ...(created && { created }) }
+      return { kind, ...ran, logs: decodeLogs(r), ...(created && { created }) }
     case 'revert':
-      return { kind, gasUsed, gasSpent, output }
+      return { kind, ...ran }
     case 'halt':
-      return { kind, gasUsed, gasSpent, output, reason, opcode, stackItems }
+      return { kind, ...ran, reason, opcode, stackItems }
     case 'invalid':
       return { kind, reason }
     case 'aborted':

@@ -29,6 +29,8 @@ export interface EvmEnvironment {
   readonly legacyFees?: boolean
   readonly beneficiary: Uint8Array
   readonly difficulty: bigint
+  /** Of the beacon chain, from Amsterdam on (EIP-7843). */
+  readonly slot?: bigint
   /** From the Merge on. */
   readonly prevRandao?: Uint8Array
   /** From Cancun on. */
@@ -82,6 +84,8 @@ interface Ran {
   readonly gasUsed: bigint
   /** Before refunds. */
   readonly gasSpent: bigint
+  /** What a block of Amsterdam counts of it: two sums, of which the larger is its gas (EIP-8037). */
+  readonly blockGas: { readonly regular: bigint; readonly state: bigint }
   readonly output: Uint8Array
 }
 

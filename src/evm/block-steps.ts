@@ -25,6 +25,7 @@ export interface Run {
   /** EIP-7685: type ‖ data each, in the order of their types; undefined before Prague. */
   readonly requests: readonly Uint8Array[] | undefined
   readonly delta: Delta
+  readonly gasUsed: bigint
 }
 
 export function needsSteps(rules: Rules): boolean {
@@ -64,9 +65,16 @@ export function runInSteps(
   }
   const receipts: Receipt[] = []
   for (const [i] of block.transactions.entries()) {
-    const failure = step(() => transact(evm, block, i, receipts, rules))
+    const failure = step(() => transact(evm, block, i, { receipts, gas: { regular: 0n, state: 0n } }, rules))
     if (failure !== undefined) return failure
     if (root !== undefined) receipts.push({ ...(receipts.pop() as Receipt), outcome: { stateRoot: root } })
   }
-  return step(() => creditBlock(evm, block, rules)) ?? { receipts, requests: undefined, delta: state.net() }
+  return (
+    step(() => creditBlock(evm, block, rules)) ?? {
+      receipts,
+      requests: undefined,
+      delta: state.net(),
+      gasUsed: receipts.at(-1)?.cumulativeGasUsed ?? 0n,
+    }
+  )
 }

@@ -11,17 +11,24 @@ import { type Failure, failureOf } from './system-calls.ts'
 const U64_MAX = (1n << 64n) - 1n
 const U128_MAX = (1n << 128n) - 1n
 
-/** Appends the receipt of transaction `i`. */
+/** What a block counts of its transactions' gas, beside what receipts say (EIP-8037). */
+export interface BlockGas {
+  regular: bigint
+  state: bigint
+}
+
+/** Appends the receipt of transaction `i`, and adds to the block's gas. */
 export function transact(
   evm: Evm,
   block: Block,
   i: number,
-  receipts: Receipt[],
+  made: { readonly receipts: Receipt[]; readonly gas: BlockGas },
   rules: Rules,
 ): Failure | undefined {
   const transaction = block.transactions[i] as Transaction
+  const { receipts, gas } = made
   const before = receipts.at(-1)?.cumulativeGasUsed ?? 0n
-  // EIP-8037 counts two sums of gas for this, of which receipts hold neither.
+  // Of Amsterdam's two sums a transaction may fill each by another part of its limit (EIP-8037): which blocks it is in the client has decided.
   if (!isActive(rules, 'amsterdam') && before + transaction.gasLimit > block.header.gasLimit)
     return { reason: `transaction ${i} cannot be in the block: gas limit reached` }
   const wanted = transactionFor(transaction, block.senders[i] as Address)
@@ -29,6 +36,8 @@ export function transact(
   const outcome = evm.transact(wanted)
   if (outcome.kind === 'invalid' || outcome.kind === 'missing' || outcome.kind === 'timeout')
     return failureOf(`transaction ${i}`, outcome)
+  gas.regular += outcome.blockGas.regular
+  gas.state += outcome.blockGas.state
   receipts.push({
     type: transaction.type,
     outcome: { status: outcome.kind === 'success' ? 1 : 0 },

@@ -48,6 +48,7 @@ export function environmentOf(
     ...(header.baseFeePerGas === undefined && { legacyFees: true }),
     beneficiary: header.beneficiary,
     difficulty: header.difficulty,
+    ...(header.slotNumber !== undefined && { slot: header.slotNumber }),
     ...(isActive(rules, 'merge') ? { prevRandao: header.mixHash } : {}),
     // A call may pretend that an older block is under rules with blobs: there nobody has named their price.
     ...(blob && (header.excessBlobGas !== undefined || checks === 'call')

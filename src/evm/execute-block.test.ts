@@ -45,11 +45,7 @@ test(
       assert.equal(outcome.kind, 'executed', outcome.kind === 'refused' ? outcome.reason : '')
       if (outcome.kind !== 'executed') return
       executed++
-      assert.equal(
-        executionDifference(block, outcome.receipts, outcome.requests),
-        undefined,
-        `block ${header.number}`,
-      )
+      assert.equal(executionDifference(block, outcome), undefined, `block ${header.number}`)
       assert.equal(outcome.gasUsed, header.gasUsed)
       assertNet(outcome.delta, state)
       state.applyDelta(outcome.delta)

@@ -56,14 +56,10 @@ export function executeBlock(
   if (impossible !== undefined) return { kind: 'refused', ...impossible }
   const run = needsSteps(rules) ? runInSteps(block, rules, view, trie) : runAtOnce(block, rules, view)
   if ('reason' in run) return { kind: 'refused', ...run }
-  const gasUsed = run.receipts.at(-1)?.cumulativeGasUsed ?? 0n
-  return { kind: 'executed', ...run, deltaHash: deltaHash(run.delta), gasUsed }
+  return { kind: 'executed', ...run, deltaHash: deltaHash(run.delta) }
 }
 
-/**
- * Amsterdam's gas and one of its instructions (SLOTNUM, EIP-7843) are not recomputed here in full, so its blocks are taken only where the
- * state root shows that they came out right.
- */
+/** Which state a block of Amsterdam touched (EIP-7928) is not gathered here, so its blocks are taken only where the state root shows the rest. */
 function unprovable(rules: Rules, trie: TrieReader | undefined): Failure | undefined {
   if (!isActive(rules, 'amsterdam') || trie !== undefined) return undefined
   return { reason: 'blocks under the rules of Amsterdam need a store with a state trie (--trie)' }
@@ -85,13 +81,16 @@ function runBlock(evm: Evm, block: Block, rules: Rules): Failure | Omit<Run, 'de
   const before = callBeforeTransactions(evm, block.header, rules)
   if (before !== undefined) return before
   const receipts: Receipt[] = []
+  const gas = { regular: 0n, state: 0n }
   for (const [i] of block.transactions.entries()) {
-    const failure = transact(evm, block, i, receipts, rules)
+    const failure = transact(evm, block, i, { receipts, gas }, rules)
     if (failure !== undefined) return failure
   }
   const requests = isActive(rules, 'prague') ? collectRequests(evm, receipts, rules) : undefined
   if (requests !== undefined && 'reason' in requests) return requests
-  return creditBlock(evm, block, rules) ?? { receipts, requests }
+  const larger = gas.regular > gas.state ? gas.regular : gas.state
+  const gasUsed = isActive(rules, 'amsterdam') ? larger : (receipts.at(-1)?.cumulativeGasUsed ?? 0n)
+  return creditBlock(evm, block, rules) ?? { receipts, requests, gasUsed }
 }
 
 /** Numbers that no chain reaches, and that the core does not count in; and more blobs than the fork allows (EIP-4844). */

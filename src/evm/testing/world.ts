@@ -27,7 +27,7 @@ const SCHEDULE: readonly (readonly [fork: Fork, key: string])[] = [
   ['homestead', 'homesteadBlock'], ['tangerine', 'eip150Block'], ['spuriousDragon', 'eip155Block'], ['spuriousDragon', 'eip158Block'], ['byzantium', 'byzantiumBlock'],
   ['constantinople', 'constantinopleBlock'], ['petersburg', 'petersburgBlock'], ['istanbul', 'istanbulBlock'], ['berlin', 'berlinBlock'],
   ['london', 'londonBlock'], ['merge', 'terminalTotalDifficulty'], ['shanghai', 'shanghaiTime'], ['cancun', 'cancunTime'],
-  ['prague', 'pragueTime'], ['osaka', 'osakaTime'],
+  ['prague', 'pragueTime'], ['osaka', 'osakaTime'], ['amsterdam', 'amsterdamTime'],
 ] // biome-ignore format: one table
 
 /** `0x10…` and ends in `n`: no precompile. */

@@ -159,7 +159,7 @@ function prove(
     const executed = executeBlock(block, rules, snapshot.stateAt(head.number), snapshot.trieRows())
     if (executed.kind === 'refused')
       return refuse({ field: 'transactions', expected: 'executable', computed: executed.reason })
-    const after = executionDifference(block, executed.receipts, executed.requests)
+    const after = executionDifference(block, executed)
     if (after !== undefined) return refuse(after)
     const frame: Frame = {
       block,

@@ -55,8 +55,8 @@ export function createProver(genesisText: string): Prover {
       const executed = executeBlock(block, rules, snapshot.stateAt(parent.number), snapshot.trieRows())
       snapshot.release()
       if (executed.kind === 'refused') assert.fail(`${what}: ${executed.reason}`)
-      const { receipts, requests, delta, deltaHash } = executed
-      assert.equal(executionDifference(block, receipts, requests), undefined, what)
+      const { receipts, delta, deltaHash } = executed
+      assert.equal(executionDifference(block, executed), undefined, what)
       const frame: Frame = {
         block,
         receipts,

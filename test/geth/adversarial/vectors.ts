@@ -29,6 +29,7 @@ const DEPOSITS: Hex = '0x00000000219ab540356cbb839cbe05303d7705fa'
 const DEPOSIT_EVENT = '649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5'
 const WITHDRAWAL_REQUESTS: Hex = '0x00000961ef480eb55e80d19ad83579a64c007002'
 const CONSOLIDATION_REQUESTS: Hex = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
+const SLOT_KEEPER: Hex = '0x000000000000000000000000000000000000517e'
 const ZERO: Hex = `0x${'00'.repeat(20)}`
 
 /** @param nonceOf the nonce of an account in the state that the block is built on */
@@ -157,6 +158,8 @@ export function createVectors(prng: Prng, nonceOf: (address: Hex) => Promise<num
       one(w.sign({ to: '0x0000000000000000000000000000000000000004', value: 1n, gas: 50_000n })),
     'value to an account that is not there, then reverted': () =>
       one(run('sendThenRevert', [fresh()], { value: 1n })),
+    'the number of the beacon chain’s slot is written down': () =>
+      one(w.sign({ to: SLOT_KEEPER, gas: 300_000n })),
     'slots are set and reverted': () => one(run('setRevert')),
     'slots are set': () => one(run('setAB', [5n, 6n])),
     'a slot is cleared, another changed': () => one(run('setAB', [0n, BigInt(prng.between(1, 9))])),
@@ -213,7 +216,11 @@ export function createVectors(prng: Prng, nonceOf: (address: Hex) => Promise<num
   let burner: Hex = ZERO
 
   return {
-    alloc: { ...fund(w, eoa, eoa2, eoa3), [DEPOSITS]: { balance: '0x0', code: depositContract } },
+    alloc: {
+      ...fund(w, eoa, eoa2, eoa3),
+      [DEPOSITS]: { balance: '0x0', code: depositContract },
+      [SLOT_KEEPER]: { balance: '0x0', code: slotKeeper },
+    },
     async setup() {
       const contracts = [
         await w.deploy('Vectors', { value: ETHER }),
@@ -235,6 +242,9 @@ export function createVectors(prng: Prng, nonceOf: (address: Hex) => Promise<num
     },
   }
 }
+
+/** SLOTNUM NUMBER SSTORE STOP (EIP-7843): an instruction that there is not before Amsterdam. */
+const slotKeeper: Hex = '0x4b435500'
 
 /** Whatever it is called with becomes its event. */
 const depositContract: Hex = `0x365f5f37${`7f${DEPOSIT_EVENT}`}365fa100`

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import '#test/support/core.ts'
+import { slotAt } from '#chain/delta-builder.ts'
+import { headerFromFields } from '#chain/header-rlp.ts'
+import { NO_ROWS } from '#chain/trie/state-trie.ts'
+import { executionDifference } from '#chain/verify-block.ts'
+import { executeBlock } from './execute-block.ts'
+import { address, createWorld, nextBlock } from './testing/world.ts'
+
+const SENDER = 1
+const KEEPER = 2
+/** SLOTNUM NUMBER SSTORE STOP (EIP-7843). */
+const KEEPS_SLOT = Uint8Array.of(0x4b, 0x43, 0x55, 0x00)
+
+function slotKept(slotNumber: bigint) {
+  const world = createWorld(
+    { [SENDER]: { balance: 10n ** 20n }, [KEEPER]: { code: KEEPS_SLOT, nonce: 1 } },
+    'amsterdam',
+  )
+  const made = nextBlock(world, [{ from: address(SENDER), to: address(KEEPER), nonce: 0 }])
+  const block = { ...made, header: headerFromFields({ ...made.header, slotNumber }) }
+  const executed = executeBlock(block, world.rules, world.view, NO_ROWS)
+  if (executed.kind === 'refused') assert.fail(executed.reason)
+  return { block, executed }
+}
+
+test('SLOTNUM is the header’s slot number (EIP-7843)', () => {
+  const { executed } = slotKept(77n)
+  assert.ok(executed.delta.slots.count > 0)
+  const values = Array.from({ length: executed.delta.slots.count }, (_, i) => slotAt(executed.delta, i))
+  assert.ok(values.some(({ value }) => value[31] === 77 && value.slice(0, 31).every((byte) => byte === 0)))
+})
+
+test('a block’s gas is the larger of its regular and its state gas, not what receipts add up to (EIP-8037)', () => {
+  const { block, executed } = slotKept(1n)
+  const paid = executed.receipts.at(-1)?.cumulativeGasUsed ?? 0n
+  assert.ok(executed.gasUsed > 0n && executed.gasUsed < paid, `${executed.gasUsed} of ${paid}`)
+  const told = { ...block, header: headerFromFields({ ...block.header, gasUsed: paid }) }
+  assert.deepEqual(executionDifference(told, executed), {
+    field: 'gasUsed',
+    expected: String(paid),
+    computed: String(executed.gasUsed),
+  })
+})
