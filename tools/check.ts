@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { checkCoreHashes } from './core-hashes.ts'
 import { checkGeneratedDocs } from './docs.ts'
+import { checkFolderSizes } from './folder-sizes.ts'
 
 interface Verdict {
   readonly name: string
@@ -41,6 +42,7 @@ const verdicts = await Promise.all([
   run('deploy drift', process.execPath, ['tools/deploy.ts', '--check']),
   said('core hashes', async () => checkCoreHashes()),
   said('docs drift', checkGeneratedDocs),
+  said('folder sizes', async () => checkFolderSizes()),
 ])
 
 for (const { name, ok, output, seconds } of verdicts) {

@@ -7,10 +7,10 @@ import '#test/support/core.ts'
 import { equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import { needs, SHARED } from '#test/support/needs.ts'
-import { headerFromJson } from './header-json.ts'
-import { recoverSender } from './sender.ts'
-import { transactionFromJson } from './transaction-json.ts'
-import { decodeTransaction } from './transaction-rlp.ts'
+import { headerFromJson } from './header/header-json.ts'
+import { recoverSender } from './transaction/sender.ts'
+import { transactionFromJson } from './transaction/transaction-json.ts'
+import { decodeTransaction } from './transaction/transaction-rlp.ts'
 
 type Json = Record<string, unknown>
 

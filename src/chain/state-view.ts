@@ -2,7 +2,7 @@
  * State at one block, read synchronously: what the EVM and every state method of JSON-RPC read through.
  * A view fills buffers of the caller, so that a hot read allocates nothing.
  */
-import type { Address, Hash32 } from './block-ref.ts'
+import type { Address, Hash32 } from './block/block-ref.ts'
 
 /** `missing`: this store does not know (a lazy base, a witness); the caller fetches the key and runs again. Never taken for absent. */
 export const Lookup = { missing: -1, absent: 0, found: 1 } as const

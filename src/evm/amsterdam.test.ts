@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
-import { slotAt } from '#chain/delta-builder.ts'
-import { headerFromFields } from '#chain/header-rlp.ts'
+import { slotAt } from '#chain/delta/delta-builder.ts'
+import { headerFromFields } from '#chain/header/header-rlp.ts'
 import { NO_ROWS } from '#chain/trie/state-trie.ts'
-import { executionDifference } from '#chain/verify-block.ts'
-import { executeBlock } from './execute-block.ts'
+import { executionDifference } from '#chain/block/verify-block.ts'
+import { executeBlock } from './block/execute-block.ts'
 import { address, createWorld, nextBlock } from './testing/world.ts'
 
 const SENDER = 1

@@ -1,7 +1,7 @@
 /** The EVM's environment for a block: from its header and the chain's rules. */
-import { blobBaseFee } from '#chain/fees.ts'
-import type { Header } from '#chain/header.ts'
-import { type Fork, isActive, type Rules } from '#chain/rules.ts'
+import { blobBaseFee } from '#chain/block/fees.ts'
+import type { Header } from '#chain/header/header.ts'
+import { type Fork, isActive, type Rules } from '#chain/fork/rules.ts'
 import { type EvmEnvironment, SPEC, type Spec } from '#core/evm-values.ts'
 
 const SPEC_OF: Record<Fork, Spec> = {

@@ -2,10 +2,10 @@
  * A call as geth makes a message of it (`TransactionArgs.CallDefaults` and `ToMessage` of internal/ethapi): what a caller leaves out gets
  * geth's defaults, and both styles of fees become one. A message without a price runs in a block without a base fee.
  */
-import type { AccessListItem, Authorization } from '#chain/transaction.ts'
+import type { AccessListItem, Authorization } from '#chain/transaction/transaction.ts'
 import { type EvmEnvironment, type EvmTransaction, SPEC } from '#core/evm-values.ts'
 
-/** What eth_call and eth_estimateGas take; `rpc/call-object.ts` reads one. */
+/** What eth_call and eth_estimateGas take; `rpc/decode/call-object.ts` reads one. */
 export interface CallInput {
   readonly from?: Uint8Array
   readonly to?: Uint8Array

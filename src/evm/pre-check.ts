@@ -3,8 +3,8 @@
  * its order and its words, as eth_call has it: nonce, sender's code and the cap of EIP-7825 are not looked at. revm checks much of it
  * again; the texts are why it is done here.
  */
-import { checksumText } from '#chain/checksum.ts'
-import { GAS_PER_BLOB } from '#chain/verify-block.ts'
+import { checksumText } from '#chain/codec/checksum.ts'
+import { GAS_PER_BLOB } from '#chain/block/verify-block.ts'
 import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import { type EvmEnvironment, type MissingKey, SPEC } from '#core/evm-values.ts'
 import { bigintFrom, toHex } from '#kernel/bytes.ts'

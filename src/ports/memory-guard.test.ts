@@ -3,7 +3,7 @@ import test from 'node:test'
 import { silent } from './logger.ts'
 import type { MemoryUse } from './memory.ts'
 import { startMemoryGuard } from './memory-guard.ts'
-import { createMeterRegistry } from './meter-registry.ts'
+import { createMeterRegistry } from './meter/meter-registry.ts'
 import { openScope } from './scope.ts'
 import { createVirtualClock } from './testing/virtual-clock.ts'
 

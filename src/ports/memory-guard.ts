@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts'
 import type { LimitTable } from '#kernel/limit.ts'
 import type { Logger } from './logger.ts'
 import type { Memory, MemoryUse } from './memory.ts'
-import type { Meter } from './meter.ts'
+import type { Meter } from './meter/meter.ts'
 import type { OptionTable } from './options.ts'
 import type { Scope } from './scope.ts'
 

@@ -1,5 +1,5 @@
 /** What answering one body of JSON-RPC gives, before anybody turns it into HTTP or a link response. */
-import type { BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
 import type { Parts } from '#kernel/bytes.ts'
 
 /** One call's outcome: the JSON text of its response object, or a wish that a master's forward port answers it. */

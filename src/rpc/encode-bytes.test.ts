@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import '#test/support/core.ts'
-import type { BlockHash } from '#chain/block-ref.ts'
-import type { Header } from '#chain/header.ts'
+import type { BlockHash } from '#chain/block/block-ref.ts'
+import type { Header } from '#chain/header/header.ts'
 import { anyTransaction } from '#chain/testing/any-transaction.ts'
-import { decodeTransaction, encodeTransaction } from '#chain/transaction-rlp.ts'
-import type { Log } from '#chain/receipt.ts'
+import { decodeTransaction, encodeTransaction } from '#chain/transaction/transaction-rlp.ts'
+import type { Log } from '#chain/transaction/receipt.ts'
 import { bigintTo, concatBytes, fromUtf8, toHex } from '#kernel/bytes.ts'
 import {
   type Json,
@@ -16,10 +16,17 @@ import {
   quantityText,
   receiptJson,
   transactionJson,
-} from './encode.ts'
-import { JsonBytes } from './json-bytes.ts'
-import { logPlace, type RawLog, receiptPlace, writeLog, writeRawLog, writeReceipt } from './receipt-bytes.ts'
-import { transactionPlace, writeTransaction } from './transaction-bytes.ts'
+} from './encode/encode.ts'
+import { JsonBytes } from './encode/json-bytes.ts'
+import {
+  logPlace,
+  type RawLog,
+  receiptPlace,
+  writeLog,
+  writeRawLog,
+  writeReceipt,
+} from './encode/receipt-bytes.ts'
+import { transactionPlace, writeTransaction } from './encode/transaction-bytes.ts'
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length })

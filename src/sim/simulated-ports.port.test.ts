@@ -1,7 +1,7 @@
 /** The simulated ports keep the contracts of the real ones. */
-import { keyValueContract } from '#ports/key-value.contract.ts'
-import { recordLogContract } from '#ports/record-log.contract.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { keyValueContract } from '#ports/storage/key-value.contract.ts'
+import { recordLogContract } from '#ports/record-log/record-log.contract.ts'
+import { openRemoteRecordLog } from '#ports/record-log/remote-record-log.ts'
 import { createPrng } from '#kernel/prng.ts'
 import '#test/support/core.ts'
 import { FEED } from './cluster/addresses.ts'

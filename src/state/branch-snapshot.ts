@@ -2,16 +2,16 @@
  * The chain and the state of a branch that is not the chain: a snapshot up to the block where it leaves, and from there on the branch's own
  * blocks, held in memory. It is read as any snapshot is, by number; the index of transactions knows nothing of it.
  */
-import type { Address, BlockHash, BlockRef } from '#chain/block-ref.ts'
-import { type Frame, refOf } from '#chain/frame.ts'
-import { createdAddress } from '#chain/sender.ts'
-import { StagedState } from '#chain/staged-state.ts'
+import type { Address, BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import { type Frame, refOf } from '#chain/block/frame.ts'
+import { createdAddress } from '#chain/transaction/sender.ts'
+import { StagedState } from '#chain/delta/staged-state.ts'
 import type { TrieReader } from '#chain/trie/rows.ts'
 import { stagedRows, updateStateTrie } from '#chain/trie/state-trie.ts'
 import { Lookup, type StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { fromHex } from '#kernel/bytes.ts'
-import { blockSize } from './block-size.ts'
+import { blockSize } from './rows/block-size.ts'
 import { encodeLog, LOG_ADDRESS_AT, LOG_FIXED_BYTES } from './codec/receipt.ts'
 import type { RawBlock, Snapshot, StoredLog, StoredReceipt } from './snapshot.ts'
 import { proofsOf } from './trie/proofs.ts'

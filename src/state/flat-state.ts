@@ -2,15 +2,15 @@
  * State at one block. The tables hold the latest value of each key; history holds, under each block that changed a key, the value that
  * was there before. So the value at block B is that of the first history entry above B, and where there is none, the latest.
  */
-import type { Address, Hash32 } from '#chain/block-ref.ts'
+import type { Address, Hash32 } from '#chain/block/block-ref.ts'
 import { Lookup, type StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { concatBytes, equalBytes } from '#kernel/bytes.ts'
-import type { ReadTx } from '#ports/key-value.ts'
-import { readBlockHash } from './chain-rows.ts'
+import type { ReadTx } from '#ports/storage/key-value.ts'
+import { readBlockHash } from './rows/chain-rows.ts'
 import { getParts } from './parts.ts'
-import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, SLOT_KEY_BYTES, Tag } from './rows.ts'
-import { NOT_WIDENED, valueBefore, type Widening } from './stretches.ts'
+import { ACCOUNT_KEY_BYTES, decodeAccount, decodeSlot, SLOT_KEY_BYTES, Tag } from './rows/rows.ts'
+import { NOT_WIDENED, valueBefore, type Widening } from './bulk/stretches.ts'
 
 /** The state after block `number`, where `head` is the last block of the tables. */
 export function flatState(

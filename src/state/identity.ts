@@ -1,5 +1,5 @@
 /** What a store belongs to, and the heads that it stands at. */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 
 /** What a store belongs to; stores of different clusters, chains, generations or schemas never mix. */
 export interface StoreIdentity {

@@ -2,20 +2,20 @@
  * The first state of a store. It may be larger than one transaction can hold, so a mark is written first and the identity last: a store
  * with the mark is emptied and begun again, and nobody reads a store without identity.
  */
-import { type Block, refOf } from '#chain/frame.ts'
-import type { Genesis } from '#chain/genesis.ts'
-import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
+import { type Block, refOf } from '#chain/block/frame.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
+import { EMPTY_TRIE_ROOT } from '#chain/trie/trie-root.ts'
 import { bigintTo, compareBytes, concatBytes, equalBytes, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
-import { type KeyValue, TABLES, type Table, type WriteTx } from '#ports/key-value.ts'
-import { putBlock, sinkInto } from './chain-rows.ts'
+import { type KeyValue, TABLES, type Table, type WriteTx } from '#ports/storage/key-value.ts'
+import { putBlock, sinkInto } from './rows/chain-rows.ts'
 import type { StoreIdentity } from './identity.ts'
 import { INITIALISING_KEY, putIdentity, putKeepsTrie, putStatus } from './meta.ts'
 import { putParts } from './parts.ts'
-import { encodeAccount, encodeSlot } from './rows.ts'
+import { encodeAccount, encodeSlot } from './rows/rows.ts'
 import { buildTrie } from './trie/build.ts'
-import { NOT_WIDENED } from './stretches.ts'
+import { NOT_WIDENED } from './bulk/stretches.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */
 const ROWS_MAX = 30_000

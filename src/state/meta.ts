@@ -2,16 +2,16 @@
  * What the store says about itself: to whom it belongs (readable text, for tools), and one small row that every commit rewrites,
  * so that a snapshot costs one read.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
-import type { BlockHash } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
+import type { BlockHash } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { ReadTx, WriteTx } from '#ports/key-value.ts'
+import type { ReadTx, WriteTx } from '#ports/storage/key-value.ts'
 import { ByteReader, ByteWriter } from './codec/bytes.ts'
 import type { Heads, StoreIdentity } from './identity.ts'
 import { getParts, replaceParts } from './parts.ts'
-import { NOT_WIDENED, type Widening } from './stretches.ts'
+import { NOT_WIDENED, type Widening } from './bulk/stretches.ts'
 
 /** Of the byte layouts of this folder. A store of another schema is made anew. */
 export const SCHEMA = 6

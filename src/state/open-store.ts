@@ -2,12 +2,12 @@
  * The store over any KeyValue. One commit is one transaction with a sequence one higher than the last, stored in it, so whoever binds a
  * snapshot can tell which commit it shows.
  */
-import type { Hash32 } from '#chain/block-ref.ts'
-import type { Genesis } from '#chain/genesis.ts'
+import type { Hash32 } from '#chain/block/block-ref.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
 import { assert } from '#kernel/assert.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { KeyValue, ReadTx } from '#ports/key-value.ts'
+import type { KeyValue, ReadTx } from '#ports/storage/key-value.ts'
 import {
   BlockHashes,
   findTransaction,
@@ -18,13 +18,13 @@ import {
   readReceiptList,
   readTimestamp,
   readTransactionHashes,
-} from './chain-rows.ts'
-import { bulkApply } from './bulk-apply.ts'
+} from './rows/chain-rows.ts'
+import { bulkApply } from './bulk/bulk-apply.ts'
 import { flatState } from './flat-state.ts'
 
 import type { StoreIdentity } from './identity.ts'
 import { initialiseStore } from './initialise.ts'
-import { LogRow, visitLogs, visitSomeLogs } from './log-rows.ts'
+import { LogRow, visitLogs, visitSomeLogs } from './logs/log-rows.ts'
 import { putStatus, readIdentity, readKeepsTrie, readMachine, readStatus } from './meta.ts'
 import { getParts } from './parts.ts'
 import type { LogPlace, Snapshot } from './snapshot.ts'

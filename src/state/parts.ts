@@ -4,7 +4,7 @@
  */
 import { assert } from '#kernel/assert.ts'
 import { concatBytes } from '#kernel/bytes.ts'
-import type { ReadTx, Table, WriteTx } from '#ports/key-value.ts'
+import type { ReadTx, Table, WriteTx } from '#ports/storage/key-value.ts'
 
 /** 59 hashes of 32 bytes: no hash of a list crosses two rows. */
 export const PART_BYTES = 1_888

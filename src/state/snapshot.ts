@@ -1,14 +1,14 @@
 /** A stable snapshot of the store: any block's state within the horizon, and the canonical chain, read together. */
-import type { Address, BlockHash, Hash32 } from '#chain/block-ref.ts'
-import type { Withdrawal } from '#chain/frame.ts'
-import type { Header } from '#chain/header.ts'
-import type { Receipt } from '#chain/receipt.ts'
+import type { Address, BlockHash, Hash32 } from '#chain/block/block-ref.ts'
+import type { Withdrawal } from '#chain/block/frame.ts'
+import type { Header } from '#chain/header/header.ts'
+import type { Receipt } from '#chain/transaction/receipt.ts'
 import type { StateView } from '#chain/state-view.ts'
-import type { Transaction } from '#chain/transaction.ts'
+import type { Transaction } from '#chain/transaction/transaction.ts'
 import type { TrieReader } from '#chain/trie/rows.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { Heads } from './identity.ts'
-import type { LogSearch } from './log-search.ts'
+import type { LogSearch } from './logs/log-search.ts'
 import type { StateProofs } from './trie/proofs.ts'
 
 export interface Snapshot {

@@ -2,10 +2,10 @@
  * The versioned store over KeyValue: latest state, history of changes within the horizon, the canonical chain, side frames, and the
  * state of the feed machine. One writer applies whole blocks in one transaction each; readers bind snapshots.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
-import type { Frame } from '#chain/frame.ts'
-import type { Genesis } from '#chain/genesis.ts'
-import type { BlockRows } from './block-rows.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
+import type { Frame } from '#chain/block/frame.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
+import type { BlockRows } from './rows/block-rows.ts'
 import type { Heads, StoreIdentity } from './identity.ts'
 import type { Snapshot } from './snapshot.ts'
 

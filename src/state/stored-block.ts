@@ -1,23 +1,23 @@
 /** Blocks, receipts and frames put together again from the chain's rows. Hashes are not stored where bytes to hash are. */
 
-import type { Delta } from '#chain/delta.ts'
-import type { Block, Frame } from '#chain/frame.ts'
-import { headerFromRlp } from '#chain/header-rlp.ts'
-import type { Log, Receipt } from '#chain/receipt.ts'
-import { decodeTransaction } from '#chain/transaction-rlp.ts'
+import type { Delta } from '#chain/delta/delta.ts'
+import type { Block, Frame } from '#chain/block/frame.ts'
+import { headerFromRlp } from '#chain/header/header-rlp.ts'
+import type { Log, Receipt } from '#chain/transaction/receipt.ts'
+import { decodeTransaction } from '#chain/transaction/transaction-rlp.ts'
 import { assert } from '#kernel/assert.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { ReadTx } from '#ports/key-value.ts'
-import { blockSize } from './block-size.ts'
+import type { ReadTx } from '#ports/storage/key-value.ts'
+import { blockSize } from './rows/block-size.ts'
 import {
   type Provenance,
   readBody,
   readHeader,
   readReceiptRows,
   readTransactionHashes,
-} from './chain-rows.ts'
+} from './rows/chain-rows.ts'
 import { decodeReceipt } from './codec/receipt.ts'
-import { copyLog, visitLogs, visitSomeLogs } from './log-rows.ts'
+import { copyLog, visitLogs, visitSomeLogs } from './logs/log-rows.ts'
 import type { RawBlock, StoredBlock, StoredReceipt } from './snapshot.ts'
 
 type Reads = Pick<ReadTx, 'get' | 'seek' | 'next'>

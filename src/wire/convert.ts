@@ -1,6 +1,6 @@
 /** Between protobuf's fields and domain values, strictly: what has the wrong length or is missing is malformed, never a default. */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
-import { LEVELS, type Level } from '#chain/frame.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import { LEVELS, type Level } from '#chain/block/frame.ts'
 import { fromHex, type Hex, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { BlockRef as BlockRefMessage } from './gen/drover/feed/v1/feed_pb.js'

@@ -1,6 +1,6 @@
 /** Is a whole frame what the feed says it is, and what its header commits to? */
-import type { Frame } from '#chain/frame.ts'
-import { blockDifference, receiptsDifference } from '#chain/verify-block.ts'
+import type { Frame } from '#chain/block/frame.ts'
+import { blockDifference, receiptsDifference } from '#chain/block/verify-block.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { messageOf } from '#kernel/fault.ts'
 import type { WholeFrame } from '#protocol/feed/effects.ts'

@@ -2,19 +2,19 @@
  * Frames as bytes: one protobuf message whose sections are compressed and digested apart, cut into parts where it is long. Decoding checks
  * everything that the frame says of itself: digests, header hash, transaction hashes, the delta's form and hash.
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
-import { checkDelta } from '#chain/delta-builder.ts'
-import type { Delta } from '#chain/delta.ts'
-import { deltaHash } from '#chain/delta-hash.ts'
-import { type Frame, LEVELS, type Level, SOURCES, type Withdrawal } from '#chain/frame.ts'
-import { headerFromRlp } from '#chain/header-rlp.ts'
-import { decodeReceipt, encodeReceipt } from '#chain/receipt-rlp.ts'
-import type { Transaction } from '#chain/transaction.ts'
-import { decodeTransaction } from '#chain/transaction-rlp.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import { checkDelta } from '#chain/delta/delta-builder.ts'
+import type { Delta } from '#chain/delta/delta.ts'
+import { deltaHash } from '#chain/delta/delta-hash.ts'
+import { type Frame, LEVELS, type Level, SOURCES, type Withdrawal } from '#chain/block/frame.ts'
+import { headerFromRlp } from '#chain/header/header-rlp.ts'
+import { decodeReceipt, encodeReceipt } from '#chain/transaction/receipt-rlp.ts'
+import type { Transaction } from '#chain/transaction/transaction.ts'
+import { decodeTransaction } from '#chain/transaction/transaction-rlp.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { concatBytes, equalBytes, type Hex, toHex } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { FramePart } from '#protocol/feed/records.ts'
+import type { FramePart } from '#protocol/feed/frames/records.ts'
 import { fixed, level, malformed, name, place } from './convert.ts'
 import {
   type DeltaSection,

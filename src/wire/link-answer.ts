@@ -3,7 +3,7 @@
  * sender puts one piece of each waiting answer at a time, the receiver collects them by request id. Neither copies what is long together:
  * pieces are views of what was encoded, and what has come lies in chunks that are used again.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
 import { concatBytes, type Parts, utf8 } from '#kernel/bytes.ts'
 import type { Chunks } from '#kernel/chunks.ts'
 import { BlockMemo, LinkReader, LinkWriter, malformed } from './link-bytes.ts'

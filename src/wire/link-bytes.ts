@@ -1,5 +1,5 @@
 /** Little-endian primitives of the link: a writer that grows and a reader that refuses whatever does not fit. */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { BlockHash } from '#chain/block-ref.ts'
+import type { BlockHash } from '#chain/block/block-ref.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { concatBytes, joinParts, utf8 } from '#kernel/bytes.ts'
 import { type Chunks, createChunks } from '#kernel/chunks.ts'

@@ -3,7 +3,7 @@
  * the head at which they are to be answered, answers in pieces, and the replica's status on change and every 100 ms. A message is one
  * byte of kind and a flat little-endian body; every decoder refuses what its encoder would not write.
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import type { Piece, PieceParts } from './link-answer.ts'
 import { LinkReader, LinkWriter, malformed } from './link-bytes.ts'
 

@@ -2,7 +2,7 @@
  * Records of the feed as bytes (proto/drover/feed/v1). Masters write schema v; readers read v and v−1 and refuse v+1, or a kind that they
  * do not know, by name: a reader that skipped what it does not understand would decide otherwise than the rest of its cluster.
  */
-import { LEVELS } from '#chain/frame.ts'
+import { LEVELS } from '#chain/block/frame.ts'
 import { bigintFrom, bigintTo, fromHex, trimZeros } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type HeadEvent,
   PHASES,
   type RecordBody,
-} from '#protocol/feed/records.ts'
+} from '#protocol/feed/frames/records.ts'
 import { digest, fixed, hash, level, malformed, name, number, place, ref, refFields } from './convert.ts'
 import { type Record as RecordMessage, RecordSchema } from './gen/drover/feed/v1/feed_pb.js'
 import { create, fromBinary, toBinary } from './protobuf.ts'

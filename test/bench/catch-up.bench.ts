@@ -5,12 +5,12 @@
  * Flags: --slots, --blocks, --trie (1: stores with a state trie), --feed embedded|kafka, --reader 0 for no thread that reads ahead.
  */
 import '#test/support/core.ts'
-import type { Frame } from '#chain/frame.ts'
+import type { Frame } from '#chain/block/frame.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
-import type { KeyValue } from '#ports/key-value.ts'
-import type { RecordLog } from '#ports/record-log.ts'
-import type { StartReader } from '#roles/replica/ready-frame.ts'
+import type { KeyValue } from '#ports/storage/key-value.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
+import type { StartReader } from '#roles/replica/read-ahead/ready-frame.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createHttpServer } from '#platform/http/server.ts'
-import type { HttpServer } from '#ports/http.ts'
+import type { HttpServer } from '#ports/net/http.ts'
 
 export const CONSTANT_SERVERS = ['node:http', 'port over node:http', 'own'] as const
 export type ConstantServer = (typeof CONSTANT_SERVERS)[number]

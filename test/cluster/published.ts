@@ -1,5 +1,5 @@
 /** What masters have written to a feed, counted in bytes: what was of use, and what was said twice or in vain. */
-import type { RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { decodeRecord } from '#wire/record.ts'
 
 export interface Published {

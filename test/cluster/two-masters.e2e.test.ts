@@ -1,7 +1,7 @@
 /** Two masters beside one client as real processes: each block is published by one of them, and when the leader is killed the other goes on. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { FeedRecord } from '#protocol/feed/records.ts'
+import type { FeedRecord } from '#protocol/feed/frames/records.ts'
 import { recordsOf } from '#test/master/feed.ts'
 import { answer, result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom } from '#platform/random/random.ts'
-import type { RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { LeaseEffect } from '#protocol/feed/leases.ts'
-import { createReadBack } from '#roles/master/read-back.ts'
+import { createReadBack } from '#roles/master/publish/read-back.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import type { KafkaRig } from './rig.ts'
 

@@ -1,7 +1,7 @@
 /** eth_getProof at every block of the conformance chain, of accounts that are there and of some that are not, by a verifier of its own. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { encodeRlp } from '#chain/rlp.ts'
+import { encodeRlp } from '#chain/codec/rlp.ts'
 import { readLeaf } from '#chain/trie/testing/read-proof.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, fromHex, fromUtf8, joinParts, toHex, trimZeros, utf8 } from '#kernel/bytes.ts'

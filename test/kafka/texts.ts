@@ -1,6 +1,6 @@
 /** What was written to a feed as texts. */
 import { fromUtf8 } from '#kernel/bytes.ts'
-import type { RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
 
 const READ_BYTES = 1e9
 

@@ -1,10 +1,10 @@
 /** The feed as a test sees it: every record decoded, frames put together. */
-import type { Frame } from '#chain/frame.ts'
+import type { Frame } from '#chain/block/frame.ts'
 import { concatBytes, toHex } from '#kernel/bytes.ts'
 import { keccak256 } from '#core/keccak.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { RecordLog } from '#ports/record-log.ts'
-import type { FeedRecord, FramePart, RecordBody } from '#protocol/feed/records.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
+import type { FeedRecord, FramePart, RecordBody } from '#protocol/feed/frames/records.ts'
 import { decodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
 

@@ -1,6 +1,6 @@
 /** Catches up for some transactions, then says so and waits to be killed: `node catching-up-process.ts PATH TRANSACTIONS`. */
 import { writeSync } from 'node:fs'
-import type { KeyValue } from '#ports/key-value.ts'
+import type { KeyValue } from '#ports/storage/key-value.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { farFeed, live } from './far-behind.ts'
 

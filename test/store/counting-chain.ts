@@ -1,8 +1,8 @@
 /** A chain whose every block sets each of some slots to its own number, so that half a block is seen by looking. */
 import '#test/support/core.ts'
 import assert from 'node:assert/strict'
-import type { Frame } from '#chain/frame.ts'
-import type { Genesis } from '#chain/genesis.ts'
+import type { Frame } from '#chain/block/frame.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
 import { bigintFrom, bigintTo } from '#kernel/bytes.ts'
 import { type LmdbKeyValue, openLmdb } from '#platform/lmdb/key-value.ts'
 import { openStore } from '#state/open-store.ts'

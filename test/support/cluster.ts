@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
-import type { RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { DroverProcess } from './drover-process.ts'
 import { freePort } from '#test/geth/node.ts'
 

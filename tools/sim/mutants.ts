@@ -23,7 +23,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a reorganisation does not undo the old branch',
-    file: 'src/roles/replica/switch-plan.ts',
+    file: 'src/roles/replica/switch/switch-plan.ts',
     find: 'plan.undo.find((block) => sameBlock(block, head))',
     replace: 'plan.undo.find(() => false)',
     caughtBy: ['bug', 'P1', 'P3'],
@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an undone slot keeps its value',
-    file: 'src/state/delta-rows.ts',
+    file: 'src/state/rows/delta-rows.ts',
     find: 'else tx.put(table, key, before)',
     replace: "else if (table !== 'storage') tx.put(table, key, before)",
     caughtBy: ['P1', 'live'],
@@ -39,7 +39,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a slot that was absent is not taken away again',
-    file: 'src/state/delta-rows.ts',
+    file: 'src/state/rows/delta-rows.ts',
     find: 'if (before.length === 0) tx.remove(table, key)',
     replace: "if (before.length === 0) { if (table !== 'storage') tx.remove(table, key) }",
     caughtBy: ['P1', 'live'],
@@ -47,7 +47,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'history forgets what a slot was',
-    file: 'src/state/history.ts',
+    file: 'src/state/history/history.ts',
     find: "this.#tx.put('history', historyKey(tagged, this.#block), before)",
     replace:
       "this.#tx.put('history', historyKey(tagged, this.#block), tagged[0] === Tag.slot ? new Uint8Array() : before)",
@@ -56,7 +56,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the logs of an undone block stay',
-    file: 'src/state/chain-rows.ts',
+    file: 'src/state/rows/chain-rows.ts',
     find: "for (let i = 0; i < logCount; i++) removeParts(tx, 'logs', logPrefix(header.number, i))",
     replace: '',
     caughtBy: ['P1', 'P4', 'P5', 'bug'],
@@ -64,7 +64,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an undone block is not kept beside the chain',
-    file: 'src/roles/replica/store-switch.ts',
+    file: 'src/roles/replica/switch/store-switch.ts',
     find: 'if (!dropped.has(block.hash))',
     replace: 'if (dropped.has(block.hash))',
     caughtBy: ['bug', 'live'],
@@ -72,7 +72,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the position is written one record short',
-    file: 'src/roles/replica/applier.ts',
+    file: 'src/roles/replica/apply/applier.ts',
     find: 'writer.setMachine(this.#position, ',
     replace: 'writer.setMachine(this.#position - 1, ',
     caughtBy: ['bug', 'P3'],
@@ -80,7 +80,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the position is written apart from the block',
-    file: 'src/roles/replica/applier.ts',
+    file: 'src/roles/replica/apply/applier.ts',
     find: 'this.#shelf.write(writer, this.#pending.gone())',
     replace: 'this.#shelf.write(writer, this.#pending.gone())\n      if (this.#sequence % 3 === 0) return',
     caughtBy: ['bug', 'P3', 'P1', 'live'],
@@ -88,7 +88,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a head that must be held back is not',
-    file: 'src/roles/replica/reorg-hold.ts',
+    file: 'src/roles/replica/switch/reorg-hold.ts',
     find: 'const HOLD_BLOCK_TIMES = 2',
     replace: 'const HOLD_BLOCK_TIMES = 0',
     caughtBy: ['P3'],
@@ -105,7 +105,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a replica answers at a head that it does not hold',
-    file: 'src/roles/replica/answer-context.ts',
+    file: 'src/roles/replica/answer/answer-context.ts',
     find: 'if (sameBlock(snapshot.heads.head, head)) return true',
     replace: 'if (snapshot.heads.head.number > 0) return true',
     caughtBy: ['P1', 'P8', 'P4', 'bug'],
@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'latest is the newest block of the store, not of the answer',
-    file: 'src/roles/replica/answer-context.ts',
+    file: 'src/roles/replica/answer/answer-context.ts',
     find: `    case 'latest':
       return head.head.number`,
     replace: `    case 'latest':
@@ -186,7 +186,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a restarted master does not look what of its store is on the feed',
-    file: 'src/roles/master/line-up.ts',
+    file: 'src/roles/master/publish/line-up.ts',
     find: "return number === head.number ? head : executor.ask('undoTo', { number })",
     replace: 'return number > 0 ? head : head',
     caughtBy: ['live', 'bug'],
@@ -204,7 +204,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a block of another branch is taken for the own one',
-    file: 'src/roles/master/walk.ts',
+    file: 'src/roles/master/client/walk.ts',
     find: "ref.number <= own.number && (await executor.ask('hashAt', { number: ref.number })) === ref.hash",
     replace: 'ref.number <= own.number',
     caughtBy: ['live', 'bug', 'P3'],
@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the block of a transaction is shown whatever the served head is',
-    file: 'src/roles/gateway/not-in-a-block.ts',
+    file: 'src/roles/gateway/forward/not-in-a-block.ts',
     find: "if (method !== 'eth_getTransactionByHash' || !isInBlock(answer)) return answer",
     replace: 'if (isInBlock(answer) || method.length > 0) return answer',
     caughtBy: ['P4'],
@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the gateway admits everybody',
-    file: 'src/roles/gateway/admission.ts',
+    file: 'src/roles/gateway/route/admission.ts',
     find: 'if (running >= limits.inFlightMax) await',
     replace: 'if (running < 0) await',
     caughtBy: ['P7'],
@@ -228,7 +228,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a feed that refused an append is left open',
-    file: 'src/roles/master/feed-link.ts',
+    file: 'src/roles/master/publish/feed-link.ts',
     find: 'await current?.close().catch((thrown: unknown) => {',
     replace: 'await Promise.resolve().catch((thrown: unknown) => {',
     caughtBy: ['P7'],
@@ -236,7 +236,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an undone account keeps its balance',
-    file: 'src/state/delta-rows.ts',
+    file: 'src/state/rows/delta-rows.ts',
     find: 'else tx.put(table, key, before)',
     replace: "else if (table !== 'accounts') tx.put(table, key, before)",
     caughtBy: ['P1', 'bug', 'live'],
@@ -244,7 +244,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a block in eight writes no history',
-    file: 'src/state/history.ts',
+    file: 'src/state/history/history.ts',
     find: "this.#tx.put('history', historyKey(tagged, this.#block), before)",
     replace: "if (this.#block % 8 !== 3) this.#tx.put('history', historyKey(tagged, this.#block), before)",
     caughtBy: ['P1', 'bug'],
@@ -252,7 +252,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the horizon is one block too near',
-    file: 'src/roles/replica/horizon.ts',
+    file: 'src/roles/replica/apply/horizon.ts',
     find: 'return head - horizon.blocks',
     replace: 'return head - horizon.blocks + 1',
     caughtBy: ['P1', 'P4'],
@@ -260,7 +260,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what may have to be undone is pruned',
-    file: 'src/roles/replica/horizon.ts',
+    file: 'src/roles/replica/apply/horizon.ts',
     find: 'Math.min(heads.finalized.number, wanted(',
     replace: 'Math.min(heads.head.number, wanted(',
     caughtBy: ['P1', 'bug'],
@@ -284,7 +284,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an answer thread is told the answer to a question of another',
-    file: 'src/roles/replica/answerers.ts',
+    file: 'src/roles/replica/answer/answerers.ts',
     find: 'asker.box.post({ ...news, nonce: asker.nonce })',
     replace: 'asker.box.post(news)',
     caughtBy: ['live', 'P3'],
@@ -292,7 +292,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a transaction that nobody took is said to be taken',
-    file: 'src/roles/gateway/forward.ts',
+    file: 'src/roles/gateway/forward/forward.ts',
     find: 'refusals.some(({ json }) => isAlreadyKnown(json)) ? transactionHash(params) : undefined',
     replace: 'transactionHash(params)',
     caughtBy: ['P5'],
@@ -300,7 +300,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a transaction that a client knows already is refused',
-    file: 'src/roles/gateway/forward.ts',
+    file: 'src/roles/gateway/forward/forward.ts',
     find: "return typeof message === 'string' && ALREADY_KNOWN.test(message)",
     replace: "return typeof message !== 'string' && ALREADY_KNOWN.test('')",
     caughtBy: ['P4'],
@@ -324,7 +324,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a restarted master forgets the lease of its last life',
-    file: 'src/roles/master/maintenance.ts',
+    file: 'src/roles/master/maintenance/maintenance.ts',
     find: 'if (holder === options.id && !judged.has(id)) resume(id)',
     replace: '',
     caughtBy: ['P6'],

@@ -1,6 +1,6 @@
 /** Transactions of every type, with fields of any size that their encoding allows: for properties. */
 import fc from 'fast-check'
-import type { Unencoded } from '#chain/transaction-rlp.ts'
+import type { Unencoded } from '#chain/transaction/transaction-rlp.ts'
 
 const uint = (bits: number): fc.Arbitrary<bigint> => fc.bigInt({ min: 0n, max: 2n ** BigInt(bits) - 1n })
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>

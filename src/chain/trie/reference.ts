@@ -4,7 +4,7 @@
  * the extension's nibbles are here. As bytes: `kind and length of the embedding 1 ‖ length of the rest 1 ‖ embedding ‖ rest`.
  */
 import { keccak256 } from '#core/keccak.ts'
-import { encodeRlp } from '#chain/rlp.ts'
+import { encodeRlp } from '#chain/codec/rlp.ts'
 import { concatBytes } from '#kernel/bytes.ts'
 import { hexPrefix, nibblesOf } from './nibbles.ts'
 

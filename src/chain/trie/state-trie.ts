@@ -1,9 +1,9 @@
 /** The tries of a state: a block's delta into the storage tries of the accounts that it changed, then into the accounts' own. */
 import { keccak256 } from '#core/keccak.ts'
-import type { Address } from '#chain/block-ref.ts'
-import { accountAt, slotAt } from '#chain/delta-builder.ts'
-import type { Delta } from '#chain/delta.ts'
-import { encodeRlp } from '#chain/rlp.ts'
+import type { Address } from '#chain/block/block-ref.ts'
+import { accountAt, slotAt } from '#chain/delta/delta-builder.ts'
+import type { Delta } from '#chain/delta/delta.ts'
+import { encodeRlp } from '#chain/codec/rlp.ts'
 import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes, fromHex, toHex, trimZeros } from '#kernel/bytes.ts'

@@ -5,7 +5,7 @@
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { equalBytes, fromHex } from '#kernel/bytes.ts'
-import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
+import { EMPTY_TRIE_ROOT } from '#chain/trie/trie-root.ts'
 import { nibbleAt, nibblesOf, setNibble, sharedNibbles } from './nibbles.ts'
 import { BranchRow, decodeBranch, encodeBranch } from './branch-row.ts'
 import {

@@ -1,5 +1,5 @@
 /** `drover drain`: a replica ends, or renews its answer threads, and no request fails. */
-import { sendOrder } from '#cli/process/replica-orders.ts'
+import { sendOrder } from '#cli/process/threads/replica-orders.ts'
 import type { OptionTable } from '#ports/options.ts'
 import { defineCommand } from './command.ts'
 

@@ -10,7 +10,7 @@ import { createHeapMemory, createProcessMemory, joinMemories } from '#platform/m
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { memoryLimits, startMemoryGuard } from '#ports/memory-guard.ts'
-import { createMeterRegistry } from '#ports/meter-registry.ts'
+import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
 import { startGateway } from '#roles/gateway/gateway.ts'
 import { gatewayLimits } from '#roles/gateway/limits.ts'
 import { gatewayOptions } from '#roles/gateway/options.ts'

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
-import type { MaintenanceStatus } from '#roles/master/maintenance.ts'
+import type { MaintenanceStatus } from '#roles/master/maintenance/maintenance.ts'
 import { defineCommand } from './command.ts'
 
 const options = {

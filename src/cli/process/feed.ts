@@ -11,8 +11,8 @@ import {
 import { openKafkaRecordLog } from '#platform/kafka/record-log.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import type { OptionTable, OptionValues } from '#ports/options.ts'
-import type { TrimmableLog } from '#ports/record-log.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import type { TrimmableLog } from '#ports/record-log/record-log.ts'
+import { openRemoteRecordLog } from '#ports/record-log/remote-record-log.ts'
 
 /** Of every command that opens a feed, beside `--feed`. */
 export const kafkaOptions = {

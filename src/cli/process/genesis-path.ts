@@ -1,8 +1,8 @@
 /** Reads the genesis file that a command was given. */
 import { existsSync, readFileSync } from 'node:fs'
-import type { Genesis } from '#chain/genesis.ts'
-import { parseGenesis } from '#chain/genesis-file.ts'
-import { PRESET_NAMES } from '#chain/presets.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
+import { parseGenesis } from '#chain/fork/genesis-file.ts'
+import { PRESET_NAMES } from '#chain/fork/presets.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 
 /** @throws Fault options/genesis, chain/genesis, chain/unsupported-rules */

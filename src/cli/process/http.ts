@@ -1,5 +1,5 @@
 /** The option of every command that listens for HTTP. */
-import type { HttpServer } from '#ports/http.ts'
+import type { HttpServer } from '#ports/net/http.ts'
 import type { OptionTable } from '#ports/options.ts'
 import { createHttpServer, type HttpServerKind } from '#platform/http/server.ts'
 

@@ -9,11 +9,15 @@ import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
-import { createMeterRegistry } from '#ports/meter-registry.ts'
-import { sharedCells } from '#ports/shared-meters.ts'
+import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
+import { sharedCells } from '#ports/meter/shared-meters.ts'
 import { createBoard } from '#roles/replica/board.ts'
-import { type ComputeNews, type ComputeOrder, createCancelled } from '#roles/replica/compute-messages.ts'
-import { startComputer } from '#roles/replica/computer.ts'
+import {
+  type ComputeNews,
+  type ComputeOrder,
+  createCancelled,
+} from '#roles/replica/compute/compute-messages.ts'
+import { startComputer } from '#roles/replica/compute/computer.ts'
 import type { ReplicaOptions } from '#roles/replica/options.ts'
 import { openStore } from '#state/open-store.ts'
 import { runThread } from './entry.ts'

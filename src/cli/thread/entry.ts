@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { assert } from '#kernel/assert.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
-import type { ThreadNews, ThreadOrder, ThreadSays } from '#cli/process/worker.ts'
+import type { ThreadNews, ThreadOrder, ThreadSays } from '#cli/process/threads/worker.ts'
 
 /** The thread as its entry file sees it. */
 export interface ThreadLife {

@@ -4,8 +4,8 @@ import { installCommittedCore } from '#cli/process/core.ts'
 import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
-import { readAhead, type ReaderNews, type ReaderOrder } from '#roles/replica/reader.ts'
-import type { Stretch } from '#roles/replica/ready-frame.ts'
+import { readAhead, type ReaderNews, type ReaderOrder } from '#roles/replica/read-ahead/reader.ts'
+import type { Stretch } from '#roles/replica/read-ahead/ready-frame.ts'
 import { runThread } from './entry.ts'
 
 export interface ReaderThreadData {

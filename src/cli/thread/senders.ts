@@ -1,8 +1,8 @@
 /** Entry of a thread that recovers senders. */
 import { type MessagePort, workerData } from 'node:worker_threads'
-import type { Fork } from '#chain/rules.ts'
-import { recoverSender } from '#chain/sender.ts'
-import { decodeTransaction } from '#chain/transaction-rlp.ts'
+import type { Fork } from '#chain/fork/rules.ts'
+import { recoverSender } from '#chain/transaction/sender.ts'
+import { decodeTransaction } from '#chain/transaction/transaction-rlp.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import { runThread } from './entry.ts'

@@ -1,8 +1,8 @@
 /** A whole state in memory, for tests and small tools: changed by deltas, read as a view. */
-import type { Address, Hash32 } from '#chain/block-ref.ts'
-import { accountAt, slotAt } from '#chain/delta-builder.ts'
-import type { AccountChange, Delta, SlotChange } from '#chain/delta.ts'
-import type { Genesis } from '#chain/genesis.ts'
+import type { Address, Hash32 } from '#chain/block/block-ref.ts'
+import { accountAt, slotAt } from '#chain/delta/delta-builder.ts'
+import type { AccountChange, Delta, SlotChange } from '#chain/delta/delta.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
 import { Lookup, type StateView } from '#chain/state-view.ts'
 import { bigintTo, fromHex, toHex } from '#kernel/bytes.ts'
 

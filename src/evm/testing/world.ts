@@ -1,10 +1,10 @@
 /** A small state at one block of a fork, and blocks on top of it, for tests. */
-import type { Block, Withdrawal } from '#chain/frame.ts'
-import { parseGenesis } from '#chain/genesis-file.ts'
-import type { Header } from '#chain/header.ts'
-import { headerFromFields } from '#chain/header-rlp.ts'
-import type { Fork, Rules } from '#chain/rules.ts'
-import type { SetCodeTransaction, Transaction } from '#chain/transaction.ts'
+import type { Block, Withdrawal } from '#chain/block/frame.ts'
+import { parseGenesis } from '#chain/fork/genesis-file.ts'
+import type { Header } from '#chain/header/header.ts'
+import { headerFromFields } from '#chain/header/header-rlp.ts'
+import type { Fork, Rules } from '#chain/fork/rules.ts'
+import type { SetCodeTransaction, Transaction } from '#chain/transaction/transaction.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { MapState } from './map-state.ts'
 

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { Disk, DiskFile } from '#ports/disk.ts'
+import type { Disk, DiskFile } from '#ports/storage/disk.ts'
 import { readFully } from './read-fully.ts'
 
 /** Makes the directory where it is missing. @throws Fault disk/not-writable */

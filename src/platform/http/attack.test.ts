@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { after, before, test } from 'node:test'
-import type { HttpHandler, HttpListener } from '#ports/http.ts'
+import type { HttpHandler, HttpListener } from '#ports/net/http.ts'
 import { converse } from '#ports/testing/raw-http.ts'
 import { createNodeHttpServer } from './node-server.ts'
 import { createOwnHttpServer } from './own-server.ts'

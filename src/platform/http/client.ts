@@ -5,7 +5,7 @@
 import { Agent as PlainAgent, type IncomingMessage, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { HttpClient } from '#ports/http.ts'
+import type { HttpClient } from '#ports/net/http.ts'
 
 /** Sockets open at once to one origin; further requests wait inside their own deadline. */
 const SOCKETS_MAX = 256

@@ -7,14 +7,14 @@
  *     └────────┴── refused, or the last answer ────────▶┘
  */
 import type { Socket } from 'node:net'
-import type { HttpGate, HttpHandler, HttpResponse } from '#ports/http.ts'
-import type { HeadReader } from './head-reader.ts'
+import type { HttpGate, HttpHandler, HttpResponse } from '#ports/net/http.ts'
+import type { HeadReader } from './message/head-reader.ts'
 import type { HttpLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
-import { Request } from './request.ts'
-import { type BodyReader, createChunkedBody, createSizedBody } from './request-body.ts'
-import type { RequestHead } from './request-head.ts'
-import { phraseOf, type ResponseHeadWriter } from './response-head.ts'
+import { Request } from './message/request.ts'
+import { type BodyReader, createChunkedBody, createSizedBody } from './message/request-body.ts'
+import type { RequestHead } from './message/request-head.ts'
+import { phraseOf, type ResponseHeadWriter } from './message/response-head.ts'
 
 /** What the connections of one listener share. */
 export interface ConnectionHost {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createChunkedBody } from './request-body.ts'
+import { createChunkedBody } from './message/request-body.ts'
 import { compareHeads } from './testing/compare-heads.ts'
 import { readByLlhttp } from './testing/llhttp.ts'
 

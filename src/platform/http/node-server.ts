@@ -9,10 +9,10 @@ import {
   type HttpResponse,
   type HttpServer,
   wholeBody,
-} from '#ports/http.ts'
+} from '#ports/net/http.ts'
 import { type HttpLimits, limitValues } from './limits.ts'
 import { listenAt } from './listening.ts'
-import { originForm } from './request-head.ts'
+import { originForm } from './message/request-head.ts'
 
 /** How often Node looks for requests that take too long; its own half minute would make ten seconds forty. */
 const CHECK_MS = 500

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Parts } from '#kernel/bytes.ts'
-import type { HttpResponse } from '#ports/http.ts'
+import type { HttpResponse } from '#ports/net/http.ts'
 
 /** Up to this size Node sends a text from the stack; a longer one is copied on the heap first. */
 const TEXT_BYTES_MAX = 16_384

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { HttpGate, HttpHandler, HttpListener } from '#ports/http.ts'
+import type { HttpGate, HttpHandler, HttpListener } from '#ports/net/http.ts'
 import { converse } from '#ports/testing/raw-http.ts'
 import type { HttpLimits } from './limits.ts'
 import { createOwnHttpServer } from './own-server.ts'

@@ -3,12 +3,12 @@
  * looks after the deadlines of all connections, so that none needs a timer.
  */
 import { createServer } from 'node:net'
-import type { HttpListener, HttpServer } from '#ports/http.ts'
+import type { HttpListener, HttpServer } from '#ports/net/http.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import { createHeadReader } from './head-reader.ts'
+import { createHeadReader } from './message/head-reader.ts'
 import { type HttpLimits, limitValues } from './limits.ts'
 import { listenAt } from './listening.ts'
-import { createResponseHeadWriter } from './response-head.ts'
+import { createResponseHeadWriter } from './message/response-head.ts'
 
 const SWEEP_MS = 500
 /** What a socket may hold unsent before no more is answered on it. */

@@ -1,4 +1,4 @@
-import { httpServerContract } from '#ports/http.contract.ts'
+import { httpServerContract } from '#ports/net/http.contract.ts'
 import { createHttpServer } from './server.ts'
 
 httpServerContract('own', () => createHttpServer('own'))

@@ -5,7 +5,7 @@
  */
 import { Fault } from '#kernel/fault.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
-import type { LogBounds, LogRecord, LogSegment, TrimmableLog } from '#ports/record-log.ts'
+import type { LogBounds, LogRecord, LogSegment, TrimmableLog } from '#ports/record-log/record-log.ts'
 import type { KafkaSecurity } from './address.ts'
 import {
   type KafkaClient,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { keyValueContract } from '#ports/key-value.contract.ts'
+import { keyValueContract } from '#ports/storage/key-value.contract.ts'
 import { openLmdb } from './key-value.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'drover-lmdb-'))

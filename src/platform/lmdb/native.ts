@@ -5,7 +5,7 @@
  */
 import * as lmdb from 'lmdb'
 import { assert } from '#kernel/assert.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '#ports/key-value.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '#ports/storage/key-value.ts'
 
 export interface Cursor {
   readonly address: number

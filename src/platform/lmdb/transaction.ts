@@ -1,6 +1,12 @@
 /** One transaction over all tables: a reader's snapshot (its address), or the writer's own (address 0, which sees its own writes). */
 import { assert } from '#kernel/assert.ts'
-import { KEY_BYTES_MAX, type Row, type Table, VALUE_BYTES_MAX, type WriteTx } from '#ports/key-value.ts'
+import {
+  KEY_BYTES_MAX,
+  type Row,
+  type Table,
+  VALUE_BYTES_MAX,
+  type WriteTx,
+} from '#ports/storage/key-value.ts'
 import {
   type Buffers,
   type Cursor,

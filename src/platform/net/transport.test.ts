@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import test from 'node:test'
-import type { Connection } from '#ports/transport.ts'
+import type { Connection } from '#ports/net/transport.ts'
 import { createTransport } from './transport.ts'
 
 const SIZES = [0, 1, 3, 4, 5, 300, 0, 0, 65_535, 65_536, 70, 300_000, 2, 1_000_000, 9]

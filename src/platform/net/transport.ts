@@ -2,7 +2,7 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { Connection, Listener, Transport } from '#ports/transport.ts'
+import type { Connection, Listener, Transport } from '#ports/net/transport.ts'
 import { MessageOutbox } from './message-outbox.ts'
 import { MessageStream } from './message-stream.ts'
 

@@ -4,7 +4,7 @@
  */
 import { WebSocket } from 'ws'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { WebSocketClient, WebSocketConnection } from '#ports/web-socket.ts'
+import type { WebSocketClient, WebSocketConnection } from '#ports/net/web-socket.ts'
 
 export function createWebSocketClient(): WebSocketClient {
   return {

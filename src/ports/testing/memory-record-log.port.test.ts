@@ -1,4 +1,4 @@
-import { recordLogContract } from '#ports/record-log.contract.ts'
+import { recordLogContract } from '#ports/record-log/record-log.contract.ts'
 import { createMemoryRecordLog } from './memory-record-log.ts'
 
 recordLogContract('memory', async () => {

@@ -1,6 +1,6 @@
 /** A RecordLog in memory: for tests, and for roles that share one process. Shared by all who hold it. */
 import { Fault } from '#kernel/fault.ts'
-import type { LogBounds, LogRecord, TrimmableLog } from '#ports/record-log.ts'
+import type { LogBounds, LogRecord, TrimmableLog } from '#ports/record-log/record-log.ts'
 
 export function createMemoryRecordLog(identity = 'memory'): TrimmableLog {
   const records: Uint8Array[] = []

@@ -5,7 +5,7 @@
 import { concatBytes } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
-import { type Connection, lending, type Transport } from '#ports/transport.ts'
+import { type Connection, lending, type Transport } from '#ports/net/transport.ts'
 
 export interface MemoryTransport extends Transport {
   /** Loses every connection to this address, both ends, and refuses new ones until healed. */

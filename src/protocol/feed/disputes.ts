@@ -2,8 +2,8 @@
  * Masters that contradict each other: what a producer says of a block is compared with the block's first whole frame. Two honest masters,
  * whatever their clients and sources, derive one delta. Nothing is decided by it here: it is seen and told.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
-import type { Level } from '#chain/frame.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
+import type { Level } from '#chain/block/frame.ts'
 import type { Hex } from '#kernel/bytes.ts'
 import type { FeedEffect, WholeFrame } from './effects.ts'
 import type { FeedState } from './machine-state.ts'

@@ -1,8 +1,8 @@
 /** What a reader of the feed has to do after a record: data, in the order in which it must be done. */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
-import type { Level } from '#chain/frame.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import type { Level } from '#chain/block/frame.ts'
 import type { Hex } from '#kernel/bytes.ts'
-import type { Generation } from './records.ts'
+import type { Generation } from './frames/records.ts'
 
 /** A whole frame, by name. */
 export interface WholeFrame {

@@ -2,7 +2,7 @@
  * Judging (architecture §4): what a producer's newest head event does to the cluster's head. A pure function of the state that the feed's
  * order gave, so that every reader decides the same. Numbers refer to the rules there.
  */
-import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
+import { type BlockRef, sameBlock } from '#chain/block/block-ref.ts'
 import type { Alarm, FeedEffect } from './effects.ts'
 import type { FeedState, KeptEvent, ProducerState } from './machine-state.ts'
 import { type BlockTree, floorOf, KEPT_BLOCKS, type Path } from './tree.ts'

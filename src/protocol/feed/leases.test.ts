@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import type { BlockHash } from '#chain/block-ref.ts'
+import type { BlockHash } from '#chain/block/block-ref.ts'
 import { type LeaseEffect, Leases } from './leases.ts'
-import type { MaintenanceLease, Phase, RecordBody } from './records.ts'
+import type { MaintenanceLease, Phase, RecordBody } from './frames/records.ts'
 
 const HASH = `0x${'00'.repeat(32)}` as BlockHash
 

@@ -4,7 +4,7 @@
  * beside one client stall together. A lease is granted where no other is open and enough other clients serve at the head; it ends by its
  * release, by the next `serving` beat of its holder, in whatever life, or by an operator's word, and never because time passes.
  */
-import type { FeedRecord, MaintenanceLease, Phase } from './records.ts'
+import type { FeedRecord, MaintenanceLease, Phase } from './frames/records.ts'
 import { GONE_AFTER_BEATS } from './judging.ts'
 
 /** A client this far below the highest head does not count as serving: at short block times a beat is that old. */

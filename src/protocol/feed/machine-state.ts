@@ -2,11 +2,11 @@
  * The state of the feed machine as bytes, stored with every block and carried by snapshots: small (no frames, and the canonical chain is
  * handed in by the store that has it), versioned, and the same bytes for the same state.
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
-import type { Level } from '#chain/frame.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import type { Level } from '#chain/block/frame.ts'
 import { fromUtf8, type Hex, utf8 } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
-import type { FramePart, HeadEvent, Phase } from './records.ts'
+import type { FramePart, HeadEvent, Phase } from './frames/records.ts'
 import type { SideBlock } from './tree.ts'
 
 const VERSION = 2

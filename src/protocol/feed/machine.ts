@@ -3,16 +3,16 @@
  * another, never looks inside a frame, and returns what the reader has to do. A pure function of the records' order: all readers, started
  * anywhere from a stored state, decide the same. README.md has the protocol on one page; architecture §4 is its specification.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { Fault } from '#kernel/fault.ts'
-import { dropUnfinished, takePart } from './assembly.ts'
+import { dropUnfinished, takePart } from './frames/assembly.ts'
 import type { Alarm, FeedEffect } from './effects.ts'
 import { disputed } from './disputes.ts'
 import { GONE_AFTER_BEATS, judge, parked } from './judging.ts'
 import { decodeState, encodeState, type FeedState, type ProducerState } from './machine-state.ts'
 import { ranking } from './ranking.ts'
-import type { FeedRecord, Generation } from './records.ts'
+import type { FeedRecord, Generation } from './frames/records.ts'
 import { BlockTree, type SideBlock } from './tree.ts'
 
 /** Masters of one cluster are a handful; ids of lives gone by are forgotten past this. */

@@ -4,11 +4,11 @@
  * frame, so a master that dies half way orphans no block. Parents stand before children and a head behind its frame, so the order of the
  * queue is the order on the feed. Time, rank and what is whole come in as arguments; README.md has the rules on one page.
  */
-import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
-import type { Level } from '#chain/frame.ts'
+import { type BlockRef, sameBlock } from '#chain/block/block-ref.ts'
+import type { Level } from '#chain/block/frame.ts'
 import { assert } from '#kernel/assert.ts'
 import type { Hex } from '#kernel/bytes.ts'
-import type { Checked, HeadEvent } from './records.ts'
+import type { Checked, HeadEvent } from './frames/records.ts'
 
 /** Proven frames not yet on the feed; at this many the master stops proving. */
 export const FRAMES_MAX = 64

@@ -2,7 +2,7 @@
  * The blocks whose frames are whole: the canonical chain as far back as is remembered, and everything beside it above the floor. Answers
  * how two blocks stand to each other; knows nothing of fork choice.
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 
 /** How far below the highest head side frames are kept: a deeper reorganisation needs a new generation. */

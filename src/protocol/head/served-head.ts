@@ -8,7 +8,7 @@
  * served before a replica has applied the feed up to an end that was read after this machine started (what an earlier life of this
  * gateway served was decided below that end).
  */
-import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
+import { type BlockRef, sameBlock } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 
 /** Three link heartbeats: a replica silent for longer is asked nothing. */

@@ -11,10 +11,10 @@ import {
   type FromHost,
   TAIL_WINDOW_BYTES,
   type ToHost,
-} from '#ports/feed-host-protocol.ts'
+} from '#ports/record-log/feed-host-protocol.ts'
 import type { Logger } from '#ports/logger.ts'
-import type { Meter } from '#ports/meter.ts'
-import type { Connection, Listener, Transport } from '#ports/transport.ts'
+import type { Meter } from '#ports/meter/meter.ts'
+import type { Connection, Listener, Transport } from '#ports/net/transport.ts'
 import type { SegmentedLog } from './segmented-log.ts'
 import { feedHostLimits } from './limits.ts'
 

@@ -1,6 +1,6 @@
 /** Limits of a feed host that are no option: what its parts read and what `drover config show` shows. */
 import type { LimitTable } from '#kernel/limit.ts'
-import { TAIL_WINDOW_BYTES } from '#ports/feed-host-protocol.ts'
+import { TAIL_WINDOW_BYTES } from '#ports/record-log/feed-host-protocol.ts'
 
 export const feedHostLimits = {
   recordBytesMax: {

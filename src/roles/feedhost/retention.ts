@@ -7,8 +7,8 @@
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
-import type { Meter } from '#ports/meter.ts'
-import type { LogSegment } from '#ports/record-log.ts'
+import type { Meter } from '#ports/meter/meter.ts'
+import type { LogSegment } from '#ports/record-log/record-log.ts'
 import { feedHostLimits } from './limits.ts'
 import type { SegmentedLog } from './segmented-log.ts'
 

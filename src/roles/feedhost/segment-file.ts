@@ -1,6 +1,6 @@
 /** Segments of the embedded log as files: opened with what a crash left of them, or begun. */
 import { Fault } from '#kernel/fault.ts'
-import type { Disk, DiskFile } from '#ports/disk.ts'
+import type { Disk, DiskFile } from '#ports/storage/disk.ts'
 import type { Logger } from '#ports/logger.ts'
 import { scanSegment } from './recover.ts'
 import {

@@ -2,7 +2,7 @@
  * Drives the served-head machine: feeds it what replicas say and what time it is, carries out its effects, and lets requests wait for
  * what is not there yet. Time is read when something happens, never cached.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
 import { unreachable } from '#kernel/assert.ts'
 import type { Clock, Timer } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'

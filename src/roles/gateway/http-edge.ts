@@ -1,7 +1,7 @@
 /** HTTP with users: every request has a time, a size and a turn; what exceeds them is refused with a code that users' libraries try again. */
 import type { Clock } from '#ports/clock.ts'
-import type { HttpHandler, HttpRequest } from '#ports/http.ts'
-import type { MeterRegistry } from '#ports/meter-registry.ts'
+import type { HttpHandler, HttpRequest } from '#ports/net/http.ts'
+import type { MeterRegistry } from '#ports/meter/meter-registry.ts'
 import { CODE, errorText } from '#rpc/errors.ts'
 import {
   answerHttp,
@@ -11,12 +11,12 @@ import {
   RETRY_AFTER,
   type RpcHttpResponse,
 } from '#rpc/http.ts'
-import type { Admission } from './admission.ts'
-import { type Calls, readCalls } from './calls.ts'
+import type { Admission } from './route/admission.ts'
+import { type Calls, readCalls } from './forward/calls.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import type { Rate } from './rate.ts'
-import type { Asker } from './replica-link.ts'
-import type { Solver } from './solver.ts'
+import type { Rate } from './route/rate.ts'
+import type { Asker } from './route/replica-link.ts'
+import type { Solver } from './route/solver.ts'
 import type { GatewayStatus } from './status.ts'
 
 const ANSWERED = { outcome: 'answered' }

@@ -1,5 +1,5 @@
 /** What a gateway counts. */
-import type { Meter } from '#ports/meter.ts'
+import type { Meter } from '#ports/meter/meter.ts'
 
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>
 

@@ -1,7 +1,7 @@
 /** What GET /status tells: the served head and how each replica of the list stands to it. Read by `drover status` and the live line of `drover dev`. */
 import type { HeadContext } from '#rpc/answer.ts'
 import type { ReplicaStatus } from '#wire/link.ts'
-import type { Identity, Links } from './links.ts'
+import type { Identity, Links } from './route/links.ts'
 
 export interface GatewayStatus {
   readonly cluster: string | null

@@ -3,37 +3,37 @@
  * what is whole there, and then for each move of the client's head walks the branch, has it executed and proven by the executor,
  * and publishes. Beats tell the others how it stands, from a loop of their own that neither a slow client nor a heavy block stops.
  */
-import { describeBlock } from '#chain/block-ref.ts'
+import { describeBlock } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { messageOf } from '#kernel/fault.ts'
-import type { LogRecord } from '#ports/record-log.ts'
+import type { LogRecord } from '#ports/record-log/record-log.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
-import type { Phase } from '#protocol/feed/records.ts'
-import { createAids } from './aids.ts'
+import type { Phase } from '#protocol/feed/frames/records.ts'
+import { createAids } from './aid/aids.ts'
 import { aborted, createBell } from './bell.ts'
 import { createBlockTime } from './block-time.ts'
-import { helpClient } from './engine-help.ts'
-import { createFeedFrames } from './feed-frames.ts'
-import { openFeedLink } from './feed-link.ts'
-import { controlFlushes } from './flush-control.ts'
-import { backToCanonical, takeFromFeed } from './from-feed.ts'
-import { type Identified, identify } from './identify.ts'
-import { joinFeed } from './join.ts'
-import { lineUp } from './line-up.ts'
+import { helpClient } from './aid/engine-help.ts'
+import { createFeedFrames } from './from-feed/feed-frames.ts'
+import { openFeedLink } from './publish/feed-link.ts'
+import { controlFlushes } from './aid/flush-control.ts'
+import { backToCanonical, takeFromFeed } from './from-feed/from-feed.ts'
+import { type Identified, identify } from './client/identify.ts'
+import { joinFeed } from './publish/join.ts'
+import { lineUp } from './publish/line-up.ts'
 import { beat, beatOf, followHeads, poll } from './loops.ts'
-import { patientExecutor } from './patient-executor.ts'
-import { createMaintenance, type Maintenance, type MaintenanceLines } from './maintenance.ts'
-import { peerClients } from './peering.ts'
-import { createPublisher } from './publisher.ts'
-import { createReadBack } from './read-back.ts'
+import { patientExecutor } from './execute/patient-executor.ts'
+import { createMaintenance, type Maintenance, type MaintenanceLines } from './maintenance/maintenance.ts'
+import { peerClients } from './aid/peering.ts'
+import { createPublisher } from './publish/publisher.ts'
+import { createReadBack } from './publish/read-back.ts'
 import {
   type FollowerCollaborators,
   type FollowerOptions,
   isClientTrouble,
   type Session,
   setPhase,
-} from './session.ts'
-import { createWalk } from './walk.ts'
+} from './client/session.ts'
+import { createWalk } from './client/walk.ts'
 
 /** How long a stopping master waits for its last words to reach the feed. */
 const FAREWELL_MS_MAX = 2_000

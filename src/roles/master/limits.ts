@@ -1,7 +1,7 @@
 /** Limits of a master that are no option: what its parts read and what `drover config show` shows. */
 import type { LimitTable } from '#kernel/limit.ts'
 import * as publishing from '#protocol/feed/publishing.ts'
-import * as client from './client-limits.ts'
+import * as client from './client/client-limits.ts'
 
 export const masterLimits = {
   importAheadBlocksMax: {

@@ -2,15 +2,15 @@
  * The follower's loops. Heads: one at a time, always the client's newest. Beats: at a pace of their own. Poll: safe and finalized, which
  * no subscription tells, and the head, because clients forget to tell some (a reorganisation asked of anvil, a silent subscription).
  */
-import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
+import { type BlockRef, sameBlock } from '#chain/block/block-ref.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
-import type { Beat } from '#protocol/feed/records.ts'
+import type { Beat } from '#protocol/feed/frames/records.ts'
 import type { BlockTime } from './block-time.ts'
-import { fetchRef } from './fetch.ts'
+import { fetchRef } from './client/fetch.ts'
 import { masterLimits } from './limits.ts'
-import type { Publisher } from './publisher.ts'
-import { isClientTrouble, type Session, setPhase } from './session.ts'
-import type { Walk } from './walk.ts'
+import type { Publisher } from './publish/publisher.ts'
+import { isClientTrouble, type Session, setPhase } from './client/session.ts'
+import type { Walk } from './client/walk.ts'
 
 /** Beats are never closer than this, however short the block time; nor are looks at the client's marks, which are three calls each. */
 const BEAT_MS_MIN = masterLimits.beatPauseMinMs.value

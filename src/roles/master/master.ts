@@ -4,10 +4,10 @@
  * one queue, for tests and the simulation. Start reading at `follower.ts` and `executor.ts`; what they say to each other is `messages.ts`.
  */
 import type { Mailbox } from '#ports/mailbox.ts'
-import { createExecutor, type ExecutorCollaborators } from './executor.ts'
+import { createExecutor, type ExecutorCollaborators } from './execute/executor.ts'
 import { createFollower, type Follower } from './follower.ts'
-import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from './messages.ts'
-import type { FollowerCollaborators, FollowerOptions } from './session.ts'
+import { type ExecutorReply, type ExecutorRequest, openExecutorDoor } from './execute/messages.ts'
+import type { FollowerCollaborators, FollowerOptions } from './client/session.ts'
 
 /** Both halves in this thread. */
 export function createMaster(

@@ -1,5 +1,5 @@
 /** What a master counts. */
-import type { Meter } from '#ports/meter.ts'
+import type { Meter } from '#ports/meter/meter.ts'
 
 export type MasterMetrics = ReturnType<typeof createMasterMetrics>
 

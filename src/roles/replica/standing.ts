@@ -2,24 +2,24 @@
  * Where a replica begins: an empty store adopts the feed's generation and the genesis it was given; a store that is there is matched with the
  * feed it came from, and the feed machine is made again as it was at the stored position.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
-import type { Genesis } from '#chain/genesis.ts'
-import { headerFromRlp } from '#chain/header-rlp.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
+import { headerFromRlp } from '#chain/header/header-rlp.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { equalBytes, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
-import type { RecordLog } from '#ports/record-log.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { createFeedMachine, type FeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
-import type { Generation } from '#protocol/feed/records.ts'
+import type { Generation } from '#protocol/feed/frames/records.ts'
 import { rememberedFrom } from '#protocol/feed/tree.ts'
 import type { Heads } from '#state/identity.ts'
 import type { Snapshot } from '#state/snapshot.ts'
 import type { Store } from '#state/store.ts'
 import { decodeRecord } from '#wire/record.ts'
-import { decodeFeedState, encodeFeedState } from './feed-state.ts'
-import { SideShelf } from './side-shelf.ts'
-import { branchesAt, planIn, type SwitchPlan } from './switch-plan.ts'
+import { decodeFeedState, encodeFeedState } from './apply/feed-state.ts'
+import { SideShelf } from './apply/side-shelf.ts'
+import { branchesAt, planIn, type SwitchPlan } from './switch/switch-plan.ts'
 
 /** Where the store stands when applying begins. */
 export interface Standing {

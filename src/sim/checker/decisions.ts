@@ -3,8 +3,8 @@
  * from its builder instead of from frames: an account of its own, so that a change of the production judge is seen.
  */
 import { assert } from '#kernel/assert.ts'
-import type { LogRecord } from '#ports/record-log.ts'
-import type { FeedRecord, HeadEvent } from '#protocol/feed/records.ts'
+import type { LogRecord } from '#ports/record-log/record-log.ts'
+import type { FeedRecord, HeadEvent } from '#protocol/feed/frames/records.ts'
 import type { BuiltBlock } from '#sim/client/block-builder.ts'
 import { ancestorAt } from '#sim/client/consensus.ts'
 import { decodeRecord } from '#wire/record.ts'

@@ -3,7 +3,7 @@
  * every answer received before it was asked for, also across restarts of the gateway. Finalized never goes down. A replica steps down
  * to a lower number only after holding back; and it stands where the feed's records, judged anew, say.
  */
-import type { BlockRef } from '#chain/block-ref.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import type { BuiltBlock } from '#sim/client/block-builder.ts'
 import { describe } from '#sim/client/consensus.ts'

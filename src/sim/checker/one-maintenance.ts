@@ -2,7 +2,7 @@
  * P6, no collective stall: of the clients that operators were allowed to stall, two are never stalled at once; and what was begun ends. Seen
  * from outside, by what operators were told and did; how the feed came to say so is the product's own matter.
  */
-import { createReadBack } from '#roles/master/read-back.ts'
+import { createReadBack } from '#roles/master/publish/read-back.ts'
 import type { FeedWatch } from '#sim/cluster/feed-watch.ts'
 import type { World } from '#sim/world/world.ts'
 

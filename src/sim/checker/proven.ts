@@ -2,9 +2,9 @@
  * P2, proven: where a store keeps a state trie, its root after every commit, at every block that is kept and beside the chain is the one that
  * the block's header commits to, which the builder made anew from the model's whole state; and proofs lead from there to the model's values.
  */
-import { rlpOf } from '#chain/rlp-fields.ts'
-import { decodeRlp, encodeRlp, type RlpItem } from '#chain/rlp.ts'
-import { EMPTY_TRIE_ROOT } from '#chain/trie-root.ts'
+import { rlpOf } from '#chain/codec/rlp-fields.ts'
+import { decodeRlp, encodeRlp, type RlpItem } from '#chain/codec/rlp.ts'
+import { EMPTY_TRIE_ROOT } from '#chain/trie/trie-root.ts'
 import { readLeaf } from '#chain/trie/testing/read-proof.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'

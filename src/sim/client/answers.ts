@@ -1,8 +1,8 @@
 /** The JSON-RPC that a master and its forward port ask of an execution client, answered from built blocks. */
-import type { Transaction } from '#chain/transaction.ts'
+import type { Transaction } from '#chain/transaction/transaction.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, fromHex, toHex } from '#kernel/bytes.ts'
-import { logJson, placeOf, receiptJson, transactionJson } from '#rpc/encode.ts'
+import { logJson, placeOf, receiptJson, transactionJson } from '#rpc/encode/encode.ts'
 import type { BuiltBlock } from './block-builder.ts'
 import { ancestorAt, type ClientView } from './consensus.ts'
 import { CHAIN_ID } from './genesis.ts'

@@ -3,7 +3,7 @@
  * depth 8 or 64, onto a longer, equal or shorter branch), sometimes clients see two branches for a while, until one of them loses. What is
  * finalized is on every branch. `settle` ends all that: one branch, which only grows.
  */
-import type { BlockHash } from '#chain/block-ref.ts'
+import type { BlockHash } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import type { World } from '#sim/world/world.ts'
 import type { BlockBuilder, BuiltBlock } from './block-builder.ts'

@@ -1,6 +1,6 @@
 /** The chain of every simulation: Ethereum's rules up to Cancun from the first block on, some funded accounts, and one small contract. */
-import type { Genesis } from '#chain/genesis.ts'
-import { parseGenesis } from '#chain/genesis-file.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
+import { parseGenesis } from '#chain/fork/genesis-file.ts'
 import { code } from '#evm/testing/bytecode.ts'
 import { fromHex, toHex } from '#kernel/bytes.ts'
 

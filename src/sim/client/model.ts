@@ -2,7 +2,7 @@
  * What the state must be after a block, computed from what its transactions say and from nothing of ours: balances, nonces, and the
  * contract's slots, by plain addition. Only the gas that a transaction used is taken from its receipt.
  */
-import { stateRoot } from '#chain/roots.ts'
+import { stateRoot } from '#chain/block/roots.ts'
 import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { bigintTo, fromHex, toHex } from '#kernel/bytes.ts'

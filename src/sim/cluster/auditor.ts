@@ -1,6 +1,6 @@
 /** Reads the feed from its first record on, again and again from the beginning after each loss, and hands every record to the watch. */
 import { faultCode } from '#kernel/fault.ts'
-import { openRemoteRecordLog } from '#ports/remote-record-log.ts'
+import { openRemoteRecordLog } from '#ports/record-log/remote-record-log.ts'
 import type { Network } from '#sim/net/network.ts'
 import { createTransport } from '#sim/net/transport.ts'
 import type { Program } from '#sim/world/life.ts'

@@ -4,7 +4,7 @@
  */
 import { keccak256 } from '#core/keccak.ts'
 import { toHex } from '#kernel/bytes.ts'
-import type { LogRecord, RecordLog } from '#ports/record-log.ts'
+import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
 import type { World } from '#sim/world/world.ts'
 
 export interface FeedWatch {

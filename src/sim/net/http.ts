@@ -1,7 +1,7 @@
 /** The Http ports over the simulated network: a connection for each request, lost like any other; the answer or nothing. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { utf8 } from '#kernel/bytes.ts'
-import { type HttpClient, type HttpResponse, type HttpServer, wholeBody } from '#ports/http.ts'
+import { type HttpClient, type HttpResponse, type HttpServer, wholeBody } from '#ports/net/http.ts'
 import type { Life } from '#sim/world/life.ts'
 import type { End, Network } from './network.ts'
 

@@ -1,6 +1,6 @@
 /** The Transport port over the simulated network: whole messages, copied as a socket copies them. */
 import { concatBytes } from '#kernel/bytes.ts'
-import { type Connection, lending, type Transport } from '#ports/transport.ts'
+import { type Connection, lending, type Transport } from '#ports/net/transport.ts'
 import type { Life } from '#sim/world/life.ts'
 import type { End, Network } from './network.ts'
 

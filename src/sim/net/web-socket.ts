@@ -1,5 +1,5 @@
 /** The WebSocketClient port over the simulated network. */
-import type { WebSocketClient } from '#ports/web-socket.ts'
+import type { WebSocketClient } from '#ports/net/web-socket.ts'
 import type { Life } from '#sim/world/life.ts'
 import type { Network } from './network.ts'
 

@@ -1,5 +1,5 @@
 /** All checkers as one: hands each what it asked for, and binds answers to the block that their headers name. */
-import type { Genesis } from '#chain/genesis.ts'
+import type { Genesis } from '#chain/fork/genesis.ts'
 import { createAtomicChecker } from '#sim/checker/atomic.ts'
 import { createBoundedChecker } from '#sim/checker/bounded.ts'
 import type { Checker, CheckerParts } from '#sim/checker/checker.ts'

@@ -5,7 +5,7 @@
 import { concatBytes } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Prng } from '#kernel/prng.ts'
-import type { Disk, DiskFile } from '#ports/disk.ts'
+import type { Disk, DiskFile } from '#ports/storage/disk.ts'
 import type { Life } from '#sim/world/life.ts'
 
 export interface DiskFaults {

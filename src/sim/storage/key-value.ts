@@ -3,7 +3,7 @@
  * before or right after any of its commits, where the next one would have come in the same turn.
  */
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
-import type { KeyValue } from '#ports/key-value.ts'
+import type { KeyValue } from '#ports/storage/key-value.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Prng } from '#kernel/prng.ts'
 import { Killed, type Life } from '#sim/world/life.ts'

@@ -2,7 +2,7 @@
 import { messageOf } from '#kernel/fault.ts'
 import { fromUtf8, toHex } from '#kernel/bytes.ts'
 import type { Prng } from '#kernel/prng.ts'
-import { encodeTransaction } from '#chain/transaction-rlp.ts'
+import { encodeTransaction } from '#chain/transaction/transaction-rlp.ts'
 import type { BuiltBlock } from '#sim/client/block-builder.ts'
 import { address, notebook, sender, SENDERS } from '#sim/client/genesis.ts'
 import { GATEWAY_URL } from '#sim/cluster/addresses.ts'

@@ -1,6 +1,6 @@
 /** A block's body as the store keeps it: senders, canonical transactions, ommers, withdrawals. Everything else is read from these. */
-import type { Address } from '#chain/block-ref.ts'
-import type { Block, Withdrawal } from '#chain/frame.ts'
+import type { Address } from '#chain/block/block-ref.ts'
+import type { Block, Withdrawal } from '#chain/block/frame.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 
 /** A body before its transactions and ommers are decoded. */

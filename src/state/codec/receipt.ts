@@ -2,8 +2,8 @@
  * Receipts without their logs, which have rows of their own (so they are stored once, and a query for logs reads no receipts), and
  * those rows: `topic count 1 ‖ transaction index 4 ‖ address 20 ‖ topics ‖ data`.
  */
-import type { Address } from '#chain/block-ref.ts'
-import type { Log, Receipt } from '#chain/receipt.ts'
+import type { Address } from '#chain/block/block-ref.ts'
+import type { Log, Receipt } from '#chain/transaction/receipt.ts'
 import { assert } from '#kernel/assert.ts'
 import { ByteReader, ByteWriter, getU32, putU32 } from './bytes.ts'
 

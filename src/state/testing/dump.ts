@@ -1,6 +1,6 @@
 /** All rows of a store as texts, so that two stores can be compared table by table. */
 import { toHex } from '#kernel/bytes.ts'
-import { type KeyValue, TABLES, type Table } from '#ports/key-value.ts'
+import { type KeyValue, TABLES, type Table } from '#ports/storage/key-value.ts'
 
 /** Of each table its rows in order, as `key value` in hex. */
 export type Dump = Record<Table, string[]>

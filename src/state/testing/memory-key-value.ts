@@ -4,8 +4,8 @@
  */
 import { assert } from '#kernel/assert.ts'
 import { compareBytes } from '#kernel/bytes.ts'
-import type { KeyValue, ReadTx, Row, Table, WriteTx } from '#ports/key-value.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '#ports/key-value.ts'
+import type { KeyValue, ReadTx, Row, Table, WriteTx } from '#ports/storage/key-value.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '#ports/storage/key-value.ts'
 
 const CHUNK_ROWS_MAX = 64
 const POISON = 0xee

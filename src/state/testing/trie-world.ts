@@ -1,7 +1,7 @@
 /** Whole states of a few accounts and slots, and chains between them whose deltas and roots are what they should be: for tests of the trie. */
 import fc from 'fast-check'
-import type { AccountChange, SlotChange } from '#chain/delta.ts'
-import { stateRoot } from '#chain/roots.ts'
+import type { AccountChange, SlotChange } from '#chain/delta/delta.ts'
+import { stateRoot } from '#chain/block/roots.ts'
 import { EMPTY_CODE_HASH } from '#chain/state-view.ts'
 import { bigintTo, fromHex } from '#kernel/bytes.ts'
 import { createChainBuilder, type ChainBuilder, makeAddress } from '#state/testing/frame-builder.ts'

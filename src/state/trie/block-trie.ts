@@ -2,7 +2,7 @@
  * The state trie in the store: `trie` holds the rows of the latest state (chain/trie/rows.ts), `trieChanges` what each block found in those
  * that it changed (`layers.ts`). Undoing puts that back, and hashes nothing.
  */
-import type { Delta } from '#chain/delta.ts'
+import type { Delta } from '#chain/delta/delta.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { decodeBranch, encodeBranch } from '#chain/trie/branch-row.ts'
 import { emptyBranch } from '#chain/trie/reference.ts'
@@ -10,9 +10,9 @@ import { ACCOUNTS, isRootKey, positionOf, type TrieReader, type TrieRows } from 
 import { updateStateTrie } from '#chain/trie/state-trie.ts'
 import { trieRootOf } from '#chain/trie/update.ts'
 import { assert } from '#kernel/assert.ts'
-import type { ReadTx, WriteTx } from '#ports/key-value.ts'
-import type { Annals } from '#state/pruning.ts'
-import { historyKey, keyedTo, type Widening } from '#state/stretches.ts'
+import type { ReadTx, WriteTx } from '#ports/storage/key-value.ts'
+import type { Annals } from '#state/history/pruning.ts'
+import { historyKey, keyedTo, type Widening } from '#state/bulk/stretches.ts'
 import {
   type Entry,
   firstLayerRow,

@@ -2,14 +2,14 @@
  * A state trie from the flat tables, in transactions of a bounded size and with nothing else in memory: of a first state, before anybody reads
  * the store. Rows of the trie follow from the state alone, so the order in which leaves are put does not matter.
  */
-import type { Address } from '#chain/block-ref.ts'
+import type { Address } from '#chain/block/block-ref.ts'
 import { ACCOUNTS, storageOwner, type TrieRows } from '#chain/trie/rows.ts'
 import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
 import { BranchRows, type LeafChange, trieRootOf, type Tries, updateTrie } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes } from '#kernel/bytes.ts'
-import type { KeyValue, ReadTx } from '#ports/key-value.ts'
+import type { KeyValue, ReadTx } from '#ports/storage/key-value.ts'
 import { latestState } from '#state/flat-state.ts'
 import { rowsWithoutHistory, stateRootOf } from './block-trie.ts'
 

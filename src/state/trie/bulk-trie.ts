@@ -3,15 +3,15 @@
  * what a wrong delta said and a later one wrote over is nowhere any more. So the trie is changed once, by the last value of each key, in memory;
  * its root is compared with the last header's before anything is written, and it is written with the state.
  */
-import type { Delta } from '#chain/delta.ts'
+import type { Delta } from '#chain/delta/delta.ts'
 import { ACCOUNT_BYTES, Lookup, type StateView } from '#chain/state-view.ts'
 import type { TrieRows } from '#chain/trie/rows.ts'
 import { updateStateTrie } from '#chain/trie/state-trie.ts'
 import { compareBytes, concatBytes } from '#kernel/bytes.ts'
-import type { KeyValue, ReadTx, WriteTx } from '#ports/key-value.ts'
+import type { KeyValue, ReadTx, WriteTx } from '#ports/storage/key-value.ts'
 import { latestState } from '#state/flat-state.ts'
-import type { LatestValue } from '#state/latest-values.ts'
-import { decodeAccount, decodeSlot } from '#state/rows.ts'
+import type { LatestValue } from '#state/bulk/latest-values.ts'
+import { decodeAccount, decodeSlot } from '#state/rows/rows.ts'
 import { buildTrie } from './build.ts'
 
 /** Of one transaction: LMDB's list of dirty pages is bounded. */

@@ -2,7 +2,7 @@
  * Recomputes every root from the flat state and compares it with what the store says: a store with a state trie along its rows, so that the
  * first difference is named by its key; one without on a trie that is made apart. Nothing is held but the branches of one path.
  */
-import type { Address } from '#chain/block-ref.ts'
+import type { Address } from '#chain/block/block-ref.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { nibbleAt, setNibble } from '#chain/trie/nibbles.ts'
 import {
@@ -22,8 +22,8 @@ import { accountLeaf, slotLeaf } from '#chain/trie/state-trie.ts'
 import { readBranch, rootHash } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { equalBytes, toHex } from '#kernel/bytes.ts'
-import type { KeyValue, ReadTx } from '#ports/key-value.ts'
-import { readHeader } from '#state/chain-rows.ts'
+import type { KeyValue, ReadTx } from '#ports/storage/key-value.ts'
+import { readHeader } from '#state/rows/chain-rows.ts'
 import { latestState } from '#state/flat-state.ts'
 import { readKeepsTrie, readStatus } from '#state/meta.ts'
 import { trieReader } from './block-trie.ts'

@@ -9,7 +9,7 @@
 import { type Reference, referenceBytes } from '#chain/trie/reference.ts'
 import { assert } from '#kernel/assert.ts'
 import { compareBytes, concatBytes } from '#kernel/bytes.ts'
-import type { ReadTx, Row, WriteTx } from '#ports/key-value.ts'
+import type { ReadTx, Row, WriteTx } from '#ports/storage/key-value.ts'
 import { getU32, u32 } from '#state/codec/bytes.ts'
 import { PART_BYTES } from '#state/parts.ts'
 

@@ -2,7 +2,7 @@
  * Proofs of the state after any block within the horizon. A reference at block B is what the first block above B found when it changed it,
  * or, where none did, what the rows say. Of old blocks in a long history that is in `trieHistory`, else in the blocks' layers.
  */
-import type { Address, Hash32 } from '#chain/block-ref.ts'
+import type { Address, Hash32 } from '#chain/block/block-ref.ts'
 import type { StateView } from '#chain/state-view.ts'
 import { prove, type TrieAt } from '#chain/trie/proof.ts'
 import { decodeBranch, encodeBranch } from '#chain/trie/branch-row.ts'
@@ -22,8 +22,8 @@ import { readBranch, rootHash, trieRootOf } from '#chain/trie/update.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { toHex } from '#kernel/bytes.ts'
-import type { ReadTx } from '#ports/key-value.ts'
-import { historyKey, valueBefore, type Widening } from '#state/stretches.ts'
+import type { ReadTx } from '#ports/storage/key-value.ts'
+import { historyKey, valueBefore, type Widening } from '#state/bulk/stretches.ts'
 import { KEYED_LEVEL, trieReader } from './block-trie.ts'
 import { findEntry, referencesOf, WHOLE } from './layers.ts'
 

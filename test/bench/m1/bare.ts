@@ -4,7 +4,7 @@
  * them near.
  */
 import type { Compress } from '#ports/compress.ts'
-import type { KeyValue, Table, WriteTx } from '#ports/key-value.ts'
+import type { KeyValue, Table, WriteTx } from '#ports/storage/key-value.ts'
 import { openStore } from '#state/open-store.ts'
 import type { StoreWriter } from '#state/store.ts'
 

@@ -1,9 +1,9 @@
 /** The state root after a block of a profile, which nobody executed. */
-import type { Frame } from '#chain/frame.ts'
+import type { Frame } from '#chain/block/frame.ts'
 import { fromHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
-import type { KeyValue } from '#ports/key-value.ts'
+import type { KeyValue } from '#ports/storage/key-value.ts'
 import { openStore } from '#state/open-store.ts'
 
 /** What the store itself says: it takes no block whose root is another. */

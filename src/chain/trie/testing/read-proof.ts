@@ -1,6 +1,6 @@
 /** A verifier of proofs that shares nothing with what makes them. */
 import { keccak256 } from '#core/keccak.ts'
-import { decodeRlp, type RlpItem } from '#chain/rlp.ts'
+import { decodeRlp, type RlpItem } from '#chain/codec/rlp.ts'
 import { assert } from '#kernel/assert.ts'
 import { equalBytes } from '#kernel/bytes.ts'
 

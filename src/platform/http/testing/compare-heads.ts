@@ -2,7 +2,7 @@
  * Our reading of mutated heads held against llhttp's. Ours may refuse more; it may never accept what llhttp refuses, nor see another body,
  * another number of requests, or a longer life of the connection.
  */
-import { readRequestHead } from '#platform/http/request-head.ts'
+import { readRequestHead } from '#platform/http/message/request-head.ts'
 import { readByLlhttp } from './llhttp.ts'
 import { headsFrom } from './mutated-heads.ts'
 

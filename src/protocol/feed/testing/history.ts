@@ -4,13 +4,13 @@
  *   generation P [agree=N] · frame P BLOCK PARENT [PART/OF] [delta=D] · chain P FROM TO · head P BLOCK [safe=B] [final=B] [checked=B:D] ·
  *   beat P [PHASE] · foreign P · life P EPOCH [INCARNATION], which only says who P is from here on
  */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
 import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { FeedEffect } from '#protocol/feed/effects.ts'
 import { createFeedMachine, type FeedMachine } from '#protocol/feed/machine.ts'
-import type { FeedRecord, FramePart, Phase, RecordBody } from '#protocol/feed/records.ts'
+import type { FeedRecord, FramePart, Phase, RecordBody } from '#protocol/feed/frames/records.ts'
 
 interface Life {
   readonly epoch: number

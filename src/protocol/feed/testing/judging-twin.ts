@@ -2,8 +2,8 @@
  * The slow twin of the feed machine: decides from the whole history again at each record, by looking through all of it, with nothing kept
  * but the decisions. Knows the rules of architecture §4 and none of the limits (1,024 blocks, 64 producers, who is told what).
  */
-import { type BlockRef, sameBlock } from '#chain/block-ref.ts'
-import type { FeedRecord, FramePart, HeadEvent } from '#protocol/feed/records.ts'
+import { type BlockRef, sameBlock } from '#chain/block/block-ref.ts'
+import type { FeedRecord, FramePart, HeadEvent } from '#protocol/feed/frames/records.ts'
 
 export interface Decided {
   head: BlockRef

@@ -9,7 +9,7 @@ import { assert } from '#kernel/assert.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
 import { type Item, Publishing, type Proven, type Standing } from '#protocol/feed/publishing.ts'
 import { GRACE_MS_MIN } from '#protocol/feed/grace.ts'
-import { WholeFrames } from '#protocol/feed/whole-frames.ts'
+import { WholeFrames } from '#protocol/feed/frames/whole-frames.ts'
 import { hashOf, History, nameOf, option, refNamed } from './history.ts'
 
 interface NamedFrame extends Proven {

@@ -1,11 +1,11 @@
 /** A replica as a gateway sees it: the real link port, over a feed position that the test sets and an answering function of its own. */
-import type { BlockHash, BlockRef } from '#chain/block-ref.ts'
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { fromUtf8 } from '#kernel/bytes.ts'
 import type { Clock } from '#ports/clock.ts'
 import { silent } from '#ports/logger.ts'
-import type { Transport } from '#ports/transport.ts'
+import type { Transport } from '#ports/net/transport.ts'
 import type { Answer, HeadContext } from '#rpc/answer.ts'
-import { type LinkPort, type LinkPortParts, openLinkPort } from '#roles/replica/link-port.ts'
+import { type LinkPort, type LinkPortParts, openLinkPort } from '#roles/replica/link/port.ts'
 
 export function block(number: number, branch = 0): BlockRef {
   return { number, hash: `0x${(number * 16 + branch).toString(16).padStart(64, '0')}` as BlockHash }

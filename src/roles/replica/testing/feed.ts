@@ -1,10 +1,10 @@
 /** A feed of synthetic blocks, as masters would write it, and a replica's store over it: for tests of the applier. */
-import type { BlockRef } from '#chain/block-ref.ts'
-import { type Frame, type Level, refOf } from '#chain/frame.ts'
+import type { BlockRef } from '#chain/block/block-ref.ts'
+import { type Frame, type Level, refOf } from '#chain/block/frame.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { Compress } from '#ports/compress.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
-import type { FramePart, RecordBody } from '#protocol/feed/records.ts'
+import type { FramePart, RecordBody } from '#protocol/feed/frames/records.ts'
 import { type ChainBuilder, createChainBuilder } from '#state/testing/frame-builder.ts'
 import { encodeFrame, splitFrame } from '#wire/frame.ts'
 import { encodeRecord } from '#wire/record.ts'

@@ -1,8 +1,8 @@
 /** Random histories of a feed with two masters, and what is left of them in a store. */
 import fc from 'fast-check'
-import { type Frame, refOf } from '#chain/frame.ts'
-import type { KeyValue } from '#ports/key-value.ts'
-import type { RecordBody } from '#protocol/feed/records.ts'
+import { type Frame, refOf } from '#chain/block/frame.ts'
+import type { KeyValue } from '#ports/storage/key-value.ts'
+import type { RecordBody } from '#protocol/feed/frames/records.ts'
 import { dumpTables } from '#state/testing/dump.ts'
 import { beatAt, Feed, headAt, partsOf } from './feed.ts'
 

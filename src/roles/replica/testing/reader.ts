@@ -1,8 +1,14 @@
 /** A reader ahead of the applier in the same thread, between which messages are cloned and change hands as between two; it may die. */
 import type { Mailbox } from '#ports/mailbox.ts'
-import type { RecordLog } from '#ports/record-log.ts'
-import { inTurn, readAhead, type ReaderNews, type ReaderOrder, readerAt } from '#roles/replica/reader.ts'
-import type { Reader, StartReader, Stretch } from '#roles/replica/ready-frame.ts'
+import type { RecordLog } from '#ports/record-log/record-log.ts'
+import {
+  inTurn,
+  readAhead,
+  type ReaderNews,
+  type ReaderOrder,
+  readerAt,
+} from '#roles/replica/read-ahead/reader.ts'
+import type { Reader, StartReader, Stretch } from '#roles/replica/read-ahead/ready-frame.ts'
 import { stored } from './feed.ts'
 
 /** Few, so that there are many turns. */

@@ -1,0 +1,89 @@
+/** `drover feed trim` drops the oldest records of a feed by hand, and says no where somebody who is known still needs them. */
+import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
+import { Fault } from '#kernel/fault.ts'
+import type { OptionTable } from '#ports/options.ts'
+import type { GatewayStatus } from '#roles/gateway/status.ts'
+import { defineCommand } from '#cli/command/command.ts'
+import { fetchStatus } from '#cli/command/status.ts'
+
+const options = {
+  feed: {
+    flag: 'feed',
+    type: 'text',
+    required: true,
+    value: 'ADDRESS',
+    help: 'host:port or unix:PATH of a feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
+  },
+  chainId: { flag: 'chain-id', type: 'integer', min: 1, value: 'N', help: 'of a feed on Kafka: its chain' },
+  before: {
+    flag: 'before',
+    type: 'integer',
+    required: true,
+    min: 0,
+    value: 'POSITION',
+    help: 'records below it may go; an embedded feed drops whole segments, so fewer',
+  },
+  gateways: {
+    flag: 'gateway',
+    type: 'list',
+    value: 'URL,URL',
+    help: 'gateways that know where the replicas stand',
+  },
+  retainWithoutBase: {
+    flag: 'retain-without-base',
+    type: 'switch',
+    help: 'it is understood that no master and no new replica can then begin',
+  },
+  replicasToo: {
+    flag: 'replicas-too',
+    type: 'switch',
+    help: 'although a replica still needs what goes, or nobody knows: it is lost',
+  },
+} as const satisfies OptionTable
+
+export const feedTrimCommand = defineCommand({
+  name: 'feed trim',
+  summary: 'drops the oldest records of a feed',
+  text: `
+Nothing is dropped while a replica that the gateways know has not read it, or while one of them is away.
+  drover feed trim --feed 127.0.0.1:8650 --before 100000 --gateway http://127.0.0.1:8545 --retain-without-base`,
+  options: { ...options, ...kafkaOptions },
+  async run({ values }) {
+    const { before } = values
+    const statuses = await Promise.all((values.gateways ?? []).map(fetchStatus))
+    const no = whyNotTrim(before, statuses, values)
+    if (no !== undefined) throw new Fault('feed/trim', no, { before })
+    const log = await feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })()
+    try {
+      const was = await log.bounds()
+      const { first, next } = await log.trim(before)
+      process.stdout.write(
+        `${first - was.first} records are dropped; the feed is now ${first} to ${next - 1}\n`,
+      )
+    } finally {
+      await log.close()
+    }
+  },
+})
+
+/** Who would be left without what it needs; undefined where nobody would that is known. */
+export function whyNotTrim(
+  before: number,
+  statuses: readonly GatewayStatus[],
+  said: { readonly retainWithoutBase: boolean; readonly replicasToo: boolean },
+): string | undefined {
+  if (!said.retainWithoutBase)
+    return 'a master and a new replica begin at the first record, and there are no snapshots in this release: once it is gone none can be started or restarted. Add --retain-without-base if that is what you want'
+  if (said.replicasToo) return undefined
+  if (statuses.length === 0)
+    return 'nobody says where the replicas stand: name the gateways with --gateway, or add --replicas-too'
+  const replicas = statuses.flatMap((status) => status.replicas)
+  const unknown = replicas.find(({ position }) => position === null)
+  if (unknown !== undefined)
+    return `${unknown.id} is away, and nobody knows where it stands: start it, or add --replicas-too and lose it`
+  // Its next record is the one after the last that it has applied.
+  const behind = replicas.find(({ position }) => (position ?? 0) + 1 < before)
+  if (behind !== undefined)
+    return `${behind.id} stands at ${behind.position} and needs what comes after: trim no further than ${(behind.position ?? 0) + 1}, or add --replicas-too and lose it`
+  return undefined
+}

@@ -1,0 +1,43 @@
+/** Starts the threads that read the feed ahead of an applier which is far behind: they live as long as that takes. */
+import { MessageChannel } from 'node:worker_threads'
+import type { ReaderThreadData } from '#cli/thread/reader.ts'
+import { createMailbox } from '#platform/thread/mailbox.ts'
+import { inTurn, type ReaderNews, type ReaderOrder, readerAt } from '#roles/replica/read-ahead/reader.ts'
+import type { Reader, StartReader } from '#roles/replica/read-ahead/ready-frame.ts'
+import { openThread } from './worker.ts'
+
+/** While they work the applier has a quarter of a core's work; while it writes state they fill what may wait. */
+const READERS = 2
+/** One's turn: a few MB of a busy chain. */
+const RUN_RECORDS = 128
+
+export function readerStarter(options: ReaderThreadData['options'], chainId: bigint): StartReader {
+  return async (stretch, signal) => {
+    const start = (index: number): Reader =>
+      startOne(
+        { options, chainId, stretch: { ...stretch, share: { index, of: READERS, runRecords: RUN_RECORDS } } },
+        signal,
+      )
+    return inTurn(
+      Array.from({ length: READERS }, (_, index) => start(index)),
+      RUN_RECORDS,
+    )
+  }
+}
+
+function startOne(data: Omit<ReaderThreadData, 'box'>, signal: AbortSignal): Reader {
+  const { port1, port2 } = new MessageChannel()
+  const thread = openThread({
+    name: 'reader',
+    entry: new URL('../../thread/reader.ts', import.meta.url),
+    data: { ...data, box: port2 } satisfies ReaderThreadData,
+    transfer: [port2],
+  })
+  const end = async (): Promise<void> => {
+    port1.close()
+    thread.kill()
+    await thread.gone
+  }
+  // What it had sent before it ended is here by then, or is read again.
+  return readerAt(createMailbox<ReaderOrder, ReaderNews>(port1), { ended: thread.gone, end }, signal)
+}

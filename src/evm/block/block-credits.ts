@@ -1,0 +1,41 @@
+/** What a block adds to balances after its transactions: withdrawals, or the rewards of proof of work. */
+import type { Address } from '#chain/block/block-ref.ts'
+import type { Block } from '#chain/block/frame.ts'
+import { isActive, type Rules } from '#chain/fork/rules.ts'
+import type { Evm } from '#core/evm.ts'
+import { type Failure, failureOf } from './system-calls.ts'
+
+const GWEI = 1_000_000_000n
+const ETHER = 10n ** 18n
+
+/** A credit of nothing would create nothing (EIP-161), so it is left out. */
+export function creditBlock(evm: Evm, block: Block, rules: Rules): Failure | undefined {
+  for (const { address, wei } of isActive(rules, 'merge') ? withdrawals(block) : rewards(block, rules)) {
+    if (wei === 0n) continue
+    const outcome = evm.credit(address, wei)
+    if (outcome !== 'credited') return failureOf('a withdrawal or reward', outcome)
+  }
+  return undefined
+}
+
+interface Credit {
+  readonly address: Address
+  readonly wei: bigint
+}
+
+/** EIP-4895. */
+function withdrawals({ withdrawals: list = [] }: Block): Credit[] {
+  return list.map(({ address, amount }) => ({ address, wei: amount * GWEI }))
+}
+
+/** Proof of work: Yellow Paper §11.3, EIP-649, EIP-1234. */
+function rewards({ header, ommers }: Block, rules: Rules): Credit[] {
+  const reward = ETHER * (isActive(rules, 'constantinople') ? 2n : isActive(rules, 'byzantium') ? 3n : 5n)
+  return [
+    { address: header.beneficiary, wei: reward + (reward / 32n) * BigInt(ommers.length) },
+    ...ommers.map((ommer) => ({
+      address: ommer.beneficiary,
+      wei: (reward * BigInt(8 - (header.number - ommer.number))) / 8n,
+    })),
+  ]
+}

@@ -1,0 +1,42 @@
+import '#test/support/core.ts'
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { Block } from '#chain/block/frame.ts'
+import type { Header } from '#chain/header/header.ts'
+import { createChainBuilder } from '#state/testing/frame-builder.ts'
+import { newPayload, whyNoPayload } from './engine-payload.ts'
+
+const { block } = createChainBuilder().next({ withdrawals: [] })
+const word = (n: number): Uint8Array => new Uint8Array(32).fill(n)
+const with_ = (fields: Partial<Header>): Block => ({
+  ...block,
+  header: { ...block.header, difficulty: 0n, ...fields },
+})
+const cancun = { parentBeaconBlockRoot: word(7), blobGasUsed: 0n, excessBlobGas: 16n }
+
+test('each fork has its own call', () => {
+  assert.equal(newPayload(with_({}), undefined).method, 'engine_newPayloadV2')
+  const third = newPayload(with_(cancun), undefined)
+  assert.equal(third.method, 'engine_newPayloadV3')
+  assert.deepEqual(third.params.slice(1), [[], `0x${'07'.repeat(32)}`])
+  const requests = [Uint8Array.of(0), Uint8Array.of(1, 2, 3), Uint8Array.of(2)]
+  const fourth = newPayload(with_({ ...cancun, requestsHash: word(1) }), requests)
+  assert.equal(fourth.method, 'engine_newPayloadV4')
+  assert.deepEqual(fourth.params[3], ['0x010203'], 'requests without data are left out')
+})
+
+test('a payload holds quantities without leading zeros, and no field of a later fork', () => {
+  const [payload] = newPayload(with_({}), undefined).params as [Record<string, unknown>]
+  assert.equal(payload['blockNumber'], '0x1')
+  assert.equal(payload['blockHash'], block.header.hash)
+  assert.deepEqual(payload['withdrawals'], [])
+  assert.ok(!('excessBlobGas' in payload))
+  const [later] = newPayload(with_(cancun), undefined).params as [Record<string, unknown>]
+  assert.equal(later['excessBlobGas'], '0x10')
+})
+
+test('blocks that have no payload are named', () => {
+  assert.equal(whyNoPayload(with_({})), undefined)
+  assert.match(whyNoPayload(with_({ difficulty: 1n })) ?? '', /before the Merge/)
+  assert.match(whyNoPayload(with_({ blockAccessListHash: word(1) })) ?? '', /Amsterdam/)
+})

@@ -1,0 +1,80 @@
+/**
+ * A block that will never be undone, as the rows that it leaves in a store: made without one, by whoever has time for it, so that the
+ * store's only writer just writes. All of it is plain data that can be handed from thread to thread.
+ */
+import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
+import { type Frame, type Level, refOf } from '#chain/block/frame.ts'
+import type { Compress } from '#ports/compress.ts'
+import { putBlock } from './chain-rows.ts'
+import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
+import { RowPacker, ValuePacker } from './packed-rows.ts'
+import { insertParts } from '#state/parts.ts'
+import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
+
+export interface BlockRows {
+  readonly block: BlockRef
+  readonly parent: BlockHash
+  readonly level: Level
+  /** Of its header. */
+  readonly stateRoot: Uint8Array
+  /** Of the chain's tables and of `code`: packed rows, and how many. */
+  readonly chain: Uint8Array
+  readonly chainCount: number
+  /** Packed latest values, by address and by address and slot. */
+  readonly accounts: Uint8Array
+  readonly slots: Uint8Array
+  /** n × 20: their slots from before are gone. */
+  readonly cleared: Uint8Array
+}
+
+export const ACCOUNT_KEY = 20
+export const SLOT_KEY = 52
+const SLOT_VALUE_BYTES_MAX = 32
+
+export function blockRows(frame: Frame, compress: Compress): BlockRows {
+  const { header } = frame.block
+  const chain = new RowPacker()
+  putBlock(chain, frame, compress)
+  for (const { hash, code } of frame.delta.codes) insertParts(chain, 'code', hash, code)
+  return {
+    block: refOf(header),
+    parent: header.parentHash,
+    level: frame.level,
+    stateRoot: header.stateRoot.slice(),
+    chain: chain.done(),
+    chainCount: chain.count(),
+    accounts: packAccounts(frame),
+    slots: packSlots(frame),
+    cleared: frame.delta.cleared.slice(),
+  }
+}
+
+/** Bytes of all of it, about. */
+export function bytesOfRows({ chain, accounts, slots, cleared }: BlockRows): number {
+  return chain.length + accounts.length + slots.length + cleared.length
+}
+
+/** The arrays that may change hands, each alone in its buffer. */
+export function buffersOfRows({ chain, accounts, slots, cleared }: BlockRows): ArrayBuffer[] {
+  return [chain, accounts, slots, cleared].map(({ buffer }) => buffer as ArrayBuffer)
+}
+
+function packAccounts({ delta: { accounts } }: Frame): Uint8Array {
+  const packed = new ValuePacker(accounts.count * (ACCOUNT_KEY + 1 + ACCOUNT_VALUE_BYTES_MAX))
+  const address = new Uint8Array(ACCOUNT_KEY)
+  for (let i = 0; i < accounts.count; i++) {
+    fillAddress(address, accounts, i)
+    packed.add(address, accountRow(accounts, i))
+  }
+  return packed.done()
+}
+
+function packSlots({ delta: { slots } }: Frame): Uint8Array {
+  const packed = new ValuePacker(slots.count * (SLOT_KEY + 1 + SLOT_VALUE_BYTES_MAX))
+  const key = new Uint8Array(SLOT_KEY)
+  for (let i = 0; i < slots.count; i++) {
+    fillSlotKey(key, slots, i)
+    packed.add(key, slotRow(slots, i))
+  }
+  return packed.done()
+}
