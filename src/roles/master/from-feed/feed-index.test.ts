@@ -1,11 +1,12 @@
 import '#test/support/core.ts'
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { BlockHash } from '#chain/block/block-ref.ts'
 import { type Frame, refOf } from '#chain/block/frame.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { createMemoryRecordLog } from '#ports/testing/memory-record-log.ts'
 import { createFeedMachine } from '#protocol/feed/machine.ts'
-import type { RecordBody } from '#protocol/feed/frames/records.ts'
+import type { Generation, RecordBody } from '#protocol/feed/frames/records.ts'
 import { WholeFrames } from '#protocol/feed/frames/whole-frames.ts'
 import { createChainBuilder } from '#state/testing/frame-builder.ts'
 import { stored } from '#state/testing/stored.ts'
@@ -132,3 +133,31 @@ test('of settled blocks the places are kept, those that can be reorganised follo
   )
   assert.deepEqual(numbers(await feed.above(refOf((frames[1_290] as Frame).block.header), 2)), [1_292, 1_293])
 })
+
+test('a chain of 200,000 blocks that is settled in one step, as an imported one is, is found whole', () => {
+  const index = new FeedIndex()
+  const ref = (number: number) => ({ number, hash: hash(number) })
+  const base = ref(0)
+  const generation: Generation = {
+    ...{ kind: 'generation', chainId: 1n, genesisHash: base.hash, generation: 1, base },
+    ...{ baseHeader: new Uint8Array(), baseStateRoot: base.hash, settings: { agree: 1 } },
+  }
+  const by = { cluster: 'test', producer: 'm1', epoch: 1, incarnation: 1n, sequence: 1 }
+  const here = { head: base, safe: base, finalized: base }
+  index.take(0, { ...by, body: generation }, [{ kind: 'adopted', cluster: 'test', generation }], here, 0)
+  for (let number = 1; number <= 200_000; number++) {
+    const named = { block: ref(number), parent: hash(number - 1), level: 'receipts' } as const
+    const frame = { ...named, producer: 'm1', frameDigest: base.hash, deltaHash: base.hash }
+    const part = { ...frame, kind: 'framePart', index: 0, count: 1, bytes: new Uint8Array() } as const
+    index.take(number, { ...by, body: part }, [{ kind: 'frameWhole', frame }], here, 0)
+  }
+  const head = ref(200_000)
+  const event = { kind: 'headEvent', head, checked: [], finalized: head } as const
+  index.take(200_001, { ...by, body: event }, [], { head, safe: head, finalized: head }, head.number)
+  assert.equal(index.settledTo(), 200_000)
+  assert.deepEqual(index.above(ref(150_000), 3), [150_001, 150_002, 150_003])
+})
+
+function hash(number: number): BlockHash {
+  return `0x${number.toString(16).padStart(64, '0')}` as BlockHash
+}

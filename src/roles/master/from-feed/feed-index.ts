@@ -80,7 +80,8 @@ export class FeedIndex {
     if (from.number > this.#settledTo && near[0]?.parent !== from.hash) return []
     const first = this.#settledTo - this.#settled.length + 1
     if (from.number + 1 < first) return []
-    const far = this.#settled.slice(from.number + 1 - first)
+    const skipped = from.number + 1 - first
+    const far = this.#settled.slice(skipped, skipped + count)
     return [...far, ...near.map(({ position }) => position)].slice(0, count)
   }
 
@@ -101,8 +102,8 @@ export class FeedIndex {
     const blocks = this.#walk(this.#settledTo + 1)
       .reverse()
       .filter(({ block }) => block.number <= to)
-    this.#settled.push(...blocks.map(({ position }) => position))
-    if (this.#settled.length > SETTLED_MAX) this.#settled = this.#settled.slice(-SETTLED_MAX)
+    // No push of all at once: a chain that is imported settles in one step, more blocks than a call has arguments.
+    this.#settled = [...this.#settled, ...blocks.map(({ position }) => position)].slice(-SETTLED_MAX)
     this.#settledTo = blocks.at(-1)?.block.number ?? this.#settledTo
     for (const [hash, { block }] of this.#near) if (block.number <= this.#settledTo) this.#near.delete(hash)
   }
