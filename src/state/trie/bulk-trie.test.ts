@@ -11,6 +11,7 @@ import { openStore } from '#state/open-store.ts'
 import { comparable, dumpTables } from '#state/testing/dump.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { stored } from '#state/testing/stored.ts'
+import { dying, Killed } from '#state/testing/dying.ts'
 import {
   after,
   difference,
@@ -80,20 +81,6 @@ test('a trie that took blocks many at once is row by row the one that took them 
     { numRuns: 60 },
   )
 })
-
-class Killed extends Error {}
-
-/** Lets some transactions happen, then none. */
-function dying(kv: KeyValue, transactions: number): KeyValue {
-  let left = transactions
-  return {
-    ...kv,
-    write(change) {
-      if (left-- === 0) throw new Killed()
-      return kv.write(change)
-    },
-  }
-}
 
 test('killed after any transaction, the same blocks and more make the same store', () => {
   fc.assert(

@@ -18,6 +18,7 @@ import { catchUp, type CatchUpLimits } from './catch-up.ts'
 import { standingOf } from '#roles/replica/standing.ts'
 import { damaged, Feed, headAt, partsOf, stored } from '#roles/replica/testing/feed.ts'
 import { allRows, plansOf, tell } from '#roles/replica/testing/history.ts'
+import { dying, Killed } from '#state/testing/dying.ts'
 import { type ReaderFaults, readerHere } from '#roles/replica/testing/reader.ts'
 
 const options: ApplierOptions = {
@@ -63,20 +64,6 @@ async function live(
   }
   while (applier.tidy());
   return applier
-}
-
-class Killed extends Error {}
-
-/** Lets some transactions happen, then none. */
-function dying(kv: KeyValue, transactions: number): KeyValue {
-  let left = transactions
-  return {
-    ...kv,
-    write(change) {
-      if (left-- === 0) throw new Killed()
-      return kv.write(change)
-    },
-  }
 }
 
 async function historyOf(feed: Feed, plan: Parameters<typeof tell>[1]): Promise<ReturnType<typeof allRows>> {
