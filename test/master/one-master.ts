@@ -4,6 +4,7 @@ import { parseGenesis } from '#chain/fork/genesis-file.ts'
 import type { Genesis } from '#chain/fork/genesis.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
+import { jsonWebToken } from '#platform/http/json-web-token.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createWebSocketClient } from '#platform/web-socket/client.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -49,6 +50,7 @@ export function startMaster(options: {
   const http = createHttpClient()
   const meter = createMeterRegistry()
   const log = options.log ?? silent
+  const { engine } = options
   const store = openStore(options.kv, { compress: stored })
   const genesis: Genesis = parseGenesis(options.genesisText)
   const client = createExecutionClient(
@@ -59,8 +61,11 @@ export function startMaster(options: {
     { id: options.id ?? 'm1', cluster: undefined, beatMs: 50, clientId: options.url, ...options.more },
     {
       ...{ client, genesis, store, clock, random, log, openLog: options.openLog, compress: stored },
-      ...(options.engine && {
-        engine: createEngineClient({ ...options.engine, timeoutMs: 10_000 }, { http, clock }),
+      ...(engine && {
+        engine: createEngineClient(
+          { url: engine.url, token: (at) => jsonWebToken(engine.secret, at), timeoutMs: 10_000 },
+          { http, clock },
+        ),
       }),
       metrics: createMasterMetrics(meter),
     },

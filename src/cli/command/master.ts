@@ -13,6 +13,7 @@ import { tryFromHex } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import { createHttpClient } from '#platform/http/client.ts'
+import { jsonWebToken } from '#platform/http/json-web-token.ts'
 import { httpLimits } from '#platform/http/limits.ts'
 import { kafkaLimits } from '#platform/kafka/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
@@ -132,7 +133,10 @@ function engineIn(
   if (url === undefined) return undefined
   const text = path === undefined ? '' : readSecret(path)
   const secret = tryFromHex(text.startsWith('0x') ? text : `0x${text}`)
-  if (secret?.length === JWT_SECRET_BYTES) return createEngineClient({ url, secret, timeoutMs }, parts)
+  if (secret?.length === JWT_SECRET_BYTES) {
+    const token = (issuedAtSeconds: number): string => jsonWebToken(secret, issuedAtSeconds)
+    return createEngineClient({ url, token, timeoutMs }, parts)
+  }
   const what = path === undefined ? 'give --engine-jwt FILE' : `${path} has ${text.length} characters`
   throw new Fault('master/engine-secret', `--engine needs the client's JWT secret, 64 hex digits: ${what}`)
 }
