@@ -1,5 +1,8 @@
 import { httpServerContract } from '#ports/net/http.contract.ts'
+import { httpLifetimeContract } from '#ports/net/http-lifetime.contract.ts'
 import { createHttpServer } from './server.ts'
 
-httpServerContract('own', () => createHttpServer('own'))
-httpServerContract('node:http', () => createHttpServer('node'))
+for (const contract of [httpServerContract, httpLifetimeContract]) {
+  contract('own', () => createHttpServer('own'))
+  contract('node:http', () => createHttpServer('node'))
+}
