@@ -3,27 +3,19 @@ import { describeBlock } from '#chain/block/block-ref.ts'
 import { quantity } from '#cli/options/shown.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
-import { bar, startProgress } from '#cli/process/progress.ts'
 import { concatBytes } from '#kernel/bytes.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import type { OptionTable } from '#ports/options.ts'
-import type { LogRecord, LogSegment, TrimmableLog } from '#ports/record-log/record-log.ts'
+import type { LogRecord, LogSegment } from '#ports/record-log/record-log.ts'
 import type { FeedRecord, FramePart, RecordBody } from '#protocol/feed/frames/records.ts'
 import { decodeFrame } from '#wire/frame.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { defineCommand } from '#cli/command/command.ts'
-
-const READ_BYTES = 8_000_000
+import { oneFeedOptions } from './address.ts'
+import { readAll } from './read-all.ts'
 
 const options = {
-  feed: {
-    flag: 'feed',
-    type: 'text',
-    required: true,
-    value: 'ADDRESS',
-    help: 'host:port or unix:PATH of a feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
-  },
-  chainId: { flag: 'chain-id', type: 'integer', min: 1, value: 'N', help: 'of a feed on Kafka: its chain' },
+  ...oneFeedOptions,
   quick: {
     flag: 'quick',
     type: 'switch',
@@ -43,7 +35,10 @@ Reads the feed once, unless it is told to be quick.
     const log = await feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })()
     try {
       const survey = createSurvey()
-      const { first, next } = await readInto(survey, log, values.quick)
+      const { first, next } = values.quick
+        ? await log.bounds()
+        : await readAll(log, 'records', (records) => records.forEach(survey.take))
+      if (values.quick && first < next) (await log.read(first, { maxBytes: 1 })).forEach(survey.take)
       const segments = await log.segments()
       const facts = { identity: await log.identity(), first, next, segments }
       process.stdout.write(describeFeed(facts, survey, values.quick))
@@ -52,23 +47,6 @@ Reads the feed once, unless it is told to be quick.
     }
   },
 })
-
-async function readInto(
-  survey: Survey,
-  log: TrimmableLog,
-  quick: boolean,
-): Promise<{ first: number; next: number }> {
-  const { first, next } = await log.bounds()
-  const progress = startProgress(process.stderr)
-  for (let at = first; at < next; ) {
-    const records = await log.read(at, { maxBytes: quick ? 1 : READ_BYTES })
-    for (const record of records) survey.take(record)
-    at += records.length
-    if (quick) break
-    progress.show(() => `${bar(at - first, next - first)}  ${at} records`)
-  }
-  return { first, next }
-}
 
 interface BlockTime {
   readonly name: string

@@ -2,7 +2,6 @@
 import { describeBlock } from '#chain/block/block-ref.ts'
 import { installCommittedCore } from '#cli/process/core.ts'
 import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
-import { bar, startProgress, timeLeft } from '#cli/process/progress.ts'
 import { concatBytes, equalBytes } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
@@ -13,32 +12,17 @@ import type { FeedRecord } from '#protocol/feed/frames/records.ts'
 import { checkFrame } from '#wire/frame-check.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { defineCommand } from '#cli/command/command.ts'
-
-const READ_BYTES = 8_000_000
-
-const chainId = {
-  flag: 'chain-id',
-  type: 'integer',
-  min: 1,
-  value: 'N',
-  help: 'of a feed on Kafka: its chain',
-} as const
-const address = { type: 'text', required: true, value: 'ADDRESS' } as const
-const FORMS = 'host:port or unix:PATH of a feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER'
-
-const verifyOptions = {
-  feed: { ...address, flag: 'feed', help: FORMS },
-  chainId,
-} as const satisfies OptionTable
+import { FEED_FORMS, feedAddress, feedChainId, oneFeedOptions } from './address.ts'
+import { readAll } from './read-all.ts'
 
 const copyOptions = {
-  from: { ...address, flag: 'from', help: `the feed that is there: ${FORMS}` },
+  from: { ...feedAddress, flag: 'from', help: `the feed that is there: ${FEED_FORMS}` },
   to: {
-    ...address,
+    ...feedAddress,
     flag: 'to',
     help: 'the feed that is empty, or holds the beginning of the other: the same forms',
   },
-  chainId,
+  chainId: feedChainId,
   follow: { flag: 'follow', type: 'switch', help: 'go on with what comes, until stopped: a mirror' },
 } as const satisfies OptionTable
 
@@ -48,7 +32,7 @@ export const feedVerifyCommand = defineCommand({
   text: `
 Every frame that counts is put together, its digests, roots and delta are computed again. Stops at the first record that does not hold.
   drover feed verify --feed 127.0.0.1:8650`,
-  options: { ...verifyOptions, ...kafkaOptions },
+  options: { ...oneFeedOptions, ...kafkaOptions },
   async run({ values }) {
     installCommittedCore()
     const open = feedOpener(values.feed, values, { chainId: chainIn(values), mayCreate: false })
@@ -122,28 +106,6 @@ async function whereToGoOn(from: RecordLog, to: RecordLog): Promise<number> {
       `the target holds another feed: record ${last} differs. Copy to an empty one`,
     )
   return copied.next
-}
-
-async function readAll(
-  log: RecordLog,
-  what: string,
-  take: (records: readonly LogRecord[]) => Promise<void> | void,
-  start?: number,
-): Promise<{ first: number; next: number }> {
-  const { first, next } = await log.bounds()
-  const progress = startProgress(process.stderr)
-  const startedMs = performance.now()
-  const from = start ?? first
-  for (let at = from; at < next; ) {
-    const records = await log.read(at, { maxBytes: READ_BYTES })
-    await take(records)
-    at += records.length
-    progress.show(() => {
-      const elapsedMs = performance.now() - startedMs
-      return `${bar(at - from, next - from)}  ${at} ${what}  ${timeLeft(at - from, next - from, elapsedMs)} left`
-    })
-  }
-  return { first: from, next }
 }
 
 function createCheck() {

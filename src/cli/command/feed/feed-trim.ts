@@ -4,17 +4,11 @@ import { Fault } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { GatewayStatus } from '#roles/gateway/status.ts'
 import { defineCommand } from '#cli/command/command.ts'
+import { oneFeedOptions } from './address.ts'
 import { fetchStatus } from '#cli/command/status.ts'
 
 const options = {
-  feed: {
-    flag: 'feed',
-    type: 'text',
-    required: true,
-    value: 'ADDRESS',
-    help: 'host:port or unix:PATH of a feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
-  },
-  chainId: { flag: 'chain-id', type: 'integer', min: 1, value: 'N', help: 'of a feed on Kafka: its chain' },
+  ...oneFeedOptions,
   before: {
     flag: 'before',
     type: 'integer',

@@ -21,6 +21,7 @@ import { checkRetention, keepRetention } from '#roles/feedhost/retention.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { decodeRecord } from '#wire/record.ts'
 import { defineCommand } from '#cli/command/command.ts'
+import { oneFeedOptions } from './address.ts'
 
 export const feedServeCommand = defineCommand({
   name: 'feed serve',
@@ -64,20 +65,7 @@ The only process that writes the log; masters and replicas append and read throu
 })
 
 const inspectOptions = {
-  feed: {
-    flag: 'feed',
-    type: 'text',
-    required: true,
-    value: 'ADDRESS',
-    help: 'host:port or unix:PATH of the feed host, or kafka://HOST:PORT[,HOST:PORT]/CLUSTER',
-  },
-  chainId: {
-    flag: 'chain-id',
-    type: 'integer',
-    min: 1,
-    value: 'N',
-    help: 'of a feed on Kafka: its chain',
-  },
+  ...oneFeedOptions,
   from: {
     flag: 'from',
     type: 'integer',
