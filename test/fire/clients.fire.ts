@@ -59,7 +59,7 @@ async function disturb(
     await sleep(200 + Math.random() * 800)
     try {
       if (turn % 2 === 0) {
-        await rig.anvil.rpc('anvil_reorg', 1 + Math.floor(Math.random() * REORG_DEPTH_MAX), [])
+        await rig.miner.reorg(1 + Math.floor(Math.random() * REORG_DEPTH_MAX))
         counts['reorgs'] = (counts['reorgs'] ?? 0) + 1
       } else {
         const victim = victims[(turn >> 1) % victims.length]

@@ -13,6 +13,8 @@ const TRAFFIC_EVERY_MS = 50
 interface Miner {
   stop(): Promise<void>
   start(): void
+  /** Replaces the last `depth` blocks by empty ones. */
+  reorg(depth: number): Promise<unknown>
 }
 
 export interface Rig {
@@ -20,7 +22,7 @@ export interface Rig {
   readonly genesisFile: string
   readonly anvil: Anvil
   readonly cluster: Cluster
-  /** Stops and starts the making of blocks. */
+  /** Makes all blocks. */
   readonly miner: Miner
   /** No more blocks, no more transactions. */
   quiet(): Promise<void>
@@ -85,20 +87,34 @@ export async function openRig(options: {
   }
 }
 
-/** Not anvil's own interval, which cannot be told to begin after a chain has been loaded. */
+/**
+ * Not anvil's own interval, which cannot be told to begin after a chain has been loaded. One thing at a time: an `anvil_reorg`
+ * during an `evm_mine` leaves a chain whose next block has the old branch as its parent and the state of the new one.
+ */
 function createMiner(anvil: Anvil, everyMs: number): Miner {
   let timer: NodeJS.Timeout | undefined
-  let mining: Promise<unknown> = Promise.resolve()
+  let last: Promise<unknown> = Promise.resolve()
+  let mining = false
+  const inTurn = (act: () => Promise<unknown>): Promise<unknown> => {
+    const done = last.then(act)
+    last = done.catch(() => {})
+    return done
+  }
   return {
     async stop() {
       clearInterval(timer)
-      await mining
+      await last
     },
     start() {
       timer = setInterval(() => {
-        mining = anvil.mine().catch(() => {})
+        if (mining) return
+        mining = true
+        void inTurn(() => anvil.mine())
+          .catch(() => {})
+          .finally(() => (mining = false))
       }, everyMs)
     },
+    reorg: (depth) => inTurn(() => anvil.rpc('anvil_reorg', depth, [])),
   }
 }
 /** Memory of a process that no file is behind, in bytes. */
