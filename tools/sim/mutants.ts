@@ -143,9 +143,11 @@ export const mutants: readonly Mutant[] = [
     file: 'src/roles/feedhost/segmented-log.ts',
     find: `    await segment.file.sync()
     // Only now: nobody reads a record before it is synced.
-    segment.offsets.push(...offsets)
+    for (const offset of offsets) segment.offsets.push(offset)
+    segment.next += offsets.length
     segment.end = at`,
-    replace: `    segment.offsets.push(...offsets)
+    replace: `    for (const offset of offsets) segment.offsets.push(offset)
+    segment.next += offsets.length
     segment.end = at
     for (const grown of this.#listeners) grown()
     await segment.file.sync()`,

@@ -1,6 +1,14 @@
-/** What a segment holds when it is opened: its records, and whether its end is torn or something in it is damaged. */
+/**
+ * What a segment holds when it is opened: its records, and whether its end is torn or something in it is damaged. Only the segment that was
+ * written last can be torn and is read whole; of finished ones the heads of the records are walked, when somebody first reads there.
+ */
+import { Fault } from '#kernel/fault.ts'
+import type { DiskFile } from '#ports/storage/disk.ts'
 import type { Checksum } from './segment.ts'
-import { decodeRecordAt, RECORD_HEAD_BYTES, SEGMENT_HEAD_BYTES } from './segment.ts'
+import { decodeRecordAt, RECORD_HEAD_BYTES, SEGMENT_HEAD_BYTES, skipRecordAt } from './segment.ts'
+
+/** Of one look at a finished segment: many small records, or the head of a large one. */
+const WALK_BYTES = 64 * 1024
 
 export interface Scan {
   /** Offset of each record, from the segment's first position on. */
@@ -41,4 +49,37 @@ function wasSynced(bytes: Uint8Array, from: number, position: number, checksum: 
     if (record !== undefined && record.durable > position) return true
   }
   return false
+}
+
+/** Offsets of the records of a finished segment; what they hold is checked when they are read. @throws Fault feed/damaged, disk/* */
+export async function walkSegment(segment: {
+  readonly file: DiskFile
+  readonly name: string
+  readonly first: number
+  readonly next: number
+  readonly end: number
+}): Promise<number[]> {
+  const { file, name, first, next, end } = segment
+  const offsets: number[] = []
+  for (let at = SEGMENT_HEAD_BYTES; at < end; ) {
+    const bytes = await file.read(at, Math.min(WALK_BYTES, end - at))
+    const from = at
+    for (let head = skipRecordAt(bytes, 0); head !== undefined; head = skipRecordAt(bytes, at - from)) {
+      if (head.position !== first + offsets.length || from + head.end > end) throw damaged(name, at)
+      offsets.push(at)
+      at = from + head.end
+      if (at - from >= bytes.length) break
+    }
+    if (at === from) throw damaged(name, at)
+  }
+  if (first + offsets.length !== next) throw damaged(name, end)
+  return offsets
+}
+
+export function damaged(name: string, at: number): Fault {
+  return new Fault(
+    'feed/damaged',
+    `${name} is damaged at byte ${at}: what was written there is lost. Restore the folder from a copy, or begin a new cluster`,
+    { name, at },
+  )
 }

@@ -2,7 +2,7 @@
 import { Fault } from '#kernel/fault.ts'
 import type { Disk, DiskFile } from '#ports/storage/disk.ts'
 import type { Logger } from '#ports/logger.ts'
-import { scanSegment } from './recover.ts'
+import { damaged, scanSegment } from './recover.ts'
 import {
   type Checksum,
   decodeSegmentHead,
@@ -18,15 +18,16 @@ export interface Segment {
   readonly first: number
   /** Milliseconds since 1970; 0 where that is not known. */
   readonly begunMs: number
-  /** Of each record, from `first` on. */
-  readonly offsets: number[]
+  /** One past its last position. */
+  next: number
   end: number
+  /** Of each record, from `first` on; undefined in one that was finished before this host was started, until it is read. */
+  offsets: number[] | undefined
 }
 
 /** One past the last position. */
 export function next(segments: readonly Segment[]): number {
-  const last = segments.at(-1)
-  return last === undefined ? 0 : last.first + last.offsets.length
+  return segments.at(-1)?.next ?? 0
 }
 
 export interface SegmentParts {
@@ -35,34 +36,94 @@ export interface SegmentParts {
   readonly log: Logger
 }
 
-/** Undefined where a crash left a segment without its header. @throws Fault feed/damaged, feed/version, disk/* */
-export async function openSegment(
+interface Opened {
+  readonly file: DiskFile
+  readonly name: string
+  readonly head: SegmentHead
+}
+
+/**
+ * All segments of a log, oldest first, at the cost of the last one: what a finished segment holds is said by the head of the one after it.
+ * @throws Fault feed/damaged, feed/version, disk/*
+ */
+export async function openSegments(
+  names: readonly string[],
+  parts: SegmentParts,
+): Promise<{ segments: Segment[]; identity: Uint8Array | undefined }> {
+  const opened: Opened[] = []
+  try {
+    for (const name of names) {
+      const one = await openHead(name, name === names.at(-1), parts)
+      if (one !== undefined) opened.push(one)
+    }
+    return { segments: await lineUp(opened, names.at(-1), parts), identity: opened[0]?.head.identity }
+  } catch (thrown) {
+    for (const { file } of opened) await file.close()
+    throw thrown
+  }
+}
+
+async function lineUp(
+  opened: readonly Opened[],
+  lastName: string | undefined,
+  parts: SegmentParts,
+): Promise<Segment[]> {
+  const segments: Segment[] = []
+  for (const [i, one] of opened.entries()) {
+    const after = opened[i + 1]
+    const segment =
+      after?.head.previous === undefined
+        ? await scanned(one, one.name === lastName, parts)
+        : await finished(one, after.head)
+    if (after !== undefined && after.head.first !== segment.next)
+      throw new Fault(
+        'feed/damaged',
+        `${after.name} begins at ${after.head.first}, but the log before it ends at ${segment.next}: a segment is missing`,
+        { name: after.name },
+      )
+    segments.push(segment)
+  }
+  return segments
+}
+
+/** Undefined where a crash left a segment without its header. */
+async function openHead(
   name: string,
   isLast: boolean,
-  { disk, checksum, log }: SegmentParts,
-): Promise<{ segment: Segment; identity: Uint8Array } | undefined> {
+  { disk, checksum }: SegmentParts,
+): Promise<Opened | undefined> {
   const file = await disk.open(name)
-  const bytes = await file.read(0, await file.size())
-  const head = decodeSegmentHead(bytes, checksum)
-  if (head === undefined) {
-    if (!isLast || bytes.length > SEGMENT_HEAD_BYTES)
-      throw new Fault('feed/damaged', `${name} does not begin as a segment of a log does`, { name })
-    await file.close()
-    await disk.remove(name)
-    return undefined
-  }
-  const scan = scanSegment(bytes, head.first, checksum)
-  if (scan.damagedAt !== undefined || (!isLast && scan.torn > 0)) {
-    const at = scan.damagedAt ?? scan.end
-    await file.close()
+  const head = decodeSegmentHead(await file.read(0, SEGMENT_HEAD_BYTES), checksum)
+  if (head !== undefined) return { file, name, head }
+  const size = await file.size()
+  await file.close()
+  if (!isLast || size > SEGMENT_HEAD_BYTES)
+    throw new Fault('feed/damaged', `${name} does not begin as a segment of a log does`, { name })
+  await disk.remove(name)
+  return undefined
+}
+
+/** One that was synced to its end before the next was begun. */
+async function finished({ file, name, head }: Opened, { first, previous }: SegmentHead): Promise<Segment> {
+  const end = await file.size()
+  if (previous?.first !== head.first)
     throw new Fault(
       'feed/damaged',
-      `${name} is damaged at byte ${at}: what was written there is lost. Restore the folder from a copy, or begin a new cluster`,
-      { name, at },
+      `the segment that begins at ${first} follows one that begins at ${previous?.first}, not ${name}: a segment is missing`,
+      { name },
     )
-  }
+  if (previous.end !== end) throw damaged(name, Math.min(end, previous.end))
+  return { file, name, first: head.first, begunMs: head.begunMs, next: first, end, offsets: undefined }
+}
+
+/** Read whole: the one that was written last, whose end may be torn, and one whose end nobody noted. */
+async function scanned({ file, name, head }: Opened, isLast: boolean, parts: SegmentParts): Promise<Segment> {
+  const { first, begunMs } = head
+  const scan = scanSegment(await file.read(0, await file.size()), first, parts.checksum)
+  if (scan.damagedAt !== undefined || (!isLast && scan.torn > 0))
+    throw damaged(name, scan.damagedAt ?? scan.end)
   if (scan.torn > 0) {
-    log.warn('the log ended in the middle of a write, which was cut off', {
+    parts.log.warn('the log ended in the middle of a write, which was cut off', {
       name,
       bytes: scan.torn,
       records: scan.offsets.length,
@@ -71,10 +132,8 @@ export async function openSegment(
   }
   // A host that was killed may have left whole records that no disk has yet: nobody reads them before it does.
   if (isLast) await file.sync()
-  return {
-    segment: { file, name, first: head.first, begunMs: head.begunMs, offsets: scan.offsets, end: scan.end },
-    identity: head.identity,
-  }
+  const { offsets, end } = scan
+  return { file, name, first, begunMs, next: first + offsets.length, end, offsets }
 }
 
 export async function makeSegment(
@@ -88,5 +147,5 @@ export async function makeSegment(
   await file.write(0, [encodeSegmentHead(head, checksum)])
   await file.sync()
   await disk.syncNames()
-  return { file, name, first, begunMs, offsets: [], end: SEGMENT_HEAD_BYTES }
+  return { file, name, first, begunMs, next: first, end: SEGMENT_HEAD_BYTES, offsets: [] }
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes of the embedded log. A segment is a header (64 bytes: magic, version, log identity, first position, when it was begun) and records one
- * after another:
+ * Bytes of the embedded log. A segment is a header (64 bytes: magic, version, log identity, first position, when it was begun, how the segment
+ * before it ended) and records one after another:
  *   u32 length | u32 CRC-32C of all that follows, length included | u64 position | u64 durable | u32 flags | body
  * `durable` is the position up to which the log had been synced when this was written. It tells a torn tail from damage: what was never
  * synced may be cut, what was synced must be there. Flag 1 marks the last record of an append, which is whole or not there at all.
@@ -24,9 +24,14 @@ export interface SegmentHead {
   readonly first: number
   /** Milliseconds since 1970, by the host's clock; 0 in segments that older releases made. */
   readonly begunMs: number
+  /** The segment before it, all of which was synced when this one was begun; none before the log's first, and in those of older releases. */
+  readonly previous: { readonly first: number; readonly end: number } | undefined
 }
 
-export function encodeSegmentHead({ identity, first, begunMs }: SegmentHead, checksum: Checksum): Uint8Array {
+export function encodeSegmentHead(
+  { identity, first, begunMs, previous }: SegmentHead,
+  checksum: Checksum,
+): Uint8Array {
   const head = new Uint8Array(SEGMENT_HEAD_BYTES)
   const view = new DataView(head.buffer)
   head.set(MAGIC, 0)
@@ -34,6 +39,8 @@ export function encodeSegmentHead({ identity, first, begunMs }: SegmentHead, che
   head.set(identity, 12)
   view.setBigUint64(28, BigInt(first))
   view.setBigUint64(36, BigInt(begunMs))
+  view.setBigUint64(44, BigInt(previous?.first ?? 0))
+  view.setBigUint64(52, BigInt(previous?.end ?? 0))
   view.setUint32(60, checksum(head.subarray(0, 60)))
   return head
 }
@@ -48,10 +55,12 @@ export function decodeSegmentHead(bytes: Uint8Array, checksum: Checksum): Segmen
     throw new Fault('feed/version', `the log has format ${version}, this release reads ${VERSION}`, {
       version,
     })
+  const previous = { first: Number(view.getBigUint64(44)), end: Number(view.getBigUint64(52)) }
   return {
     identity: bytes.slice(12, 28),
     first: Number(view.getBigUint64(28)),
     begunMs: Number(view.getBigUint64(36)),
+    previous: previous.end === 0 ? undefined : previous,
   }
 }
 
@@ -100,6 +109,13 @@ export function decodeRecordAt(bytes: Uint8Array, at: number, checksum: Checksum
     body,
     end,
   }
+}
+
+/** Where a record says that the next one begins, and its position; its checksum is not looked at. Undefined where the bytes end before. */
+export function skipRecordAt(bytes: Uint8Array, at: number): { position: number; end: number } | undefined {
+  if (at + RECORD_HEAD_BYTES > bytes.length) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at)
+  return { position: Number(view.getBigUint64(8)), end: at + RECORD_HEAD_BYTES + view.getUint32(0) }
 }
 
 function checksumOf(head: Uint8Array, body: Uint8Array, checksum: Checksum): number {

@@ -1,11 +1,12 @@
 /**
  * The embedded feed: an append-only log in segments, each record with a checksum, appends grouped into one sync (group commit). A record is
- * readable only after it is synced; an append is whole or not there at all. On opening, a torn tail is cut and reported; damage in
- * what had been synced is an error that names the place, and nothing is cut. Segments are made so that retention can drop whole ones.
+ * readable only after it is synced; an append is whole or not there at all. On opening, the last segment is read: a torn tail is cut and
+ * reported; damage in what had been synced is an error that names the place, and nothing is cut. Of the others the heads alone are read, and
+ * each says how the one before it ended; damage in them is found by who reads there. Segments are made so that retention can drop whole ones.
  */
 import { toHex } from '#kernel/bytes.ts'
 import { assert } from '#kernel/assert.ts'
-import { Fault, messageOf } from '#kernel/fault.ts'
+import { Fault, faultCode, messageOf } from '#kernel/fault.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Disk } from '#ports/storage/disk.ts'
 import type { Logger } from '#ports/logger.ts'
@@ -13,7 +14,8 @@ import type { Random } from '#ports/random.ts'
 import type { LogBounds, LogRecord, LogSegment } from '#ports/record-log/record-log.ts'
 import { feedHostLimits } from './limits.ts'
 import { type Checksum, decodeRecordAt, encodeAppend, isSegmentName, RECORD_BYTES_MAX } from './segment.ts'
-import { makeSegment, next, openSegment, type Segment } from './segment-file.ts'
+import { damaged, walkSegment } from './recover.ts'
+import { makeSegment, next, openSegments, type Segment } from './segment-file.ts'
 
 export interface SegmentedLogOptions {
   readonly segmentBytesMax: number
@@ -61,27 +63,14 @@ export async function openSegmentedLog(
   parts: LogParts & { readonly random: Random },
 ): Promise<SegmentedLog> {
   const names = (await parts.disk.list()).filter(isSegmentName)
-  let identity: Uint8Array | undefined
-  const segments: Segment[] = []
-  for (const [i, name] of names.entries()) {
-    const opened = await openSegment(name, i === names.length - 1, parts)
-    if (opened === undefined) continue
-    identity ??= opened.identity
-    const expected = next(segments)
-    if (segments.length > 0 && opened.segment.first !== expected) {
-      throw new Fault(
-        'feed/damaged',
-        `${name} begins at ${opened.segment.first}, but the log before it ends at ${expected}: a segment is missing`,
-        { name },
-      )
-    }
-    segments.push(opened.segment)
-  }
+  const { segments, identity: found } = await openSegments(names, parts)
   // Nor is the name of the last one sure to be there after a power loss.
   if (names.length > 0) await parts.disk.syncNames()
-  identity ??= parts.random.bytes(16)
-  if (segments.length === 0)
-    segments.push(await makeSegment({ first: 0, identity, begunMs: Math.round(parts.clock.wallMs()) }, parts))
+  const identity = found ?? parts.random.bytes(16)
+  if (segments.length === 0) {
+    const begunMs = Math.round(parts.clock.wallMs())
+    segments.push(await makeSegment({ first: 0, identity, begunMs, previous: undefined }, parts))
+  }
   return new Log(options, parts, identity, segments)
 }
 
@@ -98,6 +87,7 @@ class Log implements SegmentedLog {
   #dirty = false
   #closed = false
   #trimming: Promise<unknown> = Promise.resolve()
+  readonly #walking = new Map<Segment, Promise<number[]>>()
   /** Names were removed, and that may not be on the disk yet. */
   #namesUnsynced = false
   /** Of the wall clock to the monotonic one when the log was opened. */
@@ -127,18 +117,15 @@ class Log implements SegmentedLog {
     if (from < first) throw tooOld(from, first)
     const segment = this.#segments.findLast((each) => each.first <= from)
     if (from >= end || segment === undefined) return []
-    const begin = segment.offsets[from - segment.first] as number
-    const last = this.#lastWithin(segment, from, begin, maxBytes)
-    const bytes = await this.#bytesOf(segment, from, begin, last)
+    const offsets = await this.#offsetsOf(segment, from)
+    const begin = offsets[from - segment.first] as number
+    const last = lastWithin(segment, offsets, from, maxBytes)
+    const bytes = await this.#reading(segment, from, () => segment.file.read(begin, last - begin))
     const out: LogRecord[] = []
     for (let at = 0; at < bytes.length; ) {
       const record = decodeRecordAt(bytes, at, this.#parts.checksum)
-      if (record === undefined || record.position !== from + out.length) {
-        throw new Fault('feed/damaged', `${segment.name} is damaged at byte ${begin + at}`, {
-          name: segment.name,
-          at: begin + at,
-        })
-      }
+      if (record === undefined || record.position !== from + out.length)
+        throw this.#told(damaged(segment.name, begin + at))
       out.push({ position: record.position, bytes: record.body })
       at = record.end
     }
@@ -163,8 +150,8 @@ class Log implements SegmentedLog {
   }
 
   segments(): readonly LogSegment[] {
-    return this.#segments.map(({ first, begunMs, offsets, end }) => ({
-      ...{ first, next: first + offsets.length, bytes: end },
+    return this.#segments.map(({ first, begunMs, next: after, end }) => ({
+      ...{ first, next: after, bytes: end },
       begunMs: begunMs === 0 ? undefined : begunMs,
     }))
   }
@@ -201,13 +188,32 @@ class Log implements SegmentedLog {
     }
   }
 
-  async #bytesOf(segment: Segment, from: number, begin: number, end: number): Promise<Uint8Array> {
+  /** Several readers of one that is not known yet wait for the same walk. */
+  async #offsetsOf(segment: Segment, from: number): Promise<readonly number[]> {
+    if (segment.offsets !== undefined) return segment.offsets
+    let walking = this.#walking.get(segment)
+    if (walking === undefined) {
+      walking = walkSegment(segment).finally(() => this.#walking.delete(segment))
+      this.#walking.set(segment, walking)
+    }
+    segment.offsets = await this.#reading(segment, from, () => walking)
+    return segment.offsets
+  }
+
+  async #reading<T>(segment: Segment, from: number, read: () => Promise<T>): Promise<T> {
     try {
-      return await segment.file.read(begin, end - begin)
+      return await read()
     } catch (thrown) {
-      if (this.#segments.includes(segment)) throw thrown
+      if (this.#segments.includes(segment)) throw this.#told(thrown)
       throw tooOld(from, this.bounds().first)
     }
+  }
+
+  /** Damage of finished segments is found when they are read. */
+  #told<T>(thrown: T): T {
+    if (faultCode(thrown) === 'feed/damaged')
+      this.#parts.log.error('the log is damaged', { error: messageOf(thrown) })
+    return thrown
   }
 
   #refusal(records: readonly Uint8Array[], bytes: number): Fault | undefined {
@@ -257,6 +263,7 @@ class Log implements SegmentedLog {
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
     const segment = await this.#roomySegment()
+    assert(segment.offsets !== undefined, 'the segment that is written is known')
     if (this.#dirty) {
       await segment.file.truncate(segment.end)
       this.#dirty = false
@@ -279,7 +286,8 @@ class Log implements SegmentedLog {
     await segment.file.write(segment.end, parts)
     await segment.file.sync()
     // Only now: nobody reads a record before it is synced.
-    segment.offsets.push(...offsets)
+    for (const offset of offsets) segment.offsets.push(offset)
+    segment.next += offsets.length
     segment.end = at
     for (const [i, each] of group.entries()) each.settle(positions[i] as number[])
     for (const grown of this.#listeners) grown()
@@ -288,23 +296,25 @@ class Log implements SegmentedLog {
   async #roomySegment(): Promise<Segment> {
     const last = this.#segments.at(-1)
     assert(last !== undefined, 'a log has a segment')
-    if (last.end < this.#options.segmentBytesMax || last.offsets.length === 0) return last
+    if (last.end < this.#options.segmentBytesMax || last.next === last.first) return last
     const head = {
       first: next(this.#segments),
       identity: this.#identity,
       begunMs: Math.max(last.begunMs, this.nowMs()),
+      previous: { first: last.first, end: last.end },
     }
     const fresh = await makeSegment(head, this.#parts)
     this.#segments.push(fresh)
     return fresh
   }
+}
 
-  /** Offset after the last record of this segment that still fits, at least one. */
-  #lastWithin(segment: Segment, from: number, begin: number, maxBytes: number): number {
-    let index = from - segment.first + 1
-    while (index < segment.offsets.length && (segment.offsets[index] as number) - begin < maxBytes) index++
-    return segment.offsets[index] ?? segment.end
-  }
+/** Offset after the last record of this segment that still fits, at least one. */
+function lastWithin(segment: Segment, offsets: readonly number[], from: number, maxBytes: number): number {
+  const begin = offsets[from - segment.first] as number
+  let index = from - segment.first + 1
+  while (index < offsets.length && (offsets[index] as number) - begin < maxBytes) index++
+  return offsets[index] ?? segment.end
 }
 
 function tooOld(from: number, first: number): Fault {
