@@ -6,6 +6,7 @@ import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { LeaseEffect } from '#protocol/feed/leases.ts'
 import { createReadBack } from '#roles/master/publish/read-back.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
+import { waitFor } from '#test/support/wait.ts'
 import type { KafkaRig } from './rig.ts'
 
 const READ_BYTES = 4e6
@@ -35,6 +36,16 @@ export function stallUnderLease(
     ...['maintain', '--master', rig.cluster.forward[place] as string, '--reason', `stall of ${name}`],
     ...['--wait', `${options.waitMs}ms`, '--', '/bin/sh', '-c', work.join('; ')],
   )
+}
+
+/** Waits until every master says that its client serves at the head. */
+export async function allServe({ cluster }: KafkaRig, withinMs: number): Promise<void> {
+  const url = `${cluster.forward[0]}/maintenance`
+  await waitFor('all masters to serve', withinMs, async () => {
+    const { masters } = (await (await fetch(url)).json()) as { masters: readonly { why: string | null }[] }
+    const all = masters.length === cluster.masters.length
+    return all && masters.every(({ why }) => why === null) ? true : undefined
+  })
 }
 
 /** `+c1`, `-c1`, …: beginnings and ends in their order. */

@@ -37,6 +37,7 @@ export function createDelays(network: Network, blockTimeMs: number): Delays {
       return {
         leader_deaths: deaths.length,
         death_delay_p50_ms: Math.round(sorted[Math.floor((sorted.length - 1) / 2)] ?? 0),
+        death_delay_p90_ms: Math.round(sorted[Math.ceil(sorted.length * 0.9) - 1] ?? 0),
         death_delay_max_ms: Math.round(sorted.at(-1) ?? 0),
         death_delays_over_goal: deaths.filter((one) => one > blockTimeMs + GRACE_MS).length,
       }

@@ -12,6 +12,7 @@ import { Hammer } from '#test/cluster/hammer.ts'
 import { HeadWatch } from '#test/cluster/head-watch.ts'
 import { exactReplicas, likeFromScratch } from '#test/cluster/judge.ts'
 import { onFeed, publishedSince } from '#test/cluster/published.ts'
+import { allServe } from '#test/cluster/windows.ts'
 import { type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/rig.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
@@ -33,6 +34,9 @@ const WASTED_PERCENT_MAX = 3
 const WASTED_JUDGED_BLOCKS_MIN = 1_000
 const REORG_DEPTH_MAX = 3
 const LEADER_DOWN_MS = 3_000
+/** What is done round by round, again and again. */
+const KINDS = ['faults', 'faults', 'faults', 'leader', 'reorg'] as const
+type Kind = (typeof KINDS)[number]
 
 interface Run {
   readonly rig: KafkaRig
@@ -47,7 +51,7 @@ interface Run {
 export const fire: Fire = {
   name: 'masters',
   summary:
-    'random SIGKILL, SIGSTOP and restarts of masters, clients and the broker (--blocks N --seed N --pause-max MS --logs DIR)',
+    'random SIGKILL, SIGSTOP and restarts of masters, clients and the broker (--blocks N --seed N --pause-max MS --logs DIR --only faults|leader|reorg)',
   missing: () =>
     existsSync(GETH) && existsSync(join(KAFKA_LIBS, '.done'))
       ? undefined
@@ -57,6 +61,8 @@ export const fire: Fire = {
     const blocks = Number(flags['blocks'] ?? (quick ? 60 : 2_000))
     const calm = Number(flags['calm'] ?? (quick ? 10 : 100))
     const pauseMsMax = Number(flags['pause-max'] ?? (quick ? 2_000 : 40_000))
+    const only = flags['only'] as Kind | undefined
+    if (only !== undefined && !KINDS.includes(only)) throw new Error(`--only is one of ${KINDS.join(', ')}`)
     say(`seed ${seed}`)
     const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4 })
     const { gateway, replicas } = rig.cluster
@@ -75,7 +81,7 @@ export const fire: Fire = {
     try {
       await attempt(run, 'at the beginning', () => returned(run))
       await quietTime(run, calm)
-      await disturb(run, { blocks, pauseMsMax, seed })
+      await disturb(run, { blocks, pauseMsMax, seed, kinds: only === undefined ? KINDS : [only] })
       return await judge(run)
     } finally {
       await Promise.all([run.hammer, ...run.watches].map((one) => one.stop()))
@@ -109,16 +115,20 @@ async function quietTime(run: Run, blocks: number): Promise<void> {
 
 async function disturb(
   run: Run,
-  plan: { readonly blocks: number; readonly pauseMsMax: number; readonly seed: string },
+  plan: {
+    readonly blocks: number
+    readonly pauseMsMax: number
+    readonly seed: string
+    readonly kinds: readonly Kind[]
+  },
 ): Promise<void> {
   const { rig, counts, violations } = run
-  const kinds = ['faults', 'faults', 'faults', 'leader', 'reorg'] as const
   let faults = 0
   let reorgs = 0
   const first = rig.network.chain.length
   for (let round = 0; rig.network.chain.length < first + plan.blocks; round++) {
     const prng = createPrng(plan.seed).child(`round ${round}`)
-    const kind = kinds[round % kinds.length] as (typeof kinds)[number]
+    const kind = plan.kinds[round % plan.kinds.length] as Kind
     const before = violations.length
     if (kind === 'faults') {
       const drawn = drawFaults(prng, { masters: MASTERS, pauseMsMax: plan.pauseMsMax })
@@ -141,9 +151,10 @@ async function disturb(
   Object.assign(counts, { faults, reorgs, blocks: rig.network.chain.length - first })
 }
 
-/** Killed while everybody else is well: how long do users wait for the next blocks? */
+/** Killed while the other master serves at the head: how long do users wait for the next blocks? */
 async function withoutLeader(run: Run): Promise<void> {
   const { rig, delays, say } = run
+  await allServe(rig, BACK_MS)
   const { name, master } = await leaderOf(rig)
   const fromMs = performance.now()
   await master.kill('SIGKILL')

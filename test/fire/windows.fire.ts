@@ -12,7 +12,7 @@ import { HeadWatch } from '#test/cluster/head-watch.ts'
 import { exactReplicas } from '#test/cluster/judge.ts'
 import { onFeed } from '#test/cluster/published.ts'
 import { type KafkaRig, openKafkaRig } from '#test/cluster/rig.ts'
-import { leasesOn, overlapsIn, stallsOf, stallUnderLease } from '#test/cluster/windows.ts'
+import { allServe, leasesOn, overlapsIn, stallsOf, stallUnderLease } from '#test/cluster/windows.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
 import type { Fire, FireReport } from './fire.ts'
@@ -51,7 +51,7 @@ export const fire: Fire = {
     /** Clients in whose window something else is killed, so that no block need come. */
     const troubled = new Set<string>()
     try {
-      await bothServe(rig)
+      await allServe(rig, SERVE_MS)
       const keepBusy = async (place: number): Promise<void> => {
         const prng = createPrng(seed).child(`c${place + 1}`)
         for (let i = 1; left > 0; i++) {
@@ -153,14 +153,6 @@ function growthInStalls(
   }
 }
 
-async function bothServe({ cluster }: KafkaRig): Promise<void> {
-  const url = `${cluster.forward[0]}/maintenance`
-  await waitFor('both masters to serve', SERVE_MS, async () => {
-    const { masters } = (await (await fetch(url)).json()) as { masters: readonly { why: string | null }[] }
-    return masters.length === MASTERS && masters.every(({ why }) => why === null) ? true : undefined
-  })
-}
-
 async function judge(
   rig: KafkaRig,
   lived: {
@@ -174,7 +166,7 @@ async function judge(
 ): Promise<FireReport> {
   const { watch, violations, windows, troubles, reasons, seed } = lived
   try {
-    await bothServe(rig)
+    await allServe(rig, SERVE_MS)
     await rig.quiet()
     await exactReplicas(rig.cluster, rig.reference, rig.accounts)
   } catch (thrown) {

@@ -2,6 +2,8 @@
 
 /** The least grace, and what holds before anything was read back. */
 export const GRACE_MS_MIN = 50
+/** And the most, in block times: a leader that died costs no more, however slow reading back was; one that is slower is not waited for. */
+const BLOCK_TIMES_MAX = 0.5
 /** Newest appends whose read-back counts. */
 const SAMPLES_MAX = 256
 const PERCENTILE = 0.99
@@ -21,8 +23,9 @@ export class ReadBackTimes {
   p99Ms(): number {
     return this.#p99Ms
   }
-  /** g of architecture §4. */
-  graceMs(): number {
-    return Math.max(GRACE_MS_MIN, 2 * this.p99Ms())
+  /** g of architecture §4. @param blockTimeMs undefined while it is not known */
+  graceMs(blockTimeMs: number | undefined): number {
+    const most = BLOCK_TIMES_MAX * (blockTimeMs ?? Number.POSITIVE_INFINITY)
+    return Math.max(GRACE_MS_MIN, Math.min(2 * this.p99Ms(), most))
   }
 }

@@ -116,7 +116,11 @@ async function follow(
     identified,
     random: parts.random,
   })
-  const publisher = createPublisher({ ...parts, link, readBack, work, partBytesMax: options.partBytesMax })
+  const blockTime = createBlockTime()
+  const publisher = createPublisher({
+    ...{ ...parts, link, readBack, work },
+    ...{ blockTimeMs: blockTime.ms, partBytesMax: options.partBytesMax },
+  })
   const linedUp = await lineUp(
     await parts.executor.ask('open', { identity, baseHeader: identified.baseHeader.rlp }),
     parts.executor,
@@ -126,7 +130,6 @@ async function follow(
   session.beatNow = () => publisher.beat(beatOf(session, identified.version))
   session.farewell = () => publisher.flushed()
   opened({ say: publisher.say, book: readBack.leases })
-  const blockTime = createBlockTime()
   scope.spawn('follow feed', (until) => link.follow(until))
   scope.spawn('publish', (until) => publisher.run(until))
   scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))

@@ -47,6 +47,8 @@ export interface PublisherCollaborators {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: MasterMetrics
+  /** As it was learned; undefined where there is none. */
+  readonly blockTimeMs?: () => number | undefined
   readonly partBytesMax?: number | undefined
 }
 
@@ -65,7 +67,7 @@ export function createPublisher(parts: PublisherCollaborators): Publisher {
     metrics.rank.set(rank ?? -1)
     return {
       nowMs: clock.nowMs(),
-      ...{ rank, graceMs: readBacks.graceMs(), openSinceMs: link.openSinceMs() },
+      ...{ rank, graceMs: readBacks.graceMs(parts.blockTimeMs?.()), openSinceMs: link.openSinceMs() },
       needs: readBack.needs,
     }
   }
@@ -205,7 +207,7 @@ function createReadBackWatch({ link, clock, metrics }: PublisherCollaborators) {
     lost(): void {
       awaited = []
     },
-    graceMs: () => times.graceMs(),
+    graceMs: (blockTimeMs: number | undefined) => times.graceMs(blockTimeMs),
   }
 }
 
