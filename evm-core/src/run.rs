@@ -6,6 +6,7 @@ use crate::{
     host::{report_panics, HostDb},
     instructions::{aborted, instructions, refill, Ctx},
 };
+use alloy_rlp::encode_list;
 use revm::{
     context::{BlockEnv, CfgEnv, Context, TxEnv},
     context_interface::{ContextTr, JournalTr},
@@ -17,7 +18,7 @@ use revm::{
     handler::{MainBuilder, MainnetEvm, SystemCallEvm, SYSTEM_ADDRESS},
     interpreter::interpreter_types::{Jumps, LegacyBytecode},
     primitives::{hardfork::SpecId, Address, Bytes, B256, KECCAK_EMPTY, U256},
-    state::AccountInfo,
+    state::{bal::BlockAccessIndex, AccountInfo},
     Database, ExecuteCommitEvm, ExecuteEvm,
 };
 
@@ -65,12 +66,21 @@ pub extern "C" fn call(length: usize) {
     });
 }
 
-/// Begins a block session in the environment.
+/// Begins a block session in the environment, before its first transaction.
 #[no_mangle]
 pub extern "C" fn block_begin() -> i32 {
     let Some((cfg, block)) = ENVIRONMENT.get().clone() else { return Status::Unready as i32 };
-    let state = State::builder().with_database(HostDb).with_bundle_update().build();
+    let lists_access = cfg.spec.is_enabled_in(SpecId::AMSTERDAM);
+    let state = State::builder().with_database(HostDb).with_bundle_update().with_bal_builder_if(lists_access).build();
     *BLOCK.get() = Some(build(state, cfg, block));
+    Status::Success as i32
+}
+
+/// What follows has this index in the block's access list (EIP-7928): 0 before the transactions, then one each, then one more.
+#[no_mangle]
+pub extern "C" fn block_access_index(index: u32) -> i32 {
+    let Some(evm) = BLOCK.get() else { return Status::Unready as i32 };
+    evm.ctx.journaled_state.db_mut().set_bal_index(BlockAccessIndex::new(index.into()));
     Status::Success as i32
 }
 
@@ -141,14 +151,22 @@ pub extern "C" fn block_abandon() {
 }
 
 /// Ends the session; what it changed, net, is the output:
-/// n u32 × (address 20, flags u8, nonce u64, balance 32, code hash 32, n u32 × (key 32, value 32)), n u32 × (hash 32, n u32 code)
+/// n u32 × (address 20, flags u8, nonce u64, balance 32, code hash 32, n u32 × (key 32, value 32)), n u32 × (hash 32, n u32 code),
+/// n u32 access list (RLP; no bytes before Amsterdam)
 #[no_mangle]
 pub extern "C" fn block_finish() -> i32 {
     let Some(mut evm) = BLOCK.get().take() else { return Status::Unready as i32 };
     let clears_empty = evm.ctx.cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
     let state = evm.ctx.journaled_state.db_mut();
     state.merge_transitions(BundleRetention::PlainState);
-    write_changes(output(), &state.take_bundle(), clears_empty);
+    let access_list = state.take_built_alloy_bal();
+    let out = output();
+    write_changes(out, &state.take_bundle(), clears_empty);
+    let mut encoded = Vec::new();
+    if let Some(list) = access_list {
+        encode_list(&list, &mut encoded);
+    }
+    put_bytes(out, &encoded);
     Status::Success as i32
 }
 

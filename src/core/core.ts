@@ -20,6 +20,7 @@ export interface CoreExports {
   set_env(length: number): number
   call(length: number): void
   block_begin(): number
+  block_access_index(index: number): number
   block_tx(length: number): void
   block_system_call(length: number): void
   block_credit(length: number): number

@@ -175,5 +175,6 @@ export function decodeChanges(bytes: Uint8Array): BlockChanges {
     }
   })
   const codes = Array.from({ length: r.u32() }, () => ({ hash: r.bytes(32), code: r.sized() }))
-  return { accounts, codes }
+  const accessList = r.sized()
+  return { accounts, codes, ...(accessList.length > 0 && { accessList }) }
 }

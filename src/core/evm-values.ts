@@ -133,4 +133,6 @@ export interface BlockChanges {
   readonly accounts: readonly BlockChange[]
   /** Each is the code of an account that did not have it before. */
   readonly codes: readonly { readonly hash: Uint8Array; readonly code: Uint8Array }[]
+  /** RLP of the block's access list (EIP-7928), from Amsterdam on. */
+  readonly accessList?: Uint8Array
 }

@@ -30,6 +30,8 @@ export interface Evm {
   call(transaction: EvmTransaction): EvmOutcome
   /** Begins a block session, forgetting any other: what follows is kept in it until `finish`. */
   begin(): void
+  /** What follows has this index in the block's access list (EIP-7928); 0 after `begin`. */
+  accessIndex(index: number): void
   transact(transaction: EvmTransaction): EvmOutcome
   /** A call by the system address, kept in the session. */
   systemCall(address: Uint8Array, data: Uint8Array): EvmOutcome
@@ -134,6 +136,9 @@ export function createEvm(): Evm {
     begin() {
       expectDone(enter(({ exports }) => exports.block_begin()))
       session = true
+    },
+    accessIndex(index) {
+      expectDone(enter(({ exports }) => exports.block_access_index(index)))
     },
     transact(transaction) {
       const input = encodeTransaction(writer, transaction)

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
 import { slotAt } from '#chain/delta/delta-builder.ts'
+import { decodeRlp } from '#chain/codec/rlp.ts'
 import { headerFromFields } from '#chain/header/header-rlp.ts'
-import { NO_ROWS } from '#chain/trie/state-trie.ts'
 import { executionDifference } from '#chain/block/verify-block.ts'
 import { executeBlock } from './block/execute-block.ts'
+import { toHex } from '#kernel/bytes.ts'
 import { address, createWorld, nextBlock } from './testing/world.ts'
 
 const SENDER = 1
@@ -20,7 +21,7 @@ function slotKept(slotNumber: bigint) {
   )
   const made = nextBlock(world, [{ from: address(SENDER), to: address(KEEPER), nonce: 0 }])
   const block = { ...made, header: headerFromFields({ ...made.header, slotNumber }) }
-  const executed = executeBlock(block, world.rules, world.view, NO_ROWS)
+  const executed = executeBlock(block, world.rules, world.view)
   if (executed.kind === 'refused') assert.fail(executed.reason)
   return { block, executed }
 }
@@ -42,4 +43,22 @@ test('a block’s gas is the larger of its regular and its state gas, not what r
     expected: String(paid),
     computed: String(executed.gasUsed),
   })
+})
+
+test('the access list holds each account that was touched, and what was written under the index of its writer (EIP-7928)', () => {
+  const { block, executed } = slotKept(77n)
+  assert.ok(executed.accessList)
+  const accounts = new Map(
+    (decodeRlp(executed.accessList) as Uint8Array[][]).map(([who, ...rest]) => [
+      toHex(who as Uint8Array),
+      rest,
+    ]),
+  )
+  assert.deepEqual([...accounts.keys()], [...accounts.keys()].toSorted())
+  const first = Uint8Array.of(1)
+  const [slots, reads, balances, nonces, codes] = accounts.get(toHex(address(KEEPER))) ?? []
+  assert.deepEqual(slots, [[Uint8Array.of(block.header.number), [[first, Uint8Array.of(77)]]]])
+  assert.deepEqual([reads, balances, nonces, codes], [[], [], [], []])
+  assert.deepEqual(accounts.get(toHex(address(SENDER)))?.[3], [[first, Uint8Array.of(1)]])
+  assert.ok(accounts.has(toHex(block.header.beneficiary)))
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import '#test/support/core.ts'
+import { keccak256 } from '#core/keccak.ts'
 import { fromHex, toHex } from '#kernel/bytes.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { BlockHash } from './block-ref.ts'
@@ -75,6 +76,11 @@ test('the field that differs is named, with both values', () => {
     const difference = executionDifference(block({ [field]: other }), executed)
     assert.deepEqual(difference, { field, expected: toHex(other), computed: toHex(FIELDS[field] ?? other) })
   }
+  const listed = block({ blockAccessListHash: keccak256(Uint8Array.of(0xc0)) })
+  assert.equal(executionDifference(listed, { ...executed, accessList: Uint8Array.of(0xc0) }), undefined)
+  const touched = { ...executed, accessList: Uint8Array.of(0xc1, 0x80) }
+  assert.equal(executionDifference(listed, touched)?.field, 'blockAccessListHash')
+  assert.equal(executionDifference(listed, executed)?.computed, 'none')
   assert.equal(executionDifference(block({ gasUsed: 49_999n }), executed)?.field, 'gasUsed')
   assert.equal(executionDifference(block({ logsBloom: new Uint8Array(256) }), executed)?.field, 'logsBloom')
 })

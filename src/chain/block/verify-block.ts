@@ -1,4 +1,5 @@
 /** Does a block hold what its header commits to? Each check names the field that differs first. */
+import { keccak256 } from '#core/keccak.ts'
 import { equalBytes, toHex } from '#kernel/bytes.ts'
 import type { Block } from './frame.ts'
 import type { Receipt } from '#chain/transaction/receipt.ts'
@@ -52,16 +53,19 @@ export interface Executed {
   readonly requests: readonly Uint8Array[] | undefined
   /** The block's, as its rules count it. */
   readonly gasUsed: bigint
+  /** RLP, from Amsterdam on (EIP-7928). */
+  readonly accessList?: Uint8Array
 }
 
 export function executionDifference(
   block: Block,
-  { receipts, requests, gasUsed }: Executed,
+  { receipts, requests, gasUsed, accessList }: Executed,
 ): Difference | undefined {
   return (
     numbersDiffer('gasUsed', block.header.gasUsed, gasUsed) ??
     receiptsDifference(block, receipts) ??
-    bytesDiffer('requestsHash', block.header.requestsHash, requests && requestsHash(requests))
+    bytesDiffer('requestsHash', block.header.requestsHash, requests && requestsHash(requests)) ??
+    bytesDiffer('blockAccessListHash', block.header.blockAccessListHash, accessList && keccak256(accessList))
   )
 }
 

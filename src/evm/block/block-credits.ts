@@ -3,15 +3,20 @@ import type { Address } from '#chain/block/block-ref.ts'
 import type { Block } from '#chain/block/frame.ts'
 import { isActive, type Rules } from '#chain/fork/rules.ts'
 import type { Evm } from '#core/evm.ts'
+import { toHex } from '#kernel/bytes.ts'
 import { type Failure, failureOf } from './system-calls.ts'
 
 const GWEI = 1_000_000_000n
 const ETHER = 10n ** 18n
 
-/** A credit of nothing would create nothing (EIP-161), so it is left out. */
+/**
+ * Each account once. A credit of nothing would create nothing (EIP-161), so it is left out before Amsterdam, which lists the account as
+ * touched (EIP-7928).
+ */
 export function creditBlock(evm: Evm, block: Block, rules: Rules): Failure | undefined {
-  for (const { address, wei } of isActive(rules, 'merge') ? withdrawals(block) : rewards(block, rules)) {
-    if (wei === 0n) continue
+  const credits = isActive(rules, 'merge') ? withdrawals(block) : rewards(block, rules)
+  for (const { address, wei } of byAccount(credits)) {
+    if (wei === 0n && !isActive(rules, 'amsterdam')) continue
     const outcome = evm.credit(address, wei)
     if (outcome !== 'credited') return failureOf('a withdrawal or reward', outcome)
   }
@@ -21,6 +26,15 @@ export function creditBlock(evm: Evm, block: Block, rules: Rules): Failure | und
 interface Credit {
   readonly address: Address
   readonly wei: bigint
+}
+
+function byAccount(credits: readonly Credit[]): Iterable<Credit> {
+  const sums = new Map<string, Credit>()
+  for (const { address, wei } of credits) {
+    const key = toHex(address)
+    sums.set(key, { address, wei: wei + (sums.get(key)?.wei ?? 0n) })
+  }
+  return sums.values()
 }
 
 /** EIP-4895. */

@@ -26,6 +26,8 @@ export interface Run {
   readonly requests: readonly Uint8Array[] | undefined
   readonly delta: Delta
   readonly gasUsed: bigint
+  /** RLP of its access list (EIP-7928), from Amsterdam on. */
+  readonly accessList?: Uint8Array
 }
 
 export function needsSteps(rules: Rules): boolean {

@@ -28,6 +28,8 @@ export interface ExecutedBlock {
   readonly delta: Delta
   readonly deltaHash: Uint8Array
   readonly gasUsed: bigint
+  /** RLP of its access list (EIP-7928), from Amsterdam on. */
+  readonly accessList?: Uint8Array
 }
 
 /**
@@ -52,17 +54,11 @@ export function executeBlock(
   view: StateView,
   trie?: TrieReader,
 ): ExecutedBlock | RefusedBlock {
-  const impossible = impossibleHeader(block, rules) ?? unprovable(rules, trie)
+  const impossible = impossibleHeader(block, rules)
   if (impossible !== undefined) return { kind: 'refused', ...impossible }
   const run = needsSteps(rules) ? runInSteps(block, rules, view, trie) : runAtOnce(block, rules, view)
   if ('reason' in run) return { kind: 'refused', ...run }
   return { kind: 'executed', ...run, deltaHash: deltaHash(run.delta) }
-}
-
-/** Which state a block of Amsterdam touched (EIP-7928) is not gathered here, so its blocks are taken only where the state root shows the rest. */
-function unprovable(rules: Rules, trie: TrieReader | undefined): Failure | undefined {
-  if (!isActive(rules, 'amsterdam') || trie !== undefined) return undefined
-  return { reason: 'blocks under the rules of Amsterdam need a store with a state trie (--trie)' }
 }
 
 function runAtOnce(block: Block, rules: Rules, view: StateView): Failure | Run {
@@ -74,7 +70,9 @@ function runAtOnce(block: Block, rules: Rules, view: StateView): Failure | Run {
     evm.abandon()
     return run
   }
-  return { ...run, delta: deltaFrom(evm.finish(), view, rules) }
+  const changes = evm.finish()
+  const { accessList } = changes
+  return { ...run, delta: deltaFrom(changes, view, rules), ...(accessList && { accessList }) }
 }
 
 function runBlock(evm: Evm, block: Block, rules: Rules): Failure | Omit<Run, 'delta'> {
@@ -83,9 +81,11 @@ function runBlock(evm: Evm, block: Block, rules: Rules): Failure | Omit<Run, 'de
   const receipts: Receipt[] = []
   const gas = { regular: 0n, state: 0n }
   for (const [i] of block.transactions.entries()) {
+    evm.accessIndex(i + 1)
     const failure = transact(evm, block, i, { receipts, gas }, rules)
     if (failure !== undefined) return failure
   }
+  evm.accessIndex(block.transactions.length + 1)
   const requests = isActive(rules, 'prague') ? collectRequests(evm, receipts, rules) : undefined
   if (requests !== undefined && 'reason' in requests) return requests
   const larger = gas.regular > gas.state ? gas.regular : gas.state

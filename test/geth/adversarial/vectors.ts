@@ -97,6 +97,14 @@ export function createVectors(prng: Prng, nonceOf: (address: Hex) => Promise<num
         withdrawals: [credit(sink, 5), credit(to, 6), credit(to, 7)],
       }
     },
+    'a withdrawal, then one of nothing, to the same account; one to a system contract that is asked':
+      async () => {
+        const to = fresh()
+        return {
+          txs: [await request(WITHDRAWAL_REQUESTS, exit(1))],
+          withdrawals: [credit(to, 5), credit(to, 0), credit(WITHDRAWAL_REQUESTS, 3)],
+        }
+      },
     'a withdrawal of nothing to nobody': async () => ({ txs: [], withdrawals: [credit(fresh(), 0)] }),
     'created and destroyed in one transaction': () => one(run('createDestroy', [sink], { value: 3n })),
     'the same, to itself: burnt': () => one(run('createDestroySelf', [], { value: 3n })),

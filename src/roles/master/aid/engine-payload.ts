@@ -1,7 +1,6 @@
 /**
  * A block of the feed as the Engine API takes it (execution-apis, src/engine): all of a payload is in the frame, but for the requests of
- * EIP-7685, which whoever executed the block knows. Blocks from before the Merge have no payload; those of Amsterdam need the block access
- * list (EIP-7928), which frames do not hold.
+ * EIP-7685 and the block access list of EIP-7928, which whoever executed the block knows. Blocks from before the Merge have no payload.
  */
 import type { Block, Withdrawal } from '#chain/block/frame.ts'
 import { type Hex, toHex } from '#kernel/bytes.ts'
@@ -13,13 +12,18 @@ export interface EngineCall {
 
 /** Why a block cannot be given at all; undefined where it can. */
 export function whyNoPayload({ header }: Block): string | undefined {
-  if (header.difficulty !== 0n) return 'blocks from before the Merge have no payload'
-  if (header.blockAccessListHash === undefined) return undefined
-  return 'blocks under the rules of Amsterdam need their access list, which the feed does not have'
+  return header.difficulty === 0n ? undefined : 'blocks from before the Merge have no payload'
 }
 
-/** @param requests type ‖ data each, those without data too; from Prague on (EIP-7685) */
-export function newPayload(block: Block, requests: readonly Uint8Array[] | undefined): EngineCall {
+/** What a payload has and a frame does not. */
+export interface OutsideFrame {
+  /** type ‖ data each, those without data too; from Prague on (EIP-7685). */
+  readonly requests?: readonly Uint8Array[] | undefined
+  /** RLP, from Amsterdam on (EIP-7928). */
+  readonly accessList?: Uint8Array
+}
+
+export function newPayload(block: Block, { requests, accessList }: OutsideFrame): EngineCall {
   const { header } = block
   const payload = payloadOf(block)
   const { parentBeaconBlockRoot } = header
@@ -27,7 +31,13 @@ export function newPayload(block: Block, requests: readonly Uint8Array[] | undef
   const params = [payload, versionedHashes(block), toHex(parentBeaconBlockRoot)]
   if (requests === undefined) return { method: 'engine_newPayloadV3', params }
   const withData = requests.filter(({ length }) => length > 1).map((request) => toHex(request))
-  return { method: 'engine_newPayloadV4', params: [...params, withData] }
+  if (accessList === undefined) return { method: 'engine_newPayloadV4', params: [...params, withData] }
+  const listed = {
+    ...payload,
+    blockAccessList: toHex(accessList),
+    slotNumber: quantity(header.slotNumber ?? 0n),
+  }
+  return { method: 'engine_newPayloadV5', params: [listed, ...params.slice(1), withData] }
 }
 
 function payloadOf({ header, transactions, withdrawals }: Block): Record<string, unknown> {

@@ -25,7 +25,7 @@ import type { Store } from '#state/store.ts'
 import { depositsIn } from '#evm/block/requests.ts'
 import { encodeFrame } from '#wire/frame.ts'
 import { checkFrame } from '#wire/frame-check.ts'
-import { newPayload, whyNoPayload } from '#roles/master/aid/engine-payload.ts'
+import { newPayload, type OutsideFrame, whyNoPayload } from '#roles/master/aid/engine-payload.ts'
 import { type ExecutorReply, type ExecutorRequest, type Refusal, serveExecutor } from './messages.ts'
 import type { MasterMetrics } from '#roles/master/metrics.ts'
 
@@ -94,13 +94,13 @@ export function createExecutor(
       const { block, receipts } = verdict.frame
       const why = whyNoPayload(block)
       if (why !== undefined) return { kind: 'never', why }
-      const requests = requestsIn(block, receipts, parts)
-      return requests === 'unknown'
+      const outside = outsideFrame(block, receipts, parts)
+      return outside === undefined
         ? {
             kind: 'later',
-            why: 'its requests are known to who executes it, and its parent is not in the own store',
+            why: 'part of its payload is known to who executes it, and its parent is not in the own store',
           }
-        : { kind: 'payload', ...newPayload(block, requests) }
+        : { kind: 'payload', ...newPayload(block, outside) }
     },
     undoTo({ number }) {
       while (headOf(store).number > number) {
@@ -174,27 +174,32 @@ function prove(
   })
 }
 
-/** Requests (EIP-7685) that give the header's hash: mostly none, or deposits, which logs tell; else of the block's execution. */
-function requestsIn(
+/**
+ * Requests (EIP-7685) that give the header's hash, mostly none or deposits, which logs tell; else, and for the access list, what the block's
+ * execution gives. Undefined where it cannot be executed here.
+ */
+function outsideFrame(
   block: Block,
   receipts: readonly Receipt[],
   { store, genesis }: ExecutorCollaborators,
-): readonly Uint8Array[] | undefined | 'unknown' {
+): OutsideFrame | undefined {
   const { header } = block
-  if (header.requestsHash === undefined) return undefined
+  if (header.requestsHash === undefined) return {}
   const rules = genesis.config.rulesAt(header.number, header.timestamp)
-  const deposits = depositsIn(
-    receipts.flatMap(({ logs }) => logs),
-    rules,
-  )
-  const told = deposits instanceof Uint8Array ? [concatBytes(Uint8Array.of(0), deposits)] : []
-  if (equalBytes(requestsHash(told), header.requestsHash)) return told
+  if (header.blockAccessListHash === undefined) {
+    const deposits = depositsIn(
+      receipts.flatMap(({ logs }) => logs),
+      rules,
+    )
+    const requests = deposits instanceof Uint8Array ? [concatBytes(Uint8Array.of(0), deposits)] : []
+    if (equalBytes(requestsHash(requests), header.requestsHash)) return { requests }
+  }
   return reading(store, (snapshot) => {
     const parent = header.number - 1
-    if (snapshot.hashAt(parent) !== header.parentHash || parent < snapshot.historyFrom) return 'unknown'
+    if (snapshot.hashAt(parent) !== header.parentHash || parent < snapshot.historyFrom) return undefined
     const executed = executeBlock(block, rules, snapshot.stateAt(parent), snapshot.trieRows(parent))
-    const found = executed.kind === 'executed' ? (executed.requests ?? []) : []
-    return equalBytes(requestsHash(found), header.requestsHash as Uint8Array) ? found : 'unknown'
+    if (executed.kind === 'refused' || executionDifference(block, executed) !== undefined) return undefined
+    return executed
   })
 }
 
