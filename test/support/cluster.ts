@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { feedOpener, type KafkaSettings } from '#cli/process/feed.ts'
-import type { RecordLog } from '#ports/record-log/record-log.ts'
+import type { RecordLog, TrimmableLog } from '#ports/record-log/record-log.ts'
 import { DroverProcess } from './drover-process.ts'
 import { freePort } from '#test/geth/node.ts'
 
@@ -21,7 +21,7 @@ export interface Cluster {
   /** Never started where the feed is on Kafka. */
   readonly feed: DroverProcess
   readonly feedAddress: string
-  openFeed(): Promise<RecordLog>
+  openFeed(): Promise<TrimmableLog>
   /** The first of `masters`. */
   readonly master: DroverProcess
   readonly masters: readonly DroverProcess[]
@@ -41,6 +41,8 @@ export async function startCluster(options: {
   readonly horizon?: number
   /** A feed that is there already, on Kafka. */
   readonly feed?: string
+  /** Further options of the feed host. */
+  readonly hostOptions?: readonly string[]
   /** Further options of each master. */
   readonly masterOptions?: (id: string) => readonly string[]
   /** What is put on the feed before anybody reads it: of a cluster without masters. */
@@ -59,7 +61,7 @@ export async function startCluster(options: {
   const openFeed = (mayCreate: boolean) => feedOpener(feedAddress, NO_SECURITY, { chainId, mayCreate })
 
   const hosting = ['feed', 'serve', '--data', join(dir, 'feed'), '--listen', feedAddress]
-  const feed = new DroverProcess(...hosting, ...common)
+  const feed = new DroverProcess(...hosting, ...(options.hostOptions ?? []), ...common)
   const masters: DroverProcess[] = []
   const forward: string[] = []
   for (let i = 1; i <= (options.masters ?? 1); i++) {

@@ -12,6 +12,7 @@ import { startThread } from '#cli/process/threads/worker.ts'
 import { tryFromHex } from '#kernel/bytes.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
 import { createClock } from '#platform/clock/clock.ts'
+import { createDisk } from '#platform/disk/disk.ts'
 import { createHttpClient } from '#platform/http/client.ts'
 import { jsonWebToken } from '#platform/http/json-web-token.ts'
 import { httpLimits } from '#platform/http/limits.ts'
@@ -109,6 +110,7 @@ Executes every block of the client's chain, publishes what is proven, and passes
           executor: openExecutorDoor(createMailbox<ExecutorRequest, ExecutorReply>(channel.port1)),
           genesis,
           openLog,
+          folder: createDisk(values.dataPath),
           clock,
           random,
           log,

@@ -56,7 +56,7 @@ export function renderStatus(status: GatewayStatus): string {
     `verified   ${status.verified ?? '–'}`,
     `requests   ${status.requests}`,
     '',
-    ...(first > 0 ? [`feed       begins at position ${first}: no master can be started on it`, ''] : []),
+    ...(first > 0 ? [`feed       begins at position ${first}: no new master can be started on it`, ''] : []),
     'replica     phase        head        lag   in flight  feed covers  address',
     ...status.replicas.map((replica) =>
       [

@@ -41,7 +41,7 @@ export const kafkaOptions = {
   kafkaMayForget: {
     flag: 'kafka-may-forget',
     type: 'switch',
-    help: 'take a topic whose retention drops old records: no master and no new replica can then begin',
+    help: 'take a topic whose retention drops old records: no new master and no new replica can then begin',
   },
 } as const satisfies OptionTable
 

@@ -40,12 +40,37 @@ interface Master {
   lastBeats: number[]
 }
 
+/** All that they remember, as plain data. */
+export interface LeasesState {
+  readonly masters: readonly (readonly [string, Readonly<Master>])[]
+  readonly open: readonly OpenLease[]
+  readonly alone: readonly bigint[]
+  readonly judged: readonly bigint[]
+}
+
 export class Leases {
   readonly #masters = new Map<string, Master>()
   readonly #open = new Map<bigint, OpenLease>()
   /** Of open leases that an alarm was raised for. */
   readonly #alone = new Set<bigint>()
   readonly #judged: bigint[] = []
+
+  /** @param state where earlier ones had read to; at the beginning of a feed nothing */
+  constructor(state?: LeasesState) {
+    for (const [id, master] of state?.masters ?? []) this.#masters.set(id, { ...master })
+    for (const lease of state?.open ?? []) this.#open.set(lease.id, lease)
+    for (const id of state?.alone ?? []) this.#alone.add(id)
+    this.#judged.push(...(state?.judged ?? []))
+  }
+
+  state(): LeasesState {
+    return {
+      masters: [...this.#masters].map(([id, master]) => [id, { ...master }]),
+      open: this.open(),
+      alone: [...this.#alone],
+      judged: [...this.#judged],
+    }
+  }
 
   /**
    * Takes a record of a master's newest life.

@@ -31,6 +31,8 @@ export interface FeedMachine {
   unfinished(): ReadonlyMap<string, number>
   /** Whole frames beside the chain. */
   side(): readonly SideBlock[]
+  /** What is remembered of the canonical chain, ascending, the head last. */
+  canonical(): readonly BlockRef[]
   /** The state as bytes; with the canonical chain it makes the same machine again. */
   encode(): Uint8Array
 }
@@ -90,6 +92,7 @@ function machine(restored: Born | undefined): FeedMachine {
         ),
       ),
     side: () => born?.tree.side() ?? [],
+    canonical: () => born?.tree.canonical() ?? [],
     encode: () => {
       if (born === undefined) throw new Fault('feed/machine-state', 'the feed has no generation record yet')
       return encodeState({ state: born.state, side: born.tree.side() })

@@ -49,6 +49,10 @@ export class BlockTree {
   isWhole(block: BlockRef): boolean {
     return this.#side.has(block.hash) || this.isCanonical(block)
   }
+  /** What is remembered of the chain, ascending, the head last. */
+  canonical(): BlockRef[] {
+    return [...this.#canonical].map(([number, hash]) => ({ number, hash }))
+  }
   side(): readonly SideBlock[] {
     return [...this.#side.values()]
   }

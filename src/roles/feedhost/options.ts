@@ -38,7 +38,7 @@ export const feedHostOptions = {
   retainWithoutBase: {
     flag: 'retain-without-base',
     type: 'switch',
-    help: 'with either of these two: it is understood that no master and no new replica can then begin',
+    help: 'with either of these two: it is understood that no new master and no new replica can then begin',
   },
 } as const satisfies OptionTable
 

@@ -31,7 +31,7 @@ test('who turns retention on must say what is lost, and a size must hold two seg
   for (const on of [{ retainBytes: 10_000 }, { retainAgeMs: HOUR_MS }]) {
     assert.throws(() => checkRetention({ ...asked, ...on }), {
       code: 'options/retention',
-      message: /no new replica and no master.*--retain-without-base/,
+      message: /no new replica and no new master.*--retain-without-base/,
     })
     checkRetention({ ...asked, ...on, retainWithoutBase: true })
   }

@@ -32,7 +32,7 @@ export function checkRetention(options: RetentionOptions & { readonly retainWith
   if (!retainWithoutBase)
     throw new Fault(
       'options/retention',
-      'a feed that drops its oldest records can start no new replica and no master, not even one that is restarted, and a replica that is behind its start is lost: there are no snapshots to begin from in this release. Add --retain-without-base if that is what you want',
+      'a feed that drops its oldest records can start no new replica and no new master, and one of either that was away for longer than it keeps is lost: there are no snapshots to begin from in this release. Add --retain-without-base if that is what you want',
     )
   if (retainBytes !== undefined && retainBytes < SEGMENTS_MIN * segmentBytesMax)
     throw new Fault(

@@ -14,6 +14,7 @@ import { aborted, createBell } from './bell.ts'
 import { createBlockTime } from './block-time.ts'
 import { helpClient } from './aid/engine-help.ts'
 import { createFeedFrames } from './from-feed/feed-frames.ts'
+import { keepCheckpoints, resume } from './publish/checkpoint.ts'
 import { openFeedLink } from './publish/feed-link.ts'
 import { controlFlushes } from './aid/flush-control.ts'
 import { backToCanonical, takeFromFeed } from './from-feed/from-feed.ts'
@@ -106,7 +107,9 @@ async function follow(
     readBack.take(record)
     work.ring()
   }
-  const link = await openFeedLink(take, parts, signal)
+  const { folder } = parts
+  const from = folder && resume({ ...parts, folder, readBack })
+  const link = await openFeedLink(take, parts, signal, from)
   scope.defer(() => link.close())
   readBack.begin()
   const identity = await joinFeed(options, {
@@ -131,6 +134,10 @@ async function follow(
   session.farewell = () => publisher.flushed()
   opened({ say: publisher.say, book: readBack.leases })
   scope.spawn('follow feed', (until) => link.follow(until))
+  if (folder !== undefined)
+    scope.spawn('keep checkpoints', (until) =>
+      keepCheckpoints(link.identity, { ...parts, folder, readBack }, until),
+    )
   scope.spawn('publish', (until) => publisher.run(until))
   scope.spawn('beat', (until) => beat(session, publisher, blockTime, identified.version, until))
 

@@ -94,6 +94,18 @@ export const masterLimits = {
     what: 'settled blocks whose place on the feed is remembered',
     over: 'a master further behind asks its client for the older ones',
   },
+  keptIndexBlocksMax: {
+    value: 65_536,
+    unit: 'blocks',
+    what: 'settled blocks whose place on the feed is remembered over a restart',
+    over: 'a master further behind asks its client for the older ones',
+  },
+  checkpointEveryMs: {
+    value: 30_000,
+    unit: 'ms',
+    what: 'time between two checkpoints of what a master has read of the feed',
+    over: 'a master that is killed reads again what came since',
+  },
   feedReadBytesMax: {
     value: 4 * 1024 * 1024,
     unit: 'bytes',

@@ -40,6 +40,10 @@ export function createMasterMetrics(meter: Meter) {
       'drover_master_read_back_p99_seconds',
       'From an append to its last record read back, 99th percentile of the newest; a grace is twice that.',
     ),
+    checkpoint: meter.gauge(
+      'drover_master_checkpoint_position',
+      'Position on the feed up to which the next life need not read it: retention may not drop what follows.',
+    ),
     beats: meter.counter('drover_master_beats_total', 'Beats published.'),
     feedReopened: meter.counter(
       'drover_master_feed_reopened_total',

@@ -117,7 +117,7 @@ export function describeFeed(
     line('feed', identity),
     line(
       'generation',
-      survey.generation() ?? (first > 0 ? 'its record was dropped: no master can begin' : 'none yet'),
+      survey.generation() ?? (first > 0 ? 'its record was dropped: no new master can begin' : 'none yet'),
     ),
     line('positions', next === first ? `none, ${first} is next` : `${first} to ${next - 1}`),
     line(

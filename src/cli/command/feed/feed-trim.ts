@@ -26,7 +26,7 @@ const options = {
   retainWithoutBase: {
     flag: 'retain-without-base',
     type: 'switch',
-    help: 'it is understood that no master and no new replica can then begin',
+    help: 'it is understood that no new master and no new replica can then begin',
   },
   replicasToo: {
     flag: 'replicas-too',

@@ -19,10 +19,37 @@ export interface Life {
   unfinished: { readonly digest: Hex; readonly parts: number } | undefined
 }
 
+/** All that it remembers, as plain data. */
+export interface WholeFramesState {
+  readonly lives: readonly (readonly [string, Readonly<Life>])[]
+  readonly whole: readonly {
+    readonly hash: BlockHash
+    readonly number: number
+    readonly deltas: readonly Hex[]
+  }[]
+  readonly settledNumber: number
+}
+
 export class WholeFrames {
   readonly #lives = new Map<string, Life>()
   readonly #whole = new Map<BlockHash, { readonly number: number; readonly deltas: Set<Hex> }>()
   #settledNumber = 0
+
+  /** @param state where an earlier one had read to; at the beginning of a feed nothing */
+  constructor(state?: WholeFramesState) {
+    for (const [producer, life] of state?.lives ?? []) this.#lives.set(producer, { ...life })
+    for (const { hash, number, deltas } of state?.whole ?? [])
+      this.#whole.set(hash, { number, deltas: new Set(deltas) })
+    this.#settledNumber = state?.settledNumber ?? 0
+  }
+
+  state(): WholeFramesState {
+    return {
+      lives: [...this.#lives].map(([producer, life]) => [producer, { ...life }]),
+      whole: [...this.#whole].map(([hash, { number, deltas }]) => ({ hash, number, deltas: [...deltas] })),
+      settledNumber: this.#settledNumber,
+    }
+  }
 
   /** Takes a record; false where it is of an older life or of a twin, and says nothing. */
   take(record: FeedRecord): boolean {

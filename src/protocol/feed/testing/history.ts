@@ -2,7 +2,7 @@
  * Histories of a feed as text, for tests. A block is its number and the name of its branch, `5b`; on the trunk it is `5`. Each command is
  * one record (`chain` several):
  *   generation P [agree=N] · frame P BLOCK PARENT [PART/OF] [delta=D] · chain P FROM TO · head P BLOCK [safe=B] [final=B] [checked=B:D] ·
- *   beat P [PHASE] · foreign P · life P EPOCH [INCARNATION], which only says who P is from here on
+ *   beat P [PHASE] [client=C] · lease P ID [client=C] · release P ID · foreign P · life P EPOCH [INCARNATION], which only says who P is from here on
  */
 import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
@@ -78,6 +78,11 @@ const BODIES: Record<string, (words: readonly string[], producer: string) => Rec
     }
   },
   beat: beatOf,
+  lease: ([id = '', ...words]) => ({
+    ...{ kind: 'maintenanceLease', lease: BigInt(id), client: option(words, 'client') ?? 'c' },
+    ...{ reason: 'compaction', others: 1, alarmAfterMs: 60_000, override: false },
+  }),
+  release: ([id = '']) => ({ kind: 'maintenanceRelease', lease: BigInt(id) }),
 }
 
 function frameOf(words: readonly string[], producer: string): FramePart {
@@ -98,7 +103,7 @@ function frameOf(words: readonly string[], producer: string): FramePart {
 }
 
 function beatOf(words: readonly string[]): RecordBody {
-  const client = { id: 'c', version: 'v' }
+  const client = { id: option(words, 'client') ?? 'c', version: 'v' }
   return { kind: 'beat', phase: (words[0] ?? 'serving') as Phase, head: refNamed('0'), client }
 }
 

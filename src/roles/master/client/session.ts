@@ -6,6 +6,7 @@ import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Random } from '#ports/random.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
+import type { Disk } from '#ports/storage/disk.ts'
 import type { Phase } from '#protocol/feed/frames/records.ts'
 import type { Aids } from '#roles/master/aid/aids.ts'
 import type { Bell } from '#roles/master/bell.ts'
@@ -43,6 +44,8 @@ export interface FollowerCollaborators {
   /** The client's authenticated port, where blocks of the feed may be given to it. */
   readonly engine?: EngineClient | undefined
   readonly openLog: () => Promise<RecordLog>
+  /** Where what was read of the feed is kept for the next life; without one it is read from its first record. */
+  readonly folder?: Disk | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

@@ -25,6 +25,16 @@ export interface Heads {
   readonly finalized: BlockRef
 }
 
+/** What it remembers, as plain data; of settled blocks the newest. */
+export interface FeedIndexState {
+  readonly begins: readonly (readonly [string, number])[]
+  readonly near: readonly Near[]
+  readonly base: BlockRef | undefined
+  readonly head: BlockRef | undefined
+  readonly settled: readonly number[]
+  readonly settledTo: number
+}
+
 export class FeedIndex {
   readonly #begins = new Map<string, number>()
   readonly #near = new Map<BlockHash, Near>()
@@ -33,6 +43,28 @@ export class FeedIndex {
   /** Of block `base + 1 + i`; the newest `SETTLED_MAX`. */
   #settled: number[] = []
   #settledTo = 0
+
+  /** @param state where an earlier one had read to; at the beginning of a feed nothing */
+  constructor(state?: FeedIndexState) {
+    if (state === undefined) return
+    for (const [producer, position] of state.begins) this.#begins.set(producer, position)
+    for (const near of state.near) this.#near.set(near.block.hash, near)
+    this.#base = state.base
+    this.#head = state.head
+    this.#settled = [...state.settled]
+    this.#settledTo = state.settledTo
+  }
+
+  /** @param settledMax settled blocks whose places are given */
+  state(settledMax: number): FeedIndexState {
+    return {
+      begins: [...this.#begins],
+      near: [...this.#near.values()],
+      ...{ base: this.#base, head: this.#head },
+      settled: this.#settled.slice(-settledMax),
+      settledTo: this.#settledTo,
+    }
+  }
 
   /** @param settledNumber up to here nothing is reorganised any more */
   take(

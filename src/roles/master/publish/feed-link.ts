@@ -46,12 +46,18 @@ export interface FeedLinkCollaborators {
   readonly metrics: MasterMetrics
 }
 
-/** Opens and reads to the end, trying until it works. `take` is given every record once, in order, from the first one on.
+/** Says from which position on the records of a log are to be taken, before any of them is. */
+export type WhereFrom = (log: RecordLog, identity: string) => Promise<number>
+
+const fromTheFirst: WhereFrom = () => Promise.resolve(0)
+
+/** Opens and reads to the end, trying until it works. `take` is given every record once, in order, from where it is said on.
  *  @throws Fault feed/too-old where the feed no longer has its first record, what `take` throws, and the signal's reason */
 export async function openFeedLink(
   take: (record: LogRecord) => void,
   parts: FeedLinkCollaborators,
   signal: AbortSignal,
+  whereFrom: WhereFrom = fromTheFirst,
 ): Promise<FeedLink> {
   let current: RecordLog | undefined
   let identity: string | undefined
@@ -76,7 +82,7 @@ export async function openFeedLink(
     if (bounds.first > next)
       throw new Fault(
         'feed/too-old',
-        `the feed begins at position ${bounds.first}, and a master needs it from ${next} on: what it says of the cluster is gone. Begin a new cluster`,
+        `the feed begins at position ${bounds.first}, and a master needs it from ${next} on: what it says of the cluster is gone. Copy the folder of a master that is well, or begin a new cluster`,
         { from: next, first: bounds.first },
       )
     while (next < bounds.next) takeNew(await log().read(next, { maxBytes: READ_BYTES_MAX }))
@@ -87,6 +93,7 @@ export async function openFeedLink(
     })
     current = await parts.openLog()
     const found = await current.identity()
+    if (identity === undefined) next = await whereFrom(current, found)
     identity ??= found
     if (found !== identity)
       throw new Fault(

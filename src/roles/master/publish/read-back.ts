@@ -6,20 +6,23 @@
  */
 import type { BlockHash, BlockRef } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
-import { bigintFrom, type Hex } from '#kernel/bytes.ts'
+import { bigintFrom, fromHex, fromUtf8, type Hex, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Random } from '#ports/random.ts'
 import type { LogRecord } from '#ports/record-log/record-log.ts'
 import type { Alarm } from '#protocol/feed/effects.ts'
-import { type LeaseEffect, Leases, type OpenLease } from '#protocol/feed/leases.ts'
-import { createFeedMachine } from '#protocol/feed/machine.ts'
+import { type LeaseEffect, Leases, type LeasesState, type OpenLease } from '#protocol/feed/leases.ts'
+import { createFeedMachine, restoreFeedMachine } from '#protocol/feed/machine.ts'
 import type { Beat, FeedRecord, Generation, RecordBody } from '#protocol/feed/frames/records.ts'
-import { WholeFrames } from '#protocol/feed/frames/whole-frames.ts'
+import { WholeFrames, type WholeFramesState } from '#protocol/feed/frames/whole-frames.ts'
 import { decodeRecord } from '#wire/record.ts'
-import { FeedIndex, type Heads } from '#roles/master/from-feed/feed-index.ts'
+import { masterLimits } from '#roles/master/limits.ts'
+import { FeedIndex, type FeedIndexState, type Heads } from '#roles/master/from-feed/feed-index.ts'
 
 /** Masters whose clients are remembered. */
 const CLIENTS_MAX = 64
+/** Settled blocks whose place on the feed is kept for the next life. */
+const KEPT_SETTLED_MAX = masterLimits.keptIndexBlocksMax.value
 
 /** Maintenance leases as the feed has them now. */
 export interface LeaseBook {
@@ -29,7 +32,25 @@ export interface LeaseBook {
   whyNot(client: string, others: number): string | undefined
 }
 
+/** All that was read, as plain data: who goes on from it with the next record knows what one knows who has read the feed from its first. */
+export interface ReadBackState {
+  /** The record that founded the feed. */
+  readonly generation: Hex
+  readonly machine: string
+  readonly canonical: readonly BlockRef[]
+  readonly frames: WholeFramesState
+  readonly leases: LeasesState
+  readonly index: FeedIndexState
+  readonly clients: readonly (readonly [string, Beat['client']])[]
+}
+
 export interface ReadBack {
+  /** Undefined before the feed has a generation. */
+  state(): ReadBackState | undefined
+  /** Before anything is taken: as if the records up to that state had been. */
+  restore(state: ReadBackState): void
+  /** The newest record that was taken. */
+  last(): LogRecord | undefined
   /** @throws Fault master/duplicate-id, and those of decodeRecord */
   take(record: LogRecord): void
   /** Takes the next epoch and an incarnation, once the feed has been read to its end. */
@@ -62,13 +83,14 @@ export function createReadBack(
   random: Random,
   told: { readonly onAlarm: (alarm: Alarm) => void; readonly onLease: (effect: LeaseEffect) => void },
 ): ReadBack {
-  const machine = createFeedMachine()
-  const frames = new WholeFrames()
-  const leases = new Leases()
-  const index = new FeedIndex()
-  const clients = new Map<string, Beat['client']>()
+  let machine = createFeedMachine()
+  let frames = new WholeFrames()
+  let leases = new Leases()
+  let index = new FeedIndex()
+  let clients = new Map<string, Beat['client']>()
+  let newest: LogRecord | undefined
   const incarnation = bigintFrom(random.bytes(8))
-  let founded: { cluster: string; body: Generation } | undefined
+  let founded: { cluster: string; body: Generation; bytes: Uint8Array } | undefined
   let epoch: number | undefined
   let sequence = 0
   const headNumber = (): number => machine.heads()?.head.number ?? 0
@@ -84,9 +106,34 @@ export function createReadBack(
   }
 
   return {
-    take({ position, bytes }) {
+    state: () =>
+      founded && {
+        generation: toHex(founded.bytes),
+        machine: fromUtf8(machine.encode()),
+        canonical: machine.canonical(),
+        frames: frames.state(),
+        leases: leases.state(),
+        index: index.state(KEPT_SETTLED_MAX),
+        clients: [...clients],
+      },
+    restore(state) {
+      assert(newest === undefined, 'what was read before is restored before anything is read')
+      const bytes = fromHex(state.generation)
+      const { cluster, body } = decodeRecord(bytes)
+      assert(body.kind === 'generation', 'a feed is founded by its generation')
+      founded = { cluster, body, bytes }
+      machine = restoreFeedMachine(utf8(state.machine), state.canonical)
+      frames = new WholeFrames(state.frames)
+      leases = new Leases(state.leases)
+      index = new FeedIndex(state.index)
+      clients = new Map(state.clients)
+    },
+    last: () => newest,
+    take(taken) {
+      const { position, bytes } = taken
+      newest = taken
       const record = decodeRecord(bytes)
-      if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body }
+      if (record.body.kind === 'generation') founded ??= { cluster: record.cluster, body: record.body, bytes }
       if (record.cluster !== founded?.cluster) return
       const effects = machine.step(position, record)
       for (const effect of effects) if (effect.kind === 'alarm') told.onAlarm(effect.alarm)
@@ -123,7 +170,9 @@ export function createReadBack(
     },
     rank: () => machine.rank(id),
     heads: () => machine.heads(),
-    index,
+    get index() {
+      return index
+    },
     needs: (block, deltaHash) => frames.needs(block, deltaHash),
     hasWhole: (hash) => frames.has(hash),
     settledNumber: () => frames.settledNumber(),
