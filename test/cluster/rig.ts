@@ -4,7 +4,7 @@
  *   kafka     a broker, two geth nodes kept in step, a master beside each, four replicas
  * The chain grows and has transactions from the beginning until `quiet()`.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
@@ -174,4 +174,14 @@ async function closing<R>(ends: (() => unknown)[], open: () => Promise<R>): Prom
 /** The last that was begun ends first. */
 async function closed(ends: (() => unknown)[]): Promise<void> {
   for (const end of ends.splice(0).toReversed()) await end()
+}
+
+/** Writes what each process has said to files of a folder. */
+export function keepLogs({ cluster }: KafkaRig, dir: string): void {
+  mkdirSync(dir, { recursive: true })
+  const all = [...cluster.masters, ...cluster.replicas.map(({ process }) => process), cluster.gateway.process]
+  for (const { args, log } of all) {
+    const name = args[0] === 'gateway' ? 'gateway' : (args[2] ?? '')
+    writeFileSync(join(dir, `${name}.log`), log)
+  }
 }

@@ -22,6 +22,11 @@ const KIB = 1_024
 const RETAIN_BYTES = 320 * KIB
 const TRANSFERS = 100
 
+async function metricAt(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+}
+
 async function feedBytes(cluster: Cluster): Promise<number> {
   const log = await cluster.openFeed()
   try {
@@ -60,10 +65,7 @@ test('retention and masters that are killed', { ...needs('anvil'), timeout: 300_
     await anvil.mine()
     await isServed()
   }
-  const metric = async (place: number, name: string): Promise<number> => {
-    const text = await (await fetch(`${forward[place]}/metrics`)).text()
-    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
-  }
+  const metric = (place: number, name: string): Promise<number> => metricAt(forward[place] as string, name)
   const bothRanked = (): Promise<true> =>
     waitFor('both masters to have a place', WAIT_MS, async () => {
       const ranks = await Promise.all([0, 1].map((place) => metric(place, 'drover_master_rank')))
@@ -113,6 +115,23 @@ test('retention and masters that are killed', { ...needs('anvil'), timeout: 300_
         assert.match(output, /^r1 .* \d+ (s|min|h|d) /m)
       },
     )
+
+    await t.test('the feed host says at /metrics what it holds, has taken and has dropped', async () => {
+      const ofHost = (name: string): Promise<number> =>
+        metricAt(cluster.feedMetrics, `drover_feedhost_${name}`)
+      const { first } = await bounds(cluster)
+      assert.equal(await ofHost('first_position'), first)
+      const next = await ofHost('next_position')
+      assert.ok(next > first && next <= (await bounds(cluster)).next)
+      assert.ok((await ofHost('records_appended_total')) >= next)
+      assert.ok((await ofHost('dropped_bytes_total')) >= 64 * KIB)
+      assert.ok((await ofHost('log_bytes')) <= RETAIN_BYTES)
+      assert.ok((await ofHost('segments')) > 1)
+      assert.ok((await ofHost('connections')) >= 3) // two masters and a replica
+      assert.equal(await (await fetch(`${cluster.feedMetrics}/live`)).text(), 'live')
+      assert.equal((await fetch(`${cluster.feedMetrics}/`)).status, 404)
+      assert.equal((await fetch(`${cluster.feedMetrics}/metrics`, { method: 'POST' })).status, 405)
+    })
 
     await t.test(
       'killed, both masters come back on what is left of the feed, and publish what came meanwhile',

@@ -3,10 +3,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom } from '#platform/random/random.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
+import { leaseText } from '#protocol/feed/frames/records.ts'
 import type { LeaseEffect } from '#protocol/feed/leases.ts'
 import { createReadBack } from '#roles/master/publish/read-back.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { decodeRecord } from '#wire/record.ts'
 import type { KafkaRig } from './rig.ts'
 
 const READ_BYTES = 4e6
@@ -71,11 +73,14 @@ export interface LeaseHistory {
   /** The most that were open at one record. */
   readonly openMax: number
   readonly openNow: number
+  /** What was asked and what became of it, with places on the feed. */
+  readonly story: readonly string[]
 }
 
 /** As every master reads it. */
 export async function leasesOn(log: RecordLog): Promise<LeaseHistory> {
   const effects: LeaseEffect[] = []
+  const story: string[] = []
   const reader = createReadBack('judge', createRandom(), {
     onAlarm: () => {},
     onLease: (effect) => effects.push(effect),
@@ -86,7 +91,18 @@ export async function leasesOn(log: RecordLog): Promise<LeaseHistory> {
     const records = await log.read(at, { maxBytes: READ_BYTES })
     at += records.length
     for (const record of records) {
+      const before = effects.length
       reader.take(record)
+      const { producer, epoch, body } = decodeRecord(record.bytes)
+      const said = `${record.position} ${producer}/${epoch} ${body.kind}`
+      if (body.kind === 'maintenanceLease' || body.kind === 'maintenanceRelease')
+        story.push(`${said} ${leaseText(body.lease)}`)
+      for (const effect of effects.slice(before)) {
+        const { id } = 'lease' in effect ? effect.lease : effect
+        story.push(
+          `${said}: ${effect.kind} ${leaseText(id)}${effect.kind === 'ended' ? ` by ${effect.by}` : ''}`,
+        )
+      }
       openMax = Math.max(openMax, reader.leases.open().length)
     }
   }
@@ -97,6 +113,7 @@ export async function leasesOn(log: RecordLog): Promise<LeaseHistory> {
     refusals: effects.flatMap((one) => (one.kind === 'refused' ? [one.why] : [])),
     openMax,
     openNow: reader.leases.open().length,
+    story,
   }
 }
 

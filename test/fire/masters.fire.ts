@@ -3,7 +3,6 @@
  * broker, with late, silent and wiped clients and reorganisations: no block is missing, no replica's head goes back, every frame travels
  * once, and stores equal one that was built alone, table by table. A seed decides what is done.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '#kernel/fault.ts'
@@ -13,7 +12,7 @@ import { HeadWatch } from '#test/cluster/head-watch.ts'
 import { exactReplicas, likeFromScratch } from '#test/cluster/judge.ts'
 import { onFeed, publishedSince } from '#test/cluster/published.ts'
 import { allServe } from '#test/cluster/windows.ts'
-import { type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/rig.ts'
+import { keepLogs, type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/rig.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
 import { waitFor } from '#test/support/wait.ts'
@@ -222,14 +221,5 @@ async function attempt(run: Run, what: string, check: () => Promise<unknown>): P
   } catch (thrown) {
     run.violations.push(`${what}: ${messageOf(thrown).slice(0, 2_000)}`)
     run.say(`violated: ${what}: ${messageOf(thrown).slice(0, 300)}`)
-  }
-}
-
-function keepLogs({ cluster }: KafkaRig, dir: string): void {
-  mkdirSync(dir, { recursive: true })
-  const all = [...cluster.masters, ...cluster.replicas.map(({ process }) => process), cluster.gateway.process]
-  for (const { args, log } of all) {
-    const name = args[0] === 'gateway' ? 'gateway' : (args[2] ?? '')
-    writeFileSync(join(dir, `${name}.log`), log)
   }
 }

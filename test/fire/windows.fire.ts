@@ -11,7 +11,7 @@ import { createPrng } from '#kernel/prng.ts'
 import { HeadWatch } from '#test/cluster/head-watch.ts'
 import { exactReplicas } from '#test/cluster/judge.ts'
 import { onFeed } from '#test/cluster/published.ts'
-import { type KafkaRig, openKafkaRig } from '#test/cluster/rig.ts'
+import { keepLogs, type KafkaRig, openKafkaRig } from '#test/cluster/rig.ts'
 import { allServe, leasesOn, overlapsIn, stallsOf, stallUnderLease } from '#test/cluster/windows.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
@@ -33,7 +33,8 @@ const WAITING = /^waiting: (.*)$/gm
 
 export const fire: Fire = {
   name: 'windows',
-  summary: 'maintenance windows of two clients, masters and broker killed meanwhile (--windows N --seed N)',
+  summary:
+    'maintenance windows of two clients, masters and broker killed meanwhile (--windows N --seed N --logs DIR)',
   missing: () =>
     existsSync(GETH) && existsSync(join(KAFKA_LIBS, '.done'))
       ? undefined
@@ -84,9 +85,10 @@ export const fire: Fire = {
       const grown = growthInStalls(rig, watch, troubled)
       await Promise.all(rig.cluster.masters.map((_, place) => keepBusy(place)))
       violations.push(...(await grown.end()))
-      return await judge(rig, { watch, violations, windows, troubles, reasons, seed })
+      return await judge(rig, { watch, violations, windows, troubles, reasons, seed, say })
     } finally {
       await watch.stop()
+      if (flags['logs'] !== undefined) keepLogs(rig, flags['logs'])
       await rig.close()
     }
   },
@@ -162,9 +164,10 @@ async function judge(
     readonly troubles: number
     readonly reasons: ReadonlyMap<string, number>
     readonly seed: string
+    readonly say: (line: string) => void
   },
 ): Promise<FireReport> {
-  const { watch, violations, windows, troubles, reasons, seed } = lived
+  const { watch, violations, windows, troubles, reasons, seed, say } = lived
   try {
     await allServe(rig, SERVE_MS)
     await rig.quiet()
@@ -179,6 +182,7 @@ async function judge(
   if (openNow > 0 || ended !== granted)
     violations.push(`${openNow} leases are open, ${ended} of ${granted} ended`)
   if (granted < windows) violations.push(`${granted} of ${windows} windows were granted`)
+  if (violations.length > 0) for (const line of history.story) say(line)
   if (refusals.some((why) => why.trim() === '')) violations.push('a record was refused without a reason')
   return {
     verdict: `${granted} windows of two clients, ${troubles} kills meanwhile; never two at once, ${refusals.length} refused on the feed, each with a reason, all ended`,

@@ -21,6 +21,8 @@ export interface Cluster {
   /** Never started where the feed is on Kafka. */
   readonly feed: DroverProcess
   readonly feedAddress: string
+  /** Where the feed host serves its metrics. */
+  readonly feedMetrics: string
   openFeed(): Promise<TrimmableLog>
   /** The first of `masters`. */
   readonly master: DroverProcess
@@ -60,7 +62,9 @@ export async function startCluster(options: {
   const common = ['--log-format', 'people']
   const openFeed = (mayCreate: boolean) => feedOpener(feedAddress, NO_SECURITY, { chainId, mayCreate })
 
+  const metricsPort = String(await freePort())
   const hosting = ['feed', 'serve', '--data', join(dir, 'feed'), '--listen', feedAddress]
+  hosting.push('--metrics-port', metricsPort)
   const feed = new DroverProcess(...hosting, ...(options.hostOptions ?? []), ...common)
   const masters: DroverProcess[] = []
   const forward: string[] = []
@@ -127,6 +131,7 @@ export async function startCluster(options: {
     dir,
     feed,
     feedAddress,
+    feedMetrics: `http://127.0.0.1:${metricsPort}`,
     openFeed: openFeed(false),
     master: masters[0] as DroverProcess,
     masters,

@@ -36,7 +36,8 @@ export async function startRoles(
   scope.defer(() => rmSync(sockets, { recursive: true, force: true }))
 
   const feed = `unix:${join(sockets, 'feed')}`
-  await start('feed host', 'feed', 'serve', '--data', join(dir, 'feed'), '--listen', feed).ready
+  const hosting = ['--data', join(dir, 'feed'), '--listen', feed, '--metrics-port', '0']
+  await start('feed host', 'feed', 'serve', ...hosting).ready
   const chain = ['--genesis', genesisPath, '--feed', feed, ...(plan.trie ? ['--trie'] : [])]
   const children: Child[] = []
   const masters: Started[] = []

@@ -16,6 +16,21 @@ export const feedHostOptions = {
     value: 'ADDRESS',
     help: 'host:port or unix:PATH where masters and replicas connect',
   },
+  metricsHost: {
+    flag: 'metrics-host',
+    type: 'text',
+    default: '127.0.0.1',
+    value: 'HOST',
+    help: 'where /live and /metrics are served',
+  },
+  metricsPort: {
+    flag: 'metrics-port',
+    type: 'integer',
+    min: 0,
+    max: 65_535,
+    value: 'PORT',
+    help: 'port of HTTP for /live and /metrics (0: any; else neither is served)',
+  },
   segmentBytesMax: {
     flag: 'segment-max',
     type: 'bytes',

@@ -1,6 +1,7 @@
 /** `drover feed serve` hosts the embedded feed; `drover feed inspect` shows what is on one. */
 import { describeBlock } from '#chain/block/block-ref.ts'
 import { chainIn, feedOpener, kafkaOptions } from '#cli/process/feed.ts'
+import { httpOptions, httpServerFor } from '#cli/process/http.ts'
 import { loggerFor, logOptions } from '#cli/process/logging.ts'
 import { runService } from '#cli/process/service.ts'
 import { messageOf } from '#kernel/fault.ts'
@@ -8,6 +9,7 @@ import { createClock } from '#platform/clock/clock.ts'
 import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
+import { httpLimits } from '#platform/http/limits.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
@@ -17,6 +19,7 @@ import { leaseText, type RecordBody } from '#protocol/feed/frames/records.ts'
 import { startFeedHost } from '#roles/feedhost/host.ts'
 import { feedHostLimits } from '#roles/feedhost/limits.ts'
 import { feedHostOptions } from '#roles/feedhost/options.ts'
+import { createFeedHostPages } from '#roles/feedhost/pages.ts'
 import { checkRetention, keepRetention } from '#roles/feedhost/retention.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { decodeRecord } from '#wire/record.ts'
@@ -29,8 +32,8 @@ export const feedServeCommand = defineCommand({
   text: `
 The only process that writes the log; masters and replicas append and read through it.
   drover feed serve --data ./feed --listen 127.0.0.1:8650`,
-  options: { ...feedHostOptions, ...logOptions },
-  limits: feedHostLimits,
+  options: { ...feedHostOptions, ...httpOptions, ...logOptions },
+  limits: { ...httpLimits, ...feedHostLimits },
   async run({ values }) {
     const log = loggerFor('feed host', values)
     checkRetention(values)
@@ -59,7 +62,15 @@ The only process that writes the log; masters and replicas append and read throu
       )
       const { first, next } = segments.bounds()
       log.info('hosting the feed', { address: host.address, first, next })
-      return { address: host.address }
+      if (values.metricsPort === undefined) return { address: host.address }
+      const pages = await httpServerFor(values).listen(
+        { host: values.metricsHost, port: values.metricsPort, bodyBytesMax: 0 },
+        createFeedHostPages(segments, meter),
+      )
+      scope.defer(() => pages.close({ graceMs: 0 }))
+      const metrics = `http://${pages.host}:${pages.port}`
+      log.info('metrics are served', { metrics })
+      return { address: host.address, metrics }
     })
   },
 })
