@@ -4,8 +4,8 @@ import { assert } from './assert.ts'
 export type Hex = `0x${string}`
 
 const DIGITS = '0123456789abcdef'
-const PAIRS: string[] = []
-for (let i = 0; i < 256; i++) PAIRS.push(`${DIGITS[i >> 4]}${DIGITS[i & 15]}`)
+/** Character codes of the digits. */
+const CODES = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0))
 
 const VALUES = new Int8Array(128).fill(-1)
 for (let i = 0; i < 16; i++) {
@@ -13,15 +13,24 @@ for (let i = 0; i < 16; i++) {
   VALUES[DIGITS.toUpperCase().charCodeAt(i)] = i
 }
 
-/** Above this a text is built as bytes: one made of many small pieces is slow to use. */
-const PIECEWISE_BYTES_MAX = 64
+/** Above this a text is decoded from bytes: a call with many arguments is slow. */
+const CALLED_BYTES_MAX = 64
+/** By length, the codes of the text that is being made. */
+const SHORT_CODES: number[][] = []
+for (let length = 0; length <= CALLED_BYTES_MAX; length++)
+  SHORT_CODES.push([48, 120, ...new Array<number>(2 * length).fill(0)])
 
 /** `0x` and two digits a byte. */
 export function toHex(bytes: Uint8Array, from = 0, to = bytes.length): Hex {
-  if (to - from > PIECEWISE_BYTES_MAX) return longHex(bytes, from, to)
-  let text = '0x'
-  for (let i = from; i < to; i++) text += PAIRS[bytes[i] as number]
-  return text as Hex
+  if (to - from > CALLED_BYTES_MAX) return longHex(bytes, from, to)
+  // Not by adding pieces: such a text is put together when it is first compared or looked up, which hashes always are.
+  const codes = SHORT_CODES[to - from] as number[]
+  for (let i = from, at = 2; i < to; i++) {
+    const byte = bytes[i] as number
+    codes[at++] = CODES[byte >> 4] as number
+    codes[at++] = CODES[byte & 15] as number
+  }
+  return String.fromCharCode.apply(null, codes) as Hex
 }
 
 function longHex(bytes: Uint8Array, from: number, to: number): Hex {
@@ -30,8 +39,8 @@ function longHex(bytes: Uint8Array, from: number, to: number): Hex {
   ascii[1] = 120
   for (let i = from, at = 2; i < to; i++) {
     const byte = bytes[i] as number
-    ascii[at++] = DIGITS.charCodeAt(byte >> 4)
-    ascii[at++] = DIGITS.charCodeAt(byte & 15)
+    ascii[at++] = CODES[byte >> 4] as number
+    ascii[at++] = CODES[byte & 15] as number
   }
   return decoder.decode(ascii) as Hex
 }

@@ -5,7 +5,7 @@
 import type { BlockRef } from '#chain/block/block-ref.ts'
 import type { BlockHash } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
-import { fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
+import { equalBytes, fromHex, fromUtf8, toHex, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { ReadTx, WriteTx } from '#ports/storage/key-value.ts'
 import { ByteReader, ByteWriter } from './codec/bytes.ts'
@@ -64,8 +64,27 @@ export function putIdentity(tx: WriteTx, identity: StoreIdentity): void {
 }
 
 export function readStatus(tx: Pick<ReadTx, 'get'>): Status {
+  return decodeStatus(statusRow(tx))
+}
+
+/** For one who reads it again and again: most reads are of the commit of the one before. */
+export function createStatusReader(): (tx: Pick<ReadTx, 'get'>) => Readonly<Status> {
+  let read: { readonly row: Uint8Array; readonly status: Readonly<Status> } | undefined
+  return (tx) => {
+    const row = statusRow(tx)
+    if (read === undefined || !equalBytes(read.row, row))
+      read = { row: row.slice(), status: decodeStatus(row) }
+    return read.status
+  }
+}
+
+function statusRow(tx: Pick<ReadTx, 'get'>): Uint8Array {
   const row = tx.get('meta', STATUS_KEY)
   assert(row !== undefined, 'a store is initialised before it is read')
+  return row
+}
+
+function decodeStatus(row: Uint8Array): Status {
   const from = new ByteReader(row)
   const sequence = Number(from.u64())
   const position = Number(from.u64())

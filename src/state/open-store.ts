@@ -25,7 +25,15 @@ import { flatState } from './flat-state.ts'
 import type { StoreIdentity } from './identity.ts'
 import { initialiseStore } from './initialise.ts'
 import { LogRow, visitLogs, visitSomeLogs } from './logs/log-rows.ts'
-import { putStatus, readIdentity, readKeepsTrie, readMachine, readStatus } from './meta.ts'
+import {
+  createStatusReader,
+  putStatus,
+  readIdentity,
+  readKeepsTrie,
+  readMachine,
+  readStatus,
+  type Status,
+} from './meta.ts'
 import { getParts } from './parts.ts'
 import type { LogPlace, Snapshot } from './snapshot.ts'
 import type { Store } from './store.ts'
@@ -44,6 +52,7 @@ const HISTORY_TABLES = ['history', 'changes', 'trieHistory', 'trieChanges'] as c
 /** @throws Fault store/schema where `kv` holds a store of another version's layout */
 export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions): Store {
   const identity = (): StoreIdentity | undefined => reading(kv, readIdentity)
+  const statusOf = createStatusReader()
   identity()
   return {
     identity,
@@ -55,7 +64,10 @@ export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions
       if (trie && !reading(kv, readKeepsTrie)) throw noTrie()
     },
     keepsTrie: () => reading(kv, readKeepsTrie),
-    snapshot: () => bindSnapshot(kv.read(), compress),
+    snapshot() {
+      const tx = kv.read()
+      return bindSnapshot(tx, statusOf(tx), compress)
+    },
     commit: (change) =>
       kv.write((tx) => {
         const status = readStatus(tx)
@@ -105,8 +117,7 @@ function noTrie(): Fault {
   )
 }
 
-function bindSnapshot(tx: ReadTx, compress: Compress): Snapshot {
-  const status = readStatus(tx)
+function bindSnapshot(tx: ReadTx, status: Readonly<Status>, compress: Compress): Snapshot {
   const { head } = status.heads
   const isHere = (number: number): boolean => number >= status.chainFrom && number <= head.number
   const logRow = new LogRow()

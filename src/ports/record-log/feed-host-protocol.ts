@@ -2,6 +2,7 @@
  * What a feed host and its clients say to each other: whole messages, one byte of kind, an id that pairs answers with requests, big-endian
  * integers. A tail is pushed with a window: the host sends at most so many bytes that the client has not acknowledged.
  */
+import { assert } from '#kernel/assert.ts'
 import { fromUtf8, utf8 } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { LogBounds, LogRecord, LogSegment } from './record-log.ts'
@@ -10,8 +11,11 @@ export const FEED_HOST_VERSION = 1
 /** Bytes of a tail on their way: a slow reader is fed from disk, never from memory. */
 export const TAIL_WINDOW_BYTES = 4 * 1024 * 1024
 
+/** Kind and id. */
+const HEAD_BYTES = 5
 /** Of a segment in an answer. */
 const SEGMENT_BYTES = 32
+const TWO_TO_32 = 4_294_967_296
 
 export type ToHost =
   | { readonly kind: 'hello'; readonly id: number; readonly version: number }
@@ -46,26 +50,27 @@ const TO_HOST = [
 const FROM_HOST = ['welcome', 'appended', 'records', 'bounds', 'failed', 'segments'] as const
 
 export function encodeToHost(message: ToHost): Uint8Array {
-  const w = new Bytes(TO_HOST.indexOf(message.kind), message.id)
+  const begin = (bodyBytes: number): Bytes => new Bytes(TO_HOST.indexOf(message.kind), message.id, bodyBytes)
   switch (message.kind) {
     case 'hello':
-      return w.u32(message.version).done()
-    case 'append':
-      w.u32(message.records.length)
+      return begin(4).u32(message.version).done()
+    case 'append': {
+      const w = begin(4 + sumOf(message.records, (record) => 4 + record.length)).u32(message.records.length)
       for (const record of message.records) w.sized(record)
       return w.done()
+    }
     case 'read':
-      return w.u64(message.from).u32(message.maxBytes).done()
+      return begin(12).u64(message.from).u32(message.maxBytes).done()
     case 'tail':
-      return w.u64(message.from).done()
+      return begin(8).u64(message.from).done()
     case 'acknowledge':
-      return w.u32(message.bytes).done()
+      return begin(4).u32(message.bytes).done()
     case 'trim':
-      return w.u64(message.before).done()
+      return begin(8).u64(message.before).done()
     case 'bounds':
     case 'stopTail':
     case 'segments':
-      return w.done()
+      return begin(0).done()
   }
 }
 
@@ -97,31 +102,52 @@ export function decodeToHost(bytes: Uint8Array): ToHost {
 }
 
 export function encodeFromHost(message: FromHost): Uint8Array {
-  const w = new Bytes(FROM_HOST.indexOf(message.kind), message.id)
+  const begin = (bodyBytes: number): Bytes =>
+    new Bytes(FROM_HOST.indexOf(message.kind), message.id, bodyBytes)
   switch (message.kind) {
-    case 'welcome':
-      return w.u32(message.version).sized(utf8(message.identity)).done()
-    case 'appended':
-      w.u32(message.positions.length)
-      for (const position of message.positions) w.u64(position)
+    case 'welcome': {
+      const identity = utf8(message.identity)
+      return begin(8 + identity.length)
+        .u32(message.version)
+        .sized(identity)
+        .done()
+    }
+    case 'appended': {
+      const { positions } = message
+      const w = begin(4 + 8 * positions.length).u32(positions.length)
+      for (const position of positions) w.u64(position)
       return w.done()
-    case 'records':
-      w.u32(message.records.length)
-      for (const { position, bytes } of message.records) w.u64(position).sized(bytes)
+    }
+    case 'records': {
+      const { records } = message
+      const w = begin(4 + sumOf(records, ({ bytes }) => 12 + bytes.length)).u32(records.length)
+      for (const { position, bytes } of records) w.u64(position).sized(bytes)
       return w.done()
+    }
     case 'bounds':
-      return w.u64(message.first).u64(message.next).done()
-    case 'segments':
-      w.u32(message.segments.length)
-      for (const { first, next, bytes, begunMs } of message.segments)
+      return begin(16).u64(message.first).u64(message.next).done()
+    case 'segments': {
+      const { segments } = message
+      const w = begin(4 + SEGMENT_BYTES * segments.length).u32(segments.length)
+      for (const { first, next, bytes, begunMs } of segments)
         w.u64(first)
           .u64(next)
           .u64(bytes)
           .u64(begunMs ?? 0)
       return w.done()
-    case 'failed':
-      return w.sized(utf8(message.code)).sized(utf8(message.message)).done()
+    }
+    case 'failed': {
+      const [code, text] = [utf8(message.code), utf8(message.message)]
+      return begin(8 + code.length + text.length)
+        .sized(code)
+        .sized(text)
+        .done()
+    }
   }
+}
+
+function sumOf<T>(items: readonly T[], bytesOf: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + bytesOf(item), 0)
 }
 
 /** @throws Fault feed/protocol */
@@ -163,60 +189,58 @@ function malformed(): Fault<'feed/protocol'> {
   )
 }
 
+/** Writes a message whose length is known. */
 class Bytes {
-  readonly #parts: Uint8Array[] = []
-  #length = 0
+  readonly #bytes: Uint8Array
+  #at = 1
 
-  constructor(kind: number, id: number) {
-    this.#add(Uint8Array.of(kind))
+  constructor(kind: number, id: number, bodyBytes: number) {
+    this.#bytes = new Uint8Array(HEAD_BYTES + bodyBytes)
+    this.#bytes[0] = kind
     this.u32(id)
   }
   u32(value: number): this {
-    const bytes = new Uint8Array(4)
-    new DataView(bytes.buffer).setUint32(0, value)
-    return this.#add(bytes)
+    const bytes = this.#bytes
+    bytes[this.#at++] = value >>> 24
+    bytes[this.#at++] = value >>> 16
+    bytes[this.#at++] = value >>> 8
+    bytes[this.#at++] = value
+    return this
   }
+  /** Of a safe integer. */
   u64(value: number): this {
-    const bytes = new Uint8Array(8)
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
-    return this.#add(bytes)
+    return this.u32(Math.floor(value / TWO_TO_32)).u32(value % TWO_TO_32)
   }
   sized(bytes: Uint8Array): this {
-    return this.u32(bytes.length).#add(bytes)
+    this.u32(bytes.length)
+    this.#bytes.set(bytes, this.#at)
+    this.#at += bytes.length
+    return this
   }
   done(): Uint8Array {
-    const out = new Uint8Array(this.#length)
-    let at = 0
-    for (const part of this.#parts) {
-      out.set(part, at)
-      at += part.length
-    }
-    return out
-  }
-  #add(bytes: Uint8Array): this {
-    this.#parts.push(bytes)
-    this.#length += bytes.length
-    return this
+    assert(this.#at === this.#bytes.length, 'a message is as long as was said')
+    return this.#bytes
   }
 }
 
 class Parse {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
   u8(): number {
-    return this.#view.getUint8(this.#take(1))
+    return this.#bytes[this.#take(1)] as number
   }
   u32(): number {
-    return this.#view.getUint32(this.#take(4))
+    const at = this.#take(4)
+    const bytes = this.#bytes
+    const high = ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16)
+    return (high | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
   }
   u64(): number {
-    return Number(this.#view.getBigUint64(this.#take(8)))
+    return this.u32() * TWO_TO_32 + this.u32()
   }
   /** A number of items of at least `bytesMin` each: never more than could be there. */
   count(bytesMin: number): number {

@@ -54,7 +54,7 @@ export function createNetwork(world: World): Network {
   const cuts = new Set<string>()
   let latency = { min: 0.1, max: 1 }
 
-  const isCut = (a: string, b: string): boolean => cuts.has(way(a, b))
+  const isCut = (a: string, b: string): boolean => cuts.size > 0 && cuts.has(way(a, b))
   const latencyMs = (): number => latency.min + random.unit() * (latency.max - latency.min)
   const openLink = (near: Life, far: Life): Link => {
     const link = new Link(near, far, { world, random, isCut, latencyMs, ended: () => links.delete(link) })

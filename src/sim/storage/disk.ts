@@ -143,12 +143,7 @@ function openFile(
       // On its way to the disk when the write begins: a crash meanwhile finds some of it there.
       const failure = writeFailure(faults, random)
       const wrote = failure === undefined ? all : all.subarray(0, random.between(0, all.length))
-      // What lies behind a write stays there, as pwrite leaves it.
-      file.bytes = concatBytes(
-        file.bytes.subarray(0, offset),
-        wrote,
-        file.bytes.subarray(offset + wrote.length),
-      )
+      file.bytes = written(file.bytes, offset, wrote)
       writing()
       await op(() => {})
       if (failure !== undefined) throw failure
@@ -165,6 +160,20 @@ function openFile(
       }),
     close: () => quick(() => {}),
   }
+}
+
+/** What lies behind a write stays there, as pwrite leaves it. Room is kept behind a file's end, of which nobody else has a view. */
+function written(bytes: Uint8Array, offset: number, wrote: Uint8Array): Uint8Array {
+  if (offset !== bytes.length)
+    return concatBytes(bytes.subarray(0, offset), wrote, bytes.subarray(offset + wrote.length))
+  const length = offset + wrote.length
+  const hasRoom = bytes.byteOffset === 0 && bytes.buffer.byteLength >= length
+  const wider = hasRoom
+    ? new Uint8Array(bytes.buffer, 0, length)
+    : new Uint8Array(2 * length).subarray(0, length)
+  if (!hasRoom) wider.set(bytes)
+  wider.set(wrote, offset)
+  return wider
 }
 
 function writeFailure(faults: DiskFaults, random: Prng): Fault | undefined {

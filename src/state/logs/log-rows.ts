@@ -17,7 +17,8 @@ const NEAR_LOGS = 8
 const TOPIC_BYTES = 32
 
 export class LogRow implements StoredLog {
-  bytes = new Uint8Array(PART_BYTES)
+  /** Made with the first log: every snapshot has a row, and few read logs. */
+  bytes = new Uint8Array()
   dataTo = 0
   logIndex = 0
   readonly addressAt = LOG_ADDRESS_AT
@@ -51,7 +52,7 @@ export class LogRow implements StoredLog {
     const from = this.dataTo
     this.dataTo += part.length
     if (this.dataTo > this.bytes.length) {
-      const wider = new Uint8Array(Math.max(this.dataTo, 2 * this.bytes.length))
+      const wider = new Uint8Array(Math.max(PART_BYTES, this.dataTo, 2 * this.bytes.length))
       wider.set(this.bytes.subarray(0, from))
       this.bytes = wider
     }

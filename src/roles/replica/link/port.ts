@@ -88,6 +88,7 @@ export async function openLinkPort(options: LinkPortOptions, parts: LinkPortPart
 
   const inFlight = (): number => [...links].reduce((sum, link) => sum + link.inFlight(), 0)
   const pushStatus = (): void => {
+    if (links.size === 0) return
     const facts = parts.status()
     if (facts === undefined) return
     const phase = draining === undefined ? facts.phase : 'draining'
