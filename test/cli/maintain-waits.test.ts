@@ -8,10 +8,11 @@ import { DroverProcess } from '#test/support/drover-process.ts'
 const LEASE = '00000000000000a1'
 const COMMAND = ['--', process.execPath, '-e', 'process.exit(3)']
 
-/** Answers as a master that grants everything, after it has hung up on the first who ask. */
+/** Answers as a master that grants everything, after it has hung up on the first who ask, or answered them something else. */
 async function withMaster(
   hangUps: number,
   use: (url: string, asked: readonly string[]) => Promise<void>,
+  instead?: string,
 ): Promise<void> {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -21,7 +22,8 @@ async function withMaster(
       const wish = request.method === 'POST' ? (JSON.parse(body) as { do: string }).do : 'status'
       asked.push(wish)
       if (asked.length <= hangUps) {
-        request.socket.destroy()
+        if (instead === undefined) request.socket.destroy()
+        else response.end(instead)
         return
       }
       response.setHeader('content-type', 'application/json')
@@ -54,3 +56,15 @@ test('without time to wait it is told at once, and nothing is done', () =>
     assert.match(output, /no master answers at .*maintain\/no-master/)
     assert.deepEqual(asked, ['begin'])
   }))
+
+test('nothing is done under an answer that names no lease', () =>
+  withMaster(
+    1,
+    async (url, asked) => {
+      const { code, output } = await DroverProcess.run('maintain', '--master', url, ...COMMAND)
+      assert.equal(code, 75, output)
+      assert.match(output, /names no lease/)
+      assert.deepEqual(asked, ['begin'])
+    },
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request"}}',
+  ))

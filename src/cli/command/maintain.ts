@@ -120,13 +120,18 @@ async function begin(master: Master, wish: object, waitMs: number): Promise<stri
       if (faultCode(thrown) !== 'maintain/no-master') throw thrown
       return thrown as Fault // it may be restarted; where it had granted the lease already, it takes it back unheard
     })
-    if (!(answer instanceof Fault) && answer.ok) return answer.value['lease'] as string
-    const fault = answer instanceof Fault ? answer : new Fault('maintain/refused', answer.why)
+    const lease = !(answer instanceof Fault) && answer.ok ? answer.value['lease'] : undefined
+    if (lease !== undefined) return lease
+    const fault = answer instanceof Fault ? answer : new Fault('maintain/refused', whyOf(answer))
     if (performance.now() >= untilMs) throw fault
     if (fault.message !== told) process.stderr.write(`waiting: ${fault.message}\n`)
     told = fault.message
     await sleep(AGAIN_MS)
   }
+}
+
+function whyOf(answer: Awaited<ReturnType<Master['post']>>): string {
+  return answer.ok ? `the answer names no lease: ${JSON.stringify(answer.value)}` : answer.why
 }
 
 /** The command's exit code; while it runs, what happens to the others is told. */

@@ -54,6 +54,14 @@ test('an allowed call is passed on and keeps its id', async () => {
   assert.deepEqual(json, { jsonrpc: '2.0', id: 'a', result: ['eth_getBalance', '0x1', 'pending'] })
 })
 
+test('JSON-RPC is taken at / alone, and a wish of maintenance before the master has begun is no call', async () => {
+  const port = portTo(echo)
+  const call = { jsonrpc: '2.0', id: 1, method: 'eth_gasPrice', params: [] }
+  assert.equal((await port(call, {}, 'POST', '/elsewhere')).status, 404)
+  for (const method of ['POST', 'GET'])
+    assert.equal((await port({ do: 'begin', reason: 'r' }, {}, method, '/maintenance')).status, 503)
+})
+
 test('whatever could change the client is not there', async () => {
   for (const method of [
     'admin_peers',

@@ -56,10 +56,10 @@ export function createForwardPort(
   return async (request) => {
     const refused = refusal(request, options.secret)
     if (refused !== undefined) return refused
-    const maintenance = parts.maintenance()
-    const steered = maintenance && maintenancePage(request, maintenance)
+    const steered = maintenancePage(request, parts.maintenance())
     if (steered !== undefined) return steered
-    if (request.method === 'GET') return page(request.target, parts.renderMetrics)
+    if (request.method === 'GET' || request.target.split('?')[0] !== '/')
+      return page(request.target, parts.renderMetrics)
     if (inFlight >= REQUESTS_IN_FLIGHT_MAX) return busy()
     inFlight++
     try {

@@ -16,12 +16,13 @@ type Wish =
   | { readonly do: 'end' }
   | { readonly do: 'release'; readonly lease: bigint }
 
-/** Undefined where the request is for somebody else. */
+/** Undefined where the request is for somebody else. @param maintenance undefined while the master is starting */
 export function maintenancePage(
   request: HttpRequest,
-  maintenance: Maintenance,
+  maintenance: Maintenance | undefined,
 ): HttpResponse | Promise<HttpResponse> | undefined {
   if (request.target.split('?')[0] !== PATH) return undefined
+  if (maintenance === undefined) return json(503, { error: 'this master is starting: try again' })
   if (request.method === 'GET') return json(200, maintenance.status(leaseIn(request.target)))
   // What pages of strangers may send from a browser on this machine is of other types.
   if (!(request.headers['content-type'] ?? '').startsWith('application/json'))
