@@ -7,8 +7,9 @@ import type { DiskFile } from '#ports/storage/disk.ts'
 import type { Checksum } from './segment.ts'
 import { decodeRecordAt, RECORD_HEAD_BYTES, SEGMENT_HEAD_BYTES, skipRecordAt } from './segment.ts'
 
-/** Of one look at a finished segment: many small records, or the head of a large one. */
-const WALK_BYTES = 64 * 1024
+/** Of one look at a finished segment: the head of a large record, or many small ones. */
+const LOOK_BYTES_MIN = 4 * 1024
+const LOOK_BYTES_MAX = 64 * 1024
 
 export interface Scan {
   /** Offset of each record, from the segment's first position on. */
@@ -61,9 +62,11 @@ export async function walkSegment(segment: {
 }): Promise<number[]> {
   const { file, name, first, next, end } = segment
   const offsets: number[] = []
+  let lookBytes = LOOK_BYTES_MIN
   for (let at = SEGMENT_HEAD_BYTES; at < end; ) {
-    const bytes = await file.read(at, Math.min(WALK_BYTES, end - at))
+    const bytes = await file.read(at, Math.min(lookBytes, end - at))
     const from = at
+    const before = offsets.length
     for (let head = skipRecordAt(bytes, 0); head !== undefined; head = skipRecordAt(bytes, at - from)) {
       if (head.position !== first + offsets.length || from + head.end > end) throw damaged(name, at)
       offsets.push(at)
@@ -71,6 +74,7 @@ export async function walkSegment(segment: {
       if (at - from >= bytes.length) break
     }
     if (at === from) throw damaged(name, at)
+    lookBytes = offsets.length - before > 1 ? LOOK_BYTES_MAX : LOOK_BYTES_MIN
   }
   if (first + offsets.length !== next) throw damaged(name, end)
   return offsets

@@ -92,6 +92,7 @@ export function createCluster(
         disk,
         faults,
         random: world.random.child(`master disk ${i}`),
+        folder: createSimDisk(world.random.child(`master folder ${i}`)),
         watch: watch.watch,
       }),
     )

@@ -14,6 +14,7 @@ import { createHttpClient, createHttpServer } from '#sim/net/http.ts'
 import type { Network } from '#sim/net/network.ts'
 import { createTransport } from '#sim/net/transport.ts'
 import { createWebSocketClient } from '#sim/net/web-socket.ts'
+import type { SimDisk } from '#sim/storage/disk.ts'
 import type { StoreDisk, StoreFaults } from '#sim/storage/key-value.ts'
 import { stored } from '#sim/storage/stored.ts'
 import { uncounted } from '#sim/world/meter.ts'
@@ -31,6 +32,8 @@ export interface MasterParts {
   readonly network: Network
   readonly disk: StoreDisk
   readonly faults: StoreFaults
+  /** Where what it has read of the feed is kept. */
+  readonly folder: SimDisk
   readonly random: Prng
   /** Sees what the master appends and is told. */
   readonly watch: (log: RecordLog) => RecordLog
@@ -73,6 +76,7 @@ export function masterProgram(parts: MasterParts): Program {
           trie: parts.trie,
         }),
         genesis,
+        folder: parts.folder.open(life),
         openLog: async () => parts.watch(await openRemoteRecordLog(FEED, transport)),
         clock,
         random,
