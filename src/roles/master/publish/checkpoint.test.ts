@@ -135,6 +135,35 @@ test('read on from a checkpoint, made at any record, a feed says what it says fr
   )
 })
 
+test('of a long chain settled blocks are found again, and the file is of a size that can be written often', () => {
+  const commands = ['generation m1']
+  for (let at = 1; at <= 3_000; at += 100)
+    commands.push(`chain m1 ${at} ${at + 99}`, `head m1 ${at + 99} final=${Math.max(0, at - 40)}`, 'beat m1')
+  const records = bytesOf(commands)
+  const place = Math.floor(records.length * 0.8)
+  const through = reader()
+  for (const [position, bytes] of records.slice(0, place).entries())
+    through.readBack.take({ position, bytes })
+  const state = through.readBack.state()
+  assert.ok(state !== undefined)
+  const bytes = encodeCheckpoint({ identity: 'feed', position: place - 1, digest: hashOf('d'), state })
+  assert.ok(bytes.length < 2_000_000, `${bytes.length} bytes`)
+  const kept = decodeCheckpoint(bytes)
+  assert.ok(kept !== undefined)
+  const resumed = reader()
+  resumed.readBack.restore(kept.state)
+  for (const [i, taken] of records.slice(place).entries())
+    for (const { readBack } of [through, resumed]) readBack.take({ position: place + i, bytes: taken })
+  assert.ok(through.readBack.index.settledTo() > 2_000)
+  for (const number of [0, 1, 700, 2_000, 2_400, 2_990, 3_000]) {
+    const from = refNamed(String(number))
+    const found = resumed.readBack.index.above(from, 10_000)
+    assert.equal(found.length, 3_000 - number)
+    assert.deepEqual(found, through.readBack.index.above(from, 10_000))
+  }
+  assert.deepEqual(known(resumed), known(through))
+})
+
 /** A folder in memory. */
 function memoryFolder(): { folder: Disk; files: Map<string, Uint8Array>; refuse(yes: boolean): void } {
   const files = new Map<string, Uint8Array>()
