@@ -2,6 +2,7 @@
  * `npm run differential -- --requests N [--seed N]`: random valid and invalid requests to geth and to Drover at the same block; every
  * difference in a result, an error's code, message or data is printed with a command that repeats it (docs/conformance.md).
  *   --blocks N          length of the chain that is made for it
+ *   --fork FORK         osaka or amsterdam
  *   --suite DIR         on the chain of a conformance suite instead, which goes through all forks
  *   --from N            the number of the first request of the seed
  *   --keep              leaves the nodes running until ctrl-C, so that differences can be looked at
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     from: { type: 'string', default: '0' },
     blocks: { type: 'string', default: '60' },
+    fork: { type: 'string', default: 'osaka' },
     suite: { type: 'string' },
     url: { type: 'string' },
     replica: { type: 'string' },
@@ -60,9 +62,13 @@ try {
 }
 
 async function judged(): Promise<JudgedCluster> {
-  const { url, replica, gateway = replica } = values
+  const { fork, url, replica, gateway = replica } = values
+  if (fork !== 'osaka' && fork !== 'amsterdam') {
+    console.error('differential: --fork is osaka or amsterdam')
+    process.exit(2)
+  }
   if (values.suite !== undefined) return startJudgedSuite(resolve(values.suite))
-  if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks: number('blocks') })
+  if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks: number('blocks'), fork })
   if (replica === undefined || gateway === undefined) {
     console.error('differential: --url GETH needs --replica URL, which follows that geth')
     process.exit(2)

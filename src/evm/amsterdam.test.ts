@@ -7,6 +7,8 @@ import { headerFromFields } from '#chain/header/header-rlp.ts'
 import { executionDifference } from '#chain/block/verify-block.ts'
 import { executeBlock } from './block/execute-block.ts'
 import { toHex } from '#kernel/bytes.ts'
+import { SPEC } from '#core/evm-values.ts'
+import { floorDataGas, intrinsicGas } from './intrinsic-gas.ts'
 import { address, createWorld, nextBlock } from './testing/world.ts'
 
 const SENDER = 1
@@ -61,4 +63,20 @@ test('the access list holds each account that was touched, and what was written 
   assert.deepEqual([reads, balances, nonces, codes], [[], [], [], []])
   assert.deepEqual(accounts.get(toHex(address(SENDER)))?.[3], [[first, Uint8Array.of(1)]])
   assert.ok(accounts.has(toHex(block.header.beneficiary)))
+})
+
+test('a transaction pays for what it touches and for each byte of its access list (EIP-2780, 7976, 7981, 8038)', () => {
+  const [from, to] = [address(1), address(2)]
+  const none = { from, to, value: 0n, data: new Uint8Array() }
+  const gas = (more: object): bigint => intrinsicGas({ ...none, ...more }, SPEC.amsterdam)
+  assert.equal(gas({}), 15_000n)
+  assert.equal(gas({ value: 1n }), 21_000n)
+  assert.equal(gas({ to: from, value: 1n }), 12_000n)
+  assert.equal(gas({ to: undefined, value: 1n }), 24_000n)
+  const accessList = [{ address: to, storageKeys: [new Uint8Array(32), new Uint8Array(32)] }]
+  assert.equal(gas({ accessList }), 15_000n + 2_900n + 20n * 64n + 2n * (2_000n + 32n * 64n))
+  const data = Uint8Array.of(0, 1)
+  const floor = floorDataGas({ ...none, data, accessList }, SPEC.amsterdam)
+  assert.equal(floor, 15_000n + 64n * (2n + 20n + 64n))
+  assert.equal(floorDataGas({ ...none, data }, SPEC.prague), 21_000n + 10n * 5n)
 })

@@ -16,7 +16,8 @@ export interface Missing {
   readonly keys: readonly MissingKey[]
 }
 
-const INIT_CODE_BYTES_MAX = 49_152
+/** EIP-3860; Amsterdam: EIP-7954. */
+const initCodeBytesMax = (spec: number): number => (spec >= SPEC.amsterdam ? 131_072 : 49_152)
 /** EIP-7594: blobs of one transaction from Osaka on. */
 const BLOBS_MAX = 6
 const BLOB_HASH_VERSION = 1
@@ -78,8 +79,9 @@ function checkParts(message: Message, { spec, blob }: EvmEnvironment): Refusal |
   if (authorizations?.length === 0) {
     return refused(`EIP-7702 transaction with empty auth list (sender ${checksumText(from)})`)
   }
-  if (to === undefined && spec >= SPEC.shanghai && data.length > INIT_CODE_BYTES_MAX) {
-    return refused(`max initcode size exceeded: code size ${data.length} limit ${INIT_CODE_BYTES_MAX}`)
+  const limit = initCodeBytesMax(spec)
+  if (to === undefined && spec >= SPEC.shanghai && data.length > limit) {
+    return refused(`max initcode size exceeded: code size ${data.length} limit ${limit}`)
   }
   return undefined
 }
@@ -116,7 +118,7 @@ function checkGas(message: Message, { spec }: EvmEnvironment): Refusal | undefin
   const least = intrinsicGas(message, spec)
   if (message.gas < least) return refused(`intrinsic gas too low: have ${message.gas}, want ${least}`, true)
   if (spec < SPEC.prague) return undefined
-  const floor = floorDataGas(message.data)
+  const floor = floorDataGas(message, spec)
   if (message.gas >= floor) return undefined
   return refused(`insufficient gas for floor data gas cost: have ${message.gas}, want ${floor}`)
 }

@@ -19,6 +19,8 @@ interface Vector {
   readonly ExpectedError?: string
 }
 
+const NOBODY = new Uint8Array(20)
+
 /** The address of each precompile and a fork whose prices the vectors have. */
 const PRECOMPILES: Record<string, readonly [address: number, fork: Fork]> = {
   ecRecover: [0x01, 'cancun'],
@@ -72,7 +74,11 @@ test(
         assert.equal(toHex(outcome.output), `0x${vector.Expected ?? ''}`, what)
         if (vector.Gas === undefined) continue
         const spec = SPEC[fork as keyof typeof SPEC]
-        assert.equal(outcome.gasSpent - intrinsicGas({ to, data: input }, spec), BigInt(vector.Gas), what)
+        assert.equal(
+          outcome.gasSpent - intrinsicGas({ from: NOBODY, to, data: input, value: 0n }, spec),
+          BigInt(vector.Gas),
+          what,
+        )
       }
     }
     assert.ok(run > 400)

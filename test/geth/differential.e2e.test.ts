@@ -29,14 +29,15 @@ async function judge({ urls, facts, processes, stop }: JudgedCluster, requests: 
   }
 }
 
-test(
-  'random requests, valid and not, are answered as geth answers them',
-  {
-    ...needs('geth'),
-    timeout: 180_000,
-  },
-  async () => judge(await startJudgedCluster({ seed: 'test', blocks: BLOCKS }), REQUESTS),
-)
+for (const fork of ['osaka', 'amsterdam'] as const)
+  test(
+    `random requests, valid and not, on a chain of ${fork} are answered as geth answers them`,
+    {
+      ...needs('geth'),
+      timeout: 180_000,
+    },
+    async () => judge(await startJudgedCluster({ seed: 'test', blocks: BLOCKS, fork }), REQUESTS),
+  )
 
 test(
   'so are those about a chain that went through all forks',

@@ -2,6 +2,7 @@
 import { createMixedChain } from '#test/geth/mixed-chain.ts'
 import { Devnet, type Hex } from '#test/geth/devnet.ts'
 import type { GethNode } from '#test/geth/node.ts'
+import { Wallet } from '#test/geth/wallet.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
@@ -29,9 +30,11 @@ export interface JudgedCluster {
 export async function startJudgedCluster(options: {
   readonly seed: number | string
   readonly blocks: number
+  readonly fork: 'osaka' | 'amsterdam'
 }): Promise<JudgedCluster> {
+  Wallet.gasScale = options.fork === 'amsterdam' ? 5n : 1n
   const mixed = createMixedChain(options.seed)
-  const net = await Devnet.start({ alloc: mixed.alloc })
+  const net = await Devnet.start({ alloc: mixed.alloc, fork: options.fork })
   const [node] = net.nodes
   let cluster: Cluster | undefined
   const stop = async (): Promise<void> => {

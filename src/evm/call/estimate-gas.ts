@@ -1,7 +1,7 @@
 /** eth_estimateGas as geth does it (eth/gasestimator): one run with all the gas, one with what that needed, then a search between. */
 import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup } from '#chain/state-view.ts'
 import { GAS_PER_BLOB } from '#chain/block/verify-block.ts'
-import { isActive } from '#chain/fork/rules.ts'
+import { isActive, type Rules } from '#chain/fork/rules.ts'
 import { toHex } from '#kernel/bytes.ts'
 import type { EvmEnvironment } from '#core/evm-values.ts'
 import type { CallContext, Caller, CallInput, CallOutcome } from './call.ts'
@@ -89,7 +89,7 @@ function upperBound(
   context: CallContext,
   { legacyFees }: EvmEnvironment,
 ): bigint | Missing | Extract<Estimate, { kind: 'noFunds' }> {
-  const { rules, view, gasMax, isTransactionCapped = isActive(rules, 'osaka') } = context
+  const { rules, view, gasMax, isTransactionCapped = isCapped(rules) } = context
   let high = input.gas !== undefined && input.gas >= TRANSACTION_GAS ? input.gas : blockGas(context)
   if (isTransactionCapped) high = smaller(high, TRANSACTION_GAS_MAX)
   const feeCap = input.gasPrice ?? (legacyFees === true ? 0n : (input.maxFeePerGas ?? 0n))
@@ -105,6 +105,11 @@ function upperBound(
     high = smaller(high, (balance - value - blobCost) / feeCap)
   }
   return smaller(high, gasMax)
+}
+
+/** EIP-7825; from Amsterdam on the cap is of execution alone (EIP-8037). */
+export function isCapped(rules: Rules): boolean {
+  return isActive(rules, 'osaka') && !isActive(rules, 'amsterdam')
 }
 
 function blockGas({ environment, header }: CallContext): bigint {

@@ -75,6 +75,8 @@ export function headerJson(h: Header): { [key: string]: Json } {
   if (h.excessBlobGas !== undefined) later['excessBlobGas'] = quantityText(h.excessBlobGas)
   if (h.parentBeaconBlockRoot !== undefined) later['parentBeaconBlockRoot'] = toHex(h.parentBeaconBlockRoot)
   if (h.requestsHash !== undefined) later['requestsHash'] = toHex(h.requestsHash)
+  if (h.blockAccessListHash !== undefined) later['blockAccessListHash'] = toHex(h.blockAccessListHash)
+  if (h.slotNumber !== undefined) later['slotNumber'] = quantityText(h.slotNumber)
   return {
     number: quantityText(h.number),
     hash: h.hash,

@@ -1,10 +1,9 @@
 /** Methods that read state or run code at a block. */
 import type { Header } from '#chain/header/header.ts'
-import { isActive } from '#chain/fork/rules.ts'
 import { ACCOUNT_BYTES, EMPTY_CODE_HASH, Lookup, type StateView } from '#chain/state-view.ts'
 import { type CallContext, type CallOutcome, createCaller } from '#evm/call/call.ts'
 import { environmentOf } from '#evm/environment.ts'
-import { estimateGas } from '#evm/call/estimate-gas.ts'
+import { estimateGas, isCapped } from '#evm/call/estimate-gas.ts'
 import { overrideEnvironment, overrideState } from '#evm/call/overrides.ts'
 import { assert } from '#kernel/assert.ts'
 import { type Hex, toHex } from '#kernel/bytes.ts'
@@ -13,7 +12,7 @@ import { callObject } from '#rpc/decode/call-object.ts'
 import { EncodedResult } from '#rpc/answer.ts'
 import { type Json, quantityOfBytes, quantityText } from '#rpc/encode/encode.ts'
 import { jsonBytes } from '#rpc/encode/json-bytes.ts'
-import { CODE, failed, RpcFailure } from '#rpc/errors.ts'
+import { failed, RpcFailure } from '#rpc/errors.ts'
 import { rpcLimits } from '#rpc/limits.ts'
 import {
   type AccountOverride,
@@ -34,13 +33,7 @@ import {
   string,
 } from '#rpc/decode/params.ts'
 import { revertReason } from '#rpc/encode/revert.ts'
-import {
-  type AnswerContext,
-  ForwardWanted,
-  stateAt,
-  TooHeavy,
-  viewAt,
-} from '#roles/replica/answer/answer-context.ts'
+import { type AnswerContext, stateAt, TooHeavy, viewAt } from '#roles/replica/answer/answer-context.ts'
 import type { Handlers } from '#roles/replica/answer/handler.ts'
 
 const SLOTS_MAX = rpcLimits.storageSlotsMax.value
@@ -134,7 +127,6 @@ function callContext(
 ): CallContext {
   const { gasMax } = context
   const { view, header, rules: ownRules } = stateAt(context, where)
-  if (isActive(ownRules, 'amsterdam')) throw notCalledYet()
   const at = { view, header, rules: ownRules, gasMax, expired: context.spent ?? context.expired }
   if (state.size === 0 && (block === SAME_BLOCK || Object.keys(block).length === 0)) return at
   for (const name of ['beaconRoot', 'withdrawals'] as const)
@@ -145,17 +137,11 @@ function callContext(
   const merged = merges(header)
   const rules = pretendedRules(context, { number, timestamp, merged })
   // geth asks for this one by number and time alone.
-  const isTransactionCapped = isActive(pretendedRules(context, { number, timestamp, merged: true }), 'osaka')
+  const isTransactionCapped = isCapped(pretendedRules(context, { number, timestamp, merged: true }))
   const environment = overrideEnvironment(environmentOf(header, rules, 'call'), block)
   const pretended = overrideState(view, state, environment.spec)
   if ('kind' in pretended) throw failed('server', pretended.reason)
   return { ...at, rules, environment, view: pretended, isTransactionCapped }
-}
-
-/** Blocks of Amsterdam are proven by their state root; a call has none. */
-function notCalledYet(): ForwardWanted {
-  const message = 'calls under the rules of Amsterdam are answered by execution clients only'
-  return new ForwardWanted({ error: { code: CODE.server, message } })
 }
 
 function pretendedRules(
@@ -164,7 +150,6 @@ function pretendedRules(
 ): CallContext['rules'] {
   try {
     const rules = config.pretendedRules(block)
-    if (isActive(rules, 'amsterdam')) throw notCalledYet()
     return rules
   } catch (thrown) {
     if (thrown instanceof Fault) throw failed('server', thrown.message) // a fork that is not supported yet
