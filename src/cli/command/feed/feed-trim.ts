@@ -67,7 +67,7 @@ export function whyNotTrim(
   said: { readonly retainWithoutBase: boolean; readonly replicasToo: boolean },
 ): string | undefined {
   if (!said.retainWithoutBase)
-    return 'a master and a new replica begin at the first record, and there are no snapshots in this release: once it is gone none can be started or restarted. Add --retain-without-base if that is what you want'
+    return 'a new master and a new replica begin at the first record, and there are no snapshots in this release: once it is gone none can be started. Add --retain-without-base if that is what you want'
   if (said.replicasToo) return undefined
   if (statuses.length === 0)
     return 'nobody says where the replicas stand: name the gateways with --gateway, or add --replicas-too'
