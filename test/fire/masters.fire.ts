@@ -17,6 +17,7 @@ import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
 import { waitFor } from '#test/support/wait.ts'
 import { carryOut, describe, drawFaults } from './faults.ts'
+import { FeedTimes } from './feed-times.ts'
 import type { Fire, FireReport } from './fire.ts'
 import { createDelays, type Delays } from './head-delays.ts'
 
@@ -41,6 +42,7 @@ interface Run {
   readonly rig: KafkaRig
   readonly watches: readonly HeadWatch[]
   readonly hammer: Hammer
+  readonly feedTimes: FeedTimes
   readonly delays: Delays
   readonly violations: string[]
   readonly counts: Record<string, number | string>
@@ -65,6 +67,7 @@ export const fire: Fire = {
     say(`seed ${seed}`)
     const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4 })
     const { gateway, replicas } = rig.cluster
+    const feedTimes = new FeedTimes(rig.cluster.openFeed)
     const run: Run = {
       rig,
       watches: [
@@ -72,7 +75,8 @@ export const fire: Fire = {
         ...replicas.map(({ url }, i) => new HeadWatch(`r${i + 1}`, url, REPLICA_EVERY_MS)),
       ],
       hammer: new Hammer(gateway.url, HAMMER_EVERY_MS),
-      delays: createDelays(rig.network, BLOCK_TIME_MS),
+      feedTimes,
+      delays: createDelays(rig.network, feedTimes, BLOCK_TIME_MS),
       violations: [],
       counts: { seed },
       say,
@@ -83,7 +87,7 @@ export const fire: Fire = {
       await disturb(run, { blocks, pauseMsMax, seed, kinds: only === undefined ? KINDS : [only] })
       return await judge(run)
     } finally {
-      await Promise.all([run.hammer, ...run.watches].map((one) => one.stop()))
+      await Promise.all([run.hammer, run.feedTimes, ...run.watches].map((one) => one.stop()))
       if (flags['logs'] !== undefined) keepLogs(rig, flags['logs'])
       await rig.close()
     }
@@ -160,7 +164,7 @@ async function withoutLeader(run: Run): Promise<void> {
   await sleep(LEADER_DOWN_MS)
   const slowest = delays.afterDeath(fromMs, performance.now(), run.watches[0])
   say(
-    `block ${rig.network.chain.length}: kill the leader ${name}, slowest block after ${Math.round(slowest)} ms`,
+    `block ${rig.network.chain.length}: kill the leader ${name}, slowest block after ${Math.round(slowest.ms)} ms, ${Math.round(slowest.toFeedMs)} of them to the feed`,
   )
   await master.start()
 }
