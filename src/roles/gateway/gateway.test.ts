@@ -138,6 +138,29 @@ test('a batch is answered in order: what replicas know at one head, what masters
   await scope.close()
 })
 
+test('a body that a glance takes for a replica is read where the answer says otherwise', async () => {
+  const { post, asked, scope, replicas } = await rig({
+    masters: { 'http://m1': () => ({ result: HASH }) },
+  })
+  for (const replica of replicas)
+    replica.answer = (body, { head }) => {
+      const text = fromUtf8(body)
+      if (!text.endsWith('}')) return { batch: false, items: [{ kind: 'answered', json: 'no calls' }] }
+      if (!text.includes('Raw')) return echoHead(body, head)
+      const item = { kind: 'forward', request: text, otherwise: 'no client' } as const
+      return { batch: false, items: [item], block: head.head }
+    }
+  const hidden = `{"jsonrpc":"2.0","id":7,"method":"eth_call","meth\\u006fd":"eth_sendRawTransaction","params":["${RAW}"]}`
+  assert.equal(textOf(await post(hidden)), `{"jsonrpc":"2.0","id":7,"result":"${HASH}"}`)
+  assert.deepEqual(asked, ['http://m1 eth_sendRawTransaction'])
+  const cut = await post('{"jsonrpc":"2.0","id":7,"method":"eth_call"')
+  assert.match(textOf(cut), /"code":-32700/)
+  assert.equal(cut.headers['x-block-number'], undefined)
+  const plain = await post('{"jsonrpc":"2.0","id":7,"method":"eth_call"}')
+  assert.equal(plain.headers['x-block-number'], '105')
+  await scope.close()
+})
+
 test('a transaction goes to every master; one that is away, or knew it before, costs nothing; a refusal is the real one', async () => {
   const known: Master = () => ({ error: { code: -32000, message: 'already known' } })
   const low: Master = () => ({ error: { code: -32000, message: 'nonce too low: next nonce 5, tx nonce 4' } })

@@ -13,6 +13,7 @@ import {
 } from '#rpc/http.ts'
 import type { Admission } from './route/admission.ts'
 import { type Calls, readCalls } from './forward/calls.ts'
+import { type Glance, glanceAt } from './forward/glance.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { Rate } from './route/rate.ts'
 import type { Asker } from './route/replica-link.ts'
@@ -41,12 +42,12 @@ export function createHttpEdge(
   const { clock, metrics } = parts
   const renderAnswer = createAnswerRenderer()
 
-  const solve = async (calls: Calls, minBlock: number, asker: Asker): Promise<RpcHttpResponse> => {
+  const solve = async (asked: Glance | Calls, minBlock: number, asker: Asker): Promise<RpcHttpResponse> => {
     const startMs = clock.nowMs()
-    metrics.calls.add(calls.items.length)
+    metrics.calls.add(asked.count)
     const untilMs = startMs + options.requestTimeMaxMs
-    const solution = await parts.admission.run(calls.body.length, () =>
-      parts.solver.solve(calls, { minBlock, untilMs, asker }),
+    const solution = await parts.admission.run(asked.body.length, () =>
+      parts.solver.solve(asked, { minBlock, untilMs, asker }),
     )
     metrics.requestSeconds.observe((clock.nowMs() - startMs) / 1_000)
     if (solution === undefined) {
@@ -57,10 +58,11 @@ export function createHttpEdge(
         RETRY_AFTER,
       )
     }
-    const { head, verifiedNumber, retryLater, forwarded, jsons, free } = solution
+    if (typeof solution === 'string') return json(200, solution)
+    const { batch, head, verifiedNumber, retryLater, forwarded, jsons, free } = solution
     metrics.requests.add(1, retryLater ? UNAVAILABLE : ANSWERED)
     const response = renderAnswer({
-      batch: calls.batch,
+      batch,
       jsons,
       retry: retryLater,
       forwarded,
@@ -73,8 +75,8 @@ export function createHttpEdge(
   const pages: Pages<HttpRequest> = {
     post(request, minBlock) {
       parts.rate.count()
-      const calls = readCalls(request.body)
-      return typeof calls === 'string' ? json(200, calls) : solve(calls, minBlock, request)
+      const asked = glanceAt(request.body) ?? readCalls(request.body)
+      return typeof asked === 'string' ? json(200, asked) : solve(asked, minBlock, request)
     },
     isReady: parts.isReady,
     notReady: 'no replica holds a head to serve',

@@ -34,6 +34,12 @@ export const gatewayLimits = {
     what: 'bodies of all requests that were let in',
     over: 'refused with -32005 and 503',
   },
+  glanceBytesMax: {
+    value: 64 * 1024, // one piece of the link
+    unit: 'bytes',
+    what: 'body that is sent on to a replica after a glance at the names of its methods',
+    over: 'it is read at the gateway first',
+  },
   attemptsMax: {
     value: 16,
     unit: 'attempts',

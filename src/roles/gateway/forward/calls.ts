@@ -15,8 +15,10 @@ export interface Settled {
 }
 
 export interface Calls {
+  readonly kind: 'calls'
   readonly body: Uint8Array
   readonly batch: boolean
+  readonly count: number
   readonly items: readonly (Call | Settled)[]
 }
 
@@ -25,7 +27,9 @@ const RETRY_LATER = -32005
 /** The calls of a body, or the response to a body that is none. */
 export function readCalls(body: Uint8Array): Calls | string {
   const read = readBody(body)
-  return read.kind === 'refused' ? read.json : { body, batch: read.batch, items: read.items.map(classify) }
+  if (read.kind === 'refused') return read.json
+  const { batch, items } = read
+  return { kind: 'calls', body, batch, count: items.length, items: items.map(classify) }
 }
 
 export function isSettled(item: Call | Settled): item is Settled {

@@ -11,12 +11,14 @@ import {
   type Calls,
   failure,
   isSettled,
+  readCalls,
   type Settled,
   success,
 } from '#roles/gateway/forward/calls.ts'
 import { type RpcError, RpcFailure } from '#rpc/errors.ts'
 import { readParams } from '#rpc/decode/params.ts'
 import type { Forward, Forwarded } from '#roles/gateway/forward/forward.ts'
+import type { Glance } from '#roles/gateway/forward/glance.ts'
 import type { Links } from './links.ts'
 import type { GatewayMetrics } from '#roles/gateway/metrics.ts'
 import { atServedHead, isUnknowable } from '#roles/gateway/forward/not-in-a-block.ts'
@@ -41,6 +43,7 @@ export interface Limits {
 
 /** The response objects in the order of the calls, without the notifications. */
 export interface Solution {
+  readonly batch: boolean
   readonly jsons: readonly ResponseText[]
   /** Every call failed in a way that is worth trying again. */
   readonly retryLater: boolean
@@ -52,7 +55,8 @@ export interface Solution {
 }
 
 export interface Solver {
-  solve(calls: Calls, limits: Limits): Promise<Solution>
+  /** A text is the response to a body that turned out to hold no calls. */
+  solve(asked: Glance | Calls, limits: Limits): Promise<Solution | string>
 }
 
 interface Parts {
@@ -66,27 +70,43 @@ interface Parts {
 
 export function createSolver(parts: Parts): Solver {
   return {
-    async solve(calls, limits) {
-      const toReplicas = calls.items.filter(
-        (item): item is Call => !isSettled(item) && item.where === 'replica',
-      )
-      if (toReplicas.length === 0 || toReplicas.length < calls.items.length) {
-        const bound =
-          toReplicas.length === 0 ? undefined : parts.router.ask(subBody(calls, toReplicas), limits)
-        return solveInParts(parts, calls, { limits, bound, toReplicas })
-      }
-      const routed = await parts.router.ask(calls.body, limits)
-      return (
-        passOn(calls, routed) ??
-        solveInParts(parts, calls, { limits, bound: Promise.resolve(routed), toReplicas })
-      )
+    async solve(asked, limits) {
+      if (asked.kind === 'calls') return solveCalls(parts, asked, { limits })
+      const routed = await parts.router.ask(asked.body, limits)
+      // An answer without a block is about a body that held no calls.
+      const isRead = routed.kind === 'answer' && routed.answer.block !== undefined
+      const passed = isRead ? passOn(asked, routed) : undefined
+      if (passed !== undefined) return passed
+      const calls = readCalls(asked.body)
+      return typeof calls === 'string' ? calls : solveCalls(parts, calls, { limits, early: routed })
     },
   }
 }
 
+/** @param early what has come of the whole body already */
+async function solveCalls(
+  parts: Parts,
+  calls: Calls,
+  { limits, early }: { readonly limits: Limits; readonly early?: Routed },
+): Promise<Solution> {
+  const toReplicas = calls.items.filter((item): item is Call => !isSettled(item) && item.where === 'replica')
+  if (toReplicas.length === 0 || toReplicas.length < calls.items.length) {
+    const bound = toReplicas.length === 0 ? undefined : parts.router.ask(subBody(calls, toReplicas), limits)
+    return solveInParts(parts, calls, { limits, bound, toReplicas })
+  }
+  const routed = early ?? (await parts.router.ask(calls.body, limits))
+  return (
+    passOn(calls, routed) ??
+    solveInParts(parts, calls, { limits, bound: Promise.resolve(routed), toReplicas })
+  )
+}
+
 /** What a replica has answered, item by item, where all of it can be said as it is. */
-function passOn(calls: Calls, routed: Routed): Solution | undefined {
-  if (routed.kind !== 'answer' || routed.answer.items.length !== calls.items.length) return undefined
+function passOn(
+  { batch, count }: Pick<Glance | Calls, 'batch' | 'count'>,
+  routed: Routed,
+): Solution | undefined {
+  if (routed.kind !== 'answer' || routed.answer.items.length !== count) return undefined
   const jsons: ResponseText[] = []
   let retryLater = true
   for (const item of routed.answer.items) {
@@ -97,6 +117,7 @@ function passOn(calls: Calls, routed: Routed): Solution | undefined {
   }
   const { verifiedNumber, free } = routed.answer
   return {
+    batch,
     jsons,
     retryLater: retryLater && jsons.length > 0,
     forwarded: false,
@@ -124,6 +145,7 @@ async function solveInParts(
   const settled = await inTurns(calls.items, (item) => (isSettled(item) ? item : run.settle(item)))
   const said = settled.filter((one) => one.json !== undefined)
   return {
+    batch: calls.batch,
     jsons: said.map((one) => one.json as ResponseText),
     retryLater: said.length > 0 && said.every((one) => one.retryLater === true),
     forwarded: run.forwarded,
