@@ -39,22 +39,27 @@ const COLON = ':'.charCodeAt(0)
 const SPACE = ' '.charCodeAt(0)
 const BRACE = '{'.charCodeAt(0)
 const BRACKET = '['.charCodeAt(0)
-/** Before its last quote. */
-const KEY = Uint8Array.from('"method', (one) => one.charCodeAt(0))
+const KEY = Uint8Array.from('"method"', (one) => one.charCodeAt(0))
+/** By the byte under the key's last one: how far the key moves on (Horspool 1980). */
+const MOVES = new Uint8Array(256).fill(KEY.length)
+KEY.subarray(0, -1).forEach((byte, i) => (MOVES[byte] = KEY.length - 1 - i))
 
 /** Where the value of the next member begins that is a method's name; the body's length where there is none. */
 function nextName(body: Uint8Array, from: number): number {
-  for (let at = from; at < body.length; at++) {
-    if (body[at] !== QUOTE) continue
-    let same = 1
-    while (same < KEY.length && body[at + same] === KEY[same]) same++
-    if (same < KEY.length || body[at + same] !== QUOTE) continue
-    let next = at + same + 1
+  const last = KEY.length - 1
+  for (let end = from + last; end < body.length; end += MOVES[body[end] as number] as number) {
+    if (body[end] !== QUOTE || !isKey(body, end - last)) continue
+    let next = end + 1
     if (body[next++] !== COLON) continue
     if (body[next] === SPACE) next++
     if (body[next] === QUOTE) return next + 1
   }
   return body.length
+}
+
+function isKey(body: Uint8Array, at: number): boolean {
+  for (let i = 0; i < KEY.length; i++) if (body[at + i] !== KEY[i]) return false
+  return true
 }
 
 /** Two names of one hash would cost a way to a replica, no more. */
