@@ -21,12 +21,33 @@ export class BlockMemo {
   }
 }
 
+/** Short messages lie one behind the other: a small array costs more to make than to fill. */
+const SLAB_BYTES = 16 * 1024
+/** What is expected to be longer has an array of its own. */
+const IN_SLAB_BYTES_MAX = 1_024
+let slab = new Uint8Array(SLAB_BYTES)
+let slabUsed = 0
+
 export class LinkWriter {
   #bytes: Uint8Array
+  #from = 0
   #length = 0
+  #end: number
 
   constructor(expectedBytes = FIRST_BYTES) {
-    this.#bytes = new Uint8Array(expectedBytes)
+    if (expectedBytes > IN_SLAB_BYTES_MAX) {
+      this.#bytes = new Uint8Array(expectedBytes)
+      this.#end = expectedBytes
+      return
+    }
+    if (slabUsed + expectedBytes > SLAB_BYTES) {
+      slab = new Uint8Array(SLAB_BYTES)
+      slabUsed = 0
+    }
+    this.#bytes = slab
+    this.#from = this.#length = slabUsed
+    slabUsed += expectedBytes
+    this.#end = slabUsed
   }
 
   u8(value: number): this {
@@ -75,9 +96,9 @@ export class LinkWriter {
 
   block(block: BlockRef, memo?: BlockMemo): this {
     if (memo?.block === block) return this.raw(memo.bytes)
-    const from = this.#length
+    const before = this.#length - this.#from
     this.u64(block.number).hash(block.hash)
-    memo?.keep(block, this.#bytes.slice(from, this.#length))
+    memo?.keep(block, this.done().slice(before))
     return this
   }
 
@@ -87,19 +108,25 @@ export class LinkWriter {
   }
 
   done(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length)
+    return this.#bytes.subarray(this.#from, this.#length)
   }
 
   /** Makes room for `count` bytes; where they begin. */
   #grow(count: number): number {
+    if (this.#length + count > this.#end) this.#widen(count)
     const at = this.#length
     this.#length += count
-    if (this.#length > this.#bytes.length) {
-      const wider = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
-      wider.set(this.#bytes.subarray(0, at))
-      this.#bytes = wider
-    }
     return at
+  }
+
+  #widen(count: number): void {
+    const written = this.#bytes.subarray(this.#from, this.#length)
+    const wider = new Uint8Array(Math.max(written.length + count, 2 * (this.#end - this.#from)))
+    wider.set(written)
+    this.#bytes = wider
+    this.#from = 0
+    this.#length = written.length
+    this.#end = wider.length
   }
 }
 

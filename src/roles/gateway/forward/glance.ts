@@ -3,6 +3,7 @@
  * send one on unread. A glance may be wrong (a name may be written with escapes, or stand in an argument): what it says is believed only
  * where the replica's answer agrees with it, which was made from the whole body; else the body is read here too.
  */
+import { utf8 } from '#kernel/bytes.ts'
 import { METHODS } from '#rpc/method-table.ts'
 import { gatewayLimits } from '#roles/gateway/limits.ts'
 
@@ -39,7 +40,7 @@ const COLON = ':'.charCodeAt(0)
 const SPACE = ' '.charCodeAt(0)
 const BRACE = '{'.charCodeAt(0)
 const BRACKET = '['.charCodeAt(0)
-const KEY = Uint8Array.from('"method"', (one) => one.charCodeAt(0))
+const KEY = utf8('"method"')
 /** By the byte under the key's last one: how far the key moves on (Horspool 1980). */
 const MOVES = new Uint8Array(256).fill(KEY.length)
 KEY.subarray(0, -1).forEach((byte, i) => (MOVES[byte] = KEY.length - 1 - i))
@@ -65,7 +66,7 @@ function isKey(body: Uint8Array, at: number): boolean {
 /** Two names of one hash would cost a way to a replica, no more. */
 const REPLICA_METHODS: ReadonlySet<number> = new Set(
   Object.entries(METHODS).flatMap(([name, where]) =>
-    where === 'replica' ? [[...name].reduce((hash, one) => hashWith(hash, one.charCodeAt(0)), 0)] : [],
+    where === 'replica' ? [utf8(name).reduce(hashWith, 0)] : [],
   ),
 )
 
