@@ -2,8 +2,7 @@
  * Remembers what the feed has told anybody: each position that a master was told to be written, and each record that the auditor was given.
  * A position means one record for ever (P5); when it was synced is when it could be read first (P3).
  */
-import { keccak256 } from '#core/keccak.ts'
-import { toHex } from '#kernel/bytes.ts'
+import { equalBytes } from '#kernel/bytes.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
 import type { World } from '#sim/world/world.ts'
 
@@ -24,17 +23,16 @@ export interface FeedWatch {
 }
 
 export function createFeedWatch(world: World): FeedWatch {
-  const digests = new Map<number, string>()
+  const first = new Map<number, Uint8Array>()
   const syncedMs: number[] = []
   const records: LogRecord[] = []
   let promisedNext = 0
   const note = (position: number, bytes: Uint8Array): void => {
-    const digest = toHex(keccak256(bytes))
-    const known = digests.get(position)
+    const known = first.get(position)
     if (known === undefined) {
-      digests.set(position, digest)
+      first.set(position, bytes.slice())
       promisedNext = Math.max(promisedNext, position + 1)
-    } else if (known !== digest)
+    } else if (!equalBytes(known, bytes))
       world.violate('P5', `position ${position} of the feed was one record and is now another`)
   }
   return {

@@ -38,8 +38,10 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
   ]
   for (const { process, disk } of cluster.replicas) {
     const store = openStore(disk.kv, { compress: stored })
+    let isMade = false
     disk.onCommit(() => {
-      if (store.identity() === undefined) return
+      isMade ||= store.identity() !== undefined
+      if (!isMade) return
       const snapshot = store.snapshot()
       // What nobody may be served is nobody's to judge.
       const isServed = snapshot.position > 0 && snapshot.catchingUpTo === undefined

@@ -13,8 +13,11 @@ export interface Body {
   readonly withdrawals?: readonly Withdrawal[]
 }
 
+/** Of what is not a transaction: in most blocks withdrawals. */
+const FIRST_BYTES = 256
+
 export function encodeBody(block: Block): Uint8Array {
-  const out = new ByteWriter(4_096)
+  const out = new ByteWriter(block.transactions.reduce((sum, { raw }) => sum + 24 + raw.length, FIRST_BYTES))
   out.u32(block.transactions.length)
   for (const sender of block.senders) out.raw(sender)
   for (const transaction of block.transactions) out.sized(transaction.raw)

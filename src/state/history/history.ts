@@ -26,11 +26,13 @@ export const STATE_ANNALS: Annals = {
   keysIn: (row) => entriesOf(row).filter(isStateKey),
 }
 
+const FIRST_ROW_BYTES = 256
+
 /** Gathers the entries of one block into rows. */
 export class ChangesWriter {
   readonly #tx: WriteTx
   readonly #block: number
-  readonly #row = new Uint8Array(PART_BYTES)
+  #row = new Uint8Array(FIRST_ROW_BYTES)
   #length = 0
   #part = 0
 
@@ -47,8 +49,16 @@ export class ChangesWriter {
 
   list(entry: Uint8Array): void {
     if (this.#length + entry.length > PART_BYTES) this.end()
+    if (this.#length + entry.length > this.#row.length) this.#widen()
     // A loop: entries are short, and `set` costs more.
     for (let i = 0; i < entry.length; i++) this.#row[this.#length++] = entry[i] as number
+  }
+
+  /** Most rows of a small block are short. */
+  #widen(): void {
+    const wider = new Uint8Array(PART_BYTES)
+    wider.set(this.#row)
+    this.#row = wider
   }
 
   end(): void {
