@@ -30,11 +30,13 @@ export function outline(text: string, limits: OutlineLimits): Outline {
   let depth = 0
   let values = 0
   let from = i + 1
+  const hasEscapes = text.includes('\\')
   for (; i < text.length; i++) {
     const kind = CLASS[text.charCodeAt(i)] ?? 0
     if (kind === 0) continue
     if (kind === 1) {
-      i = endOfString(text, i)
+      const end = hasEscapes ? endOfString(text, i) : text.indexOf('"', i + 1)
+      i = end < 0 ? text.length : end
       continue
     }
     if (kind !== 3 && ++values > limits.valuesMax) return { kind: 'tooManyValues' }
