@@ -159,3 +159,46 @@ test('names from prototypes are names like others', () => {
   assert.equal(found?.method, '__proto__')
   assert.equal(({} as { x?: unknown }).x, undefined)
 })
+
+test('a list that something has been done to is calls where it still is JSON, each as if it had come alone', () => {
+  const scrap = fc.constantFrom(
+    ',',
+    '"',
+    '[',
+    ']',
+    '{',
+    '}',
+    '\\',
+    '\\"',
+    ' ',
+    '1',
+    '"id":5,',
+    '\u00e9',
+    '\u00a0',
+  )
+  const list = fc.array(aCall, { minLength: 1, maxLength: 4 })
+  const change = fc.record({ at: fc.nat(), cut: fc.nat(2), scrap })
+  fc.assert(
+    fc.property(list, fc.array(change, { maxLength: 2 }), spaces, (asked, changes, around) => {
+      const text = changes.reduce((before, { at, cut, scrap }) => {
+        const place = 1 + (at % (before.length - 1))
+        return before.slice(0, place) + scrap + before.slice(place + cut)
+      }, JSON.stringify(asked))
+      const body = read(around + text + around)
+      let values: unknown
+      try {
+        values = JSON.parse(text)
+      } catch {
+        assert.equal(body.kind, 'refused')
+        return
+      }
+      if (!Array.isArray(values) || values.length === 0) return assert.equal(body.kind, 'refused')
+      assert(body.kind === 'calls' && body.batch)
+      assert.equal(body.items.length, values.length)
+      for (const item of body.items)
+        if (item.kind === 'call')
+          assert.deepEqual(read(item.call.requestText), { kind: 'calls', batch: false, items: [item] })
+    }),
+    { numRuns: 1_000 },
+  )
+})
