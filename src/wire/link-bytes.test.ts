@@ -29,3 +29,23 @@ test('messages that are written at once, of any length beside what was expected,
     }),
   )
 })
+
+test('a text of any length and characters comes back as it was, beside whatever stands next to it', () => {
+  const text = fc.oneof(
+    fc.string({ maxLength: 200 }),
+    fc.string({ unit: 'grapheme', maxLength: 200 }),
+    fc.nat(200).map((length) => `${'a'.repeat(length)}é`),
+  )
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 8 }), fc.nat(300), (texts, expected) => {
+      const out = new LinkWriter(expected)
+      for (const one of texts) out.text(one).u8(7)
+      const reader = new LinkReader(out.done())
+      for (const one of texts) {
+        assert.equal(reader.text(), one)
+        assert.equal(reader.u8(), 7)
+      }
+      reader.end()
+    }),
+  )
+})

@@ -25,6 +25,8 @@ export class BlockMemo {
 const SLAB_BYTES = 16 * 1024
 /** What is expected to be longer has an array of its own. */
 const IN_SLAB_BYTES_MAX = 1_024
+/** Up to this a loop is faster than an encoder, which makes an array. */
+const LOOPED_CHARACTERS_MAX = 128
 let slab = new Uint8Array(SLAB_BYTES)
 let slabUsed = 0
 
@@ -73,8 +75,22 @@ export class LinkWriter {
     return this.u32(value % TWO_TO_32).u32(Math.floor(value / TWO_TO_32))
   }
 
+  /** As UTF-8, sized; what is ASCII and short is written as it is read. */
   text(text: string): this {
-    return this.sized(utf8(text))
+    const { length } = text
+    if (length > LOOPED_CHARACTERS_MAX) return this.sized(utf8(text))
+    const before = this.#length - this.#from
+    let at = this.u32(length).#grow(length)
+    const bytes = this.#bytes
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 127) {
+        this.#length = this.#from + before
+        return this.sized(utf8(text))
+      }
+      bytes[at++] = code
+    }
+    return this
   }
 
   /** u32 length, then the bytes. */
