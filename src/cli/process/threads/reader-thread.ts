@@ -8,6 +8,8 @@ import { openThread } from './worker.ts'
 
 /** While they work the applier has a quarter of a core's work; while it writes state they fill what may wait. */
 const READERS = 2
+/** Arrays that a thread has handed on or used up are given back when its young objects are collected: often, or they are 100 MB more. */
+const YOUNG_MB_MAX = 8
 /** One's turn: a few MB of a busy chain. */
 const RUN_RECORDS = 128
 
@@ -32,6 +34,7 @@ function startOne(data: Omit<ReaderThreadData, 'box'>, signal: AbortSignal): Rea
     entry: new URL('../../thread/reader.ts', import.meta.url),
     data: { ...data, box: port2 } satisfies ReaderThreadData,
     transfer: [port2],
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB_MAX },
   })
   const end = async (): Promise<void> => {
     port1.close()
