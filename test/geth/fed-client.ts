@@ -86,6 +86,15 @@ export class FedClient {
     })
   }
 
+  /** For whoever waits for it in vain. */
+  describe(): string {
+    const state = {
+      ...{ isRunning: this.node.isRunning, told: this.#told, due: this.#due?.index, known: this.#known.size },
+      ...{ wipes: this.wipes, refused: this.refused },
+    }
+    return `${JSON.stringify(state)}\n${this.node.logTail()}`
+  }
+
   /** Whether it was told of everything that is due. */
   get isUpToDate(): boolean {
     return this.#due === undefined || this.#told === this.#due.index
@@ -101,7 +110,9 @@ export class FedClient {
     await this.#following
   }
 
+  /** One after another: two at once would start two clients on one folder. */
   async #restarted(end: () => Promise<void>): Promise<void> {
+    while (this.#restarting !== undefined) await this.#restarting.catch(() => {})
     this.#restarting = (async () => {
       await end()
       if (!this.node.isRunning) await this.node.start()
@@ -136,10 +147,8 @@ export class FedClient {
   }
 
   async #tell(tip: Tip): Promise<void> {
-    const missing: BuiltBlock[] = []
-    for (let at = this.#blocks.get(tip.block.hash); at !== undefined && !this.#known.has(at.hash); )
-      at = this.#blocks.get((missing[missing.push(at) - 1] as BuiltBlock).parentHash)
-    for (const [i, block] of missing.toReversed().entries()) {
+    const missing = this.#unknownUpTo(tip.block)
+    for (const [i, block] of missing.entries()) {
       const status = await this.#net.offer(this.node, block)
       if (status === 'INVALID') this.refused.push(`block ${block.number} ${block.hash}`)
       if (status !== 'VALID') throw new Error(`block ${block.number} is ${status}`)
@@ -153,7 +162,10 @@ export class FedClient {
     this.#told = tip.index
   }
 
-  /** What it still has: its head and what that stands on. Where it takes nothing on that, it begins at genesis. */
+  /**
+   * What it still has: its head and what that stands on, and perhaps some blocks more. Where it takes nothing on those, as a geth does that
+   * has a block and not its state, it begins at genesis.
+   */
   async #relearn(): Promise<void> {
     if (!this.node.isRunning || this.#restarting !== undefined) return
     const { hash } = (await this.node.rpc('eth_getBlockByNumber', 'latest', false)) as { hash: Hex }
@@ -162,18 +174,21 @@ export class FedClient {
       this.#known.add(at.hash)
     const tip = this.#due
     if (tip === undefined) return
-    const next = this.#firstUnknown(tip.block)
-    if (next === undefined) return
-    const status = await this.#net.offer(this.node, next)
-    if (status === 'SYNCING' || status === 'ACCEPTED') await this.#wipe()
+    for (const block of this.#unknownUpTo(tip.block)) {
+      const status = await this.#net.offer(this.node, block)
+      if (status === 'SYNCING' || status === 'ACCEPTED') return this.#restarted(() => this.#wipe())
+      if (status !== 'VALID') return
+      this.#known.add(block.hash)
+    }
   }
 
-  #firstUnknown(from: BuiltBlock): BuiltBlock | undefined {
-    let first: BuiltBlock | undefined
-    for (let at: BuiltBlock | undefined = from; at !== undefined && !this.#known.has(at.hash); ) {
-      first = at
+  /** The lowest first. */
+  #unknownUpTo(tip: BuiltBlock): BuiltBlock[] {
+    const unknown: BuiltBlock[] = []
+    for (let at = this.#blocks.get(tip.hash); at !== undefined && !this.#known.has(at.hash); ) {
+      unknown.push(at)
       at = this.#blocks.get(at.parentHash)
     }
-    return first
+    return unknown.toReversed()
   }
 }

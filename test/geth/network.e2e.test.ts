@@ -22,7 +22,9 @@ test('clients follow a network whatever happens to them', {
     for (const client of network.clients)
       await waitFor(`block ${network.chain.length}`, WAIT_MS, async () =>
         (await headOf(client)) === wanted ? true : undefined,
-      )
+      ).catch((thrown: unknown) => {
+        throw new Error(client.describe(), { cause: thrown })
+      })
   }
   const blocks = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) await network.block()
