@@ -41,6 +41,8 @@ export interface Consensus {
   /** No block any more. */
   stop(): void
   canonical(): ClientView
+  /** On the canonical branch, and once called safe: a branch that was left and came back may be called safe to a lower block than before. */
+  wasSafe(hash: string): boolean
   /** The highest number that any branch ever had. */
   highest(): number
   view(client: number): ClientView
@@ -64,6 +66,7 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
   const main: Branch = { tip: builder.first }
   let other: (Branch & { readonly clients: ReadonlySet<number>; slotsLeft: number }) | undefined
   let safe = builder.first
+  const calledSafe = new Set<BuiltBlock>()
   let finalized = builder.first
   const { depths } = options
   let { blockMs } = options
@@ -142,6 +145,7 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
     const candidate = ancestor(main.tip, random.between(0, Math.min(3, main.tip.number - finalized.number)))
     // A client's safe block goes down only with its branch.
     if (candidate.number > safe.number || ancestorAt(main.tip, safe.number) !== safe) safe = candidate
+    calledSafe.add(safe)
     world.trace.line(
       'chain',
       `head ${describe(main.tip)}, safe ${safe.number}, finalized ${finalized.number}`,
@@ -168,6 +172,10 @@ export function createConsensus(options: ConsensusOptions, builder: BlockBuilder
       mode = 'stopped'
     },
     canonical: () => viewOf(main),
+    wasSafe(hash) {
+      const block = blocks.get(hash)
+      return block !== undefined && calledSafe.has(block) && ancestorAt(main.tip, block.number) === block
+    },
     highest: () => highest,
     view: (client) => viewOf(other?.clients.has(client) === true ? other : main),
     onNews: (told) => void listeners.push(told),

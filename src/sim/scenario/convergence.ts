@@ -16,7 +16,10 @@ export function atRest(cluster: Cluster, consensus: Consensus): string | undefin
     const { heads } = snapshot
     snapshot.release()
     if (heads.head.hash !== head.hash) return `${process.name} stands at block ${heads.head.number}`
-    if (heads.safe.hash !== safe.hash || heads.finalized.hash !== finalized.hash)
+    // Who did not see that branch go keeps the higher one (docs/decisions/0006).
+    const isSafe =
+      heads.safe.hash === safe.hash || (heads.safe.number > safe.number && consensus.wasSafe(heads.safe.hash))
+    if (!isSafe || heads.finalized.hash !== finalized.hash)
       return `${process.name} knows safe ${heads.safe.number} and finalized ${heads.finalized.number}, not ${safe.number} and ${finalized.number}`
   }
   const status = cluster.runningGateway()?.status()
