@@ -7,6 +7,7 @@ import type { BuiltBlock } from './block-builder.ts'
 import { ancestorAt, type ClientView } from './consensus.ts'
 import { CHAIN_ID } from './genesis.ts'
 import type { Model } from './model.ts'
+import { proofText } from './proof.ts'
 
 /** In place of a result. */
 const NOT_FOUND = 'header not found'
@@ -68,6 +69,10 @@ function resultOf(
       return ofState(at(params[2], view, known), ({ slots }) =>
         JSON.stringify(toHex(bigintTo(slots.get(Number(params[1])) ?? 0n, 32))),
       )
+    case 'eth_getProof': {
+      const block = at(params[2], view, known)
+      return block === undefined ? NOT_FOUND : proofText(String(params[0]), params[1] as string[], block)
+    }
     case 'eth_getLogs':
       return logsOf(known((params[0] as { blockHash: string }).blockHash))
     case 'eth_getTransactionReceipt':
