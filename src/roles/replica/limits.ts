@@ -228,6 +228,18 @@ export const replicaLimits = {
     what: 'rows of the index of logs written in one transaction, and at most one block more',
     over: 'a further transaction',
   },
+  tidyAfterSwitchMs: {
+    value: 100,
+    unit: 'ms',
+    what: 'a replica leaves its index of logs and its old history alone after a switch',
+    over: 'they are tidied up in small steps',
+  },
+  untidiedBlocksMax: {
+    value: 4,
+    unit: 'blocks',
+    what: 'not tidied up after, while they come without such a pause',
+    over: 'it does not wait any more',
+  },
   prunedRowsMax: {
     value: 10_000,
     unit: 'rows',

@@ -103,7 +103,7 @@ export class Applier {
     this.#servedAt = standing.decidedAt
     this.#sequence = standing.sequence
     this.#heads = standing.heads
-    this.#tidying = new Tidying(options.horizon, parts.store)
+    this.#tidying = new Tidying(options.horizon, parts)
     if (standing.plan !== undefined) this.#pending = PendingSwitch.of(standing.plan)
     this.#isPlanned = standing.plan !== undefined
     this.#hold = new ReorgHold(parts.clock)
@@ -159,6 +159,10 @@ export class Applier {
     moved()
   }
 
+  /** Milliseconds until `tidy` should be called. */
+  tidyInMs(): number {
+    return this.#tidying.waitMs()
+  }
   /** One small step of what can wait (tidying.ts). To be called when no record waits. True while there is more to do. */
   tidy(): boolean {
     assert(!this.#isPlanned, 'nothing is tidied in the middle of a switch')
@@ -362,7 +366,7 @@ export class Applier {
     tellSwitch(this.#parts, { from, heads, undone: undo.length, applied: apply.length, wasHeld })
     if (wasHeld) this.#hold.released()
     if (this.#parts.board.isReady() && apply.length > 0) this.#hold.applied(heads.head.number)
-    this.#tidying.written()
+    this.#tidying.written(apply.length)
     this.#heads = heads
     this.#servedAt = this.#decidedAt
     this.#writtenPosition = this.#position

@@ -13,7 +13,7 @@ import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { createApplierMetrics } from './applier-metrics.ts'
 import { type AnswererAsks, type ApplierNews, BOARD_BYTES, createBoard } from '#roles/replica/board.ts'
 import { followFeed } from './follow-feed.ts'
-import { Feed, headAt, partsOf, stored } from '#roles/replica/testing/feed.ts'
+import { beatAt, Feed, headAt, partsOf, stored } from '#roles/replica/testing/feed.ts'
 
 /** A feed that can be away: then every use of it fails, also of what was opened before. */
 class Line {
@@ -68,9 +68,9 @@ function follow(feed: Feed, kv: KeyValue = memoryKeyValue()) {
   let ask: (message: AnswererAsks) => void = () => {}
   const look = () => {
     const snapshot = store.snapshot()
-    const { heads, historyFrom } = snapshot
+    const { heads, historyFrom, indexed } = snapshot
     snapshot.release()
-    return { head: heads.head, historyFrom }
+    return { head: heads.head, historyFrom, indexed }
   }
   const running = followFeed(
     { horizon: { kind: 'blocks', blocks: 128 }, verify: 'digest', prove: 'receipts', staleAfterMs: 600_000 },
@@ -209,6 +209,29 @@ test('when no record waits, history below the horizon goes', async () => {
   const { clock, look, close } = follow(feed)
   await clock.advance(1_000)
   assert.equal(look().historyFrom, 300 - 128)
+  await close()
+})
+
+test('after a block there is a pause before it is indexed, however many beats come, and none where blocks leave no room for one', async () => {
+  const feed = new Feed()
+  await feed.begin()
+  const frames = feed.branch(undefined, '', 5)
+  const { clock, look, close } = follow(feed)
+  await clock.advance(500)
+  await publish(feed, frames.slice(0, 1))
+  for (let i = 0; i < 4; i++) {
+    await clock.advance(20)
+    assert.deepEqual(look(), { head: refAt(frames[0] as Frame), historyFrom: 0, indexed: 0 })
+    await feed.say('m1', beatAt(refAt(frames[0] as Frame)))
+  }
+  await clock.advance(30)
+  assert.equal(look().indexed, 1)
+  for (const [i, frame] of frames.slice(1).entries()) {
+    await publish(feed, [frame])
+    await clock.advance(20)
+    assert.deepEqual(look().head, refAt(frame))
+    assert.equal(look().indexed, i === 3 ? 5 : 1)
+  }
   await close()
 })
 

@@ -171,10 +171,11 @@ async function whileQuiet(
   let untidy = parts.board.isReady()
   for (;;) {
     const heldForMs = applier.heldForMs()
-    const waitMs = untidy ? TIDY_PAUSE_MS : heldForMs
+    const tidyInMs = untidy ? Math.max(TIDY_PAUSE_MS, applier.tidyInMs()) : undefined
+    const waitMs = tidyInMs === undefined ? heldForMs : Math.min(tidyInMs, heldForMs ?? tidyInMs)
     if (waitMs === undefined || (await isHereWithin(parts.clock, coming, waitMs)) || signal.aborted) return
     if (heldForMs !== undefined) await whenRoom(() => applier.flush(), parts, signal)
-    untidy &&= await whenRoom(() => applier.tidy(), parts, signal)
+    if (untidy && applier.tidyInMs() === 0) untidy = await whenRoom(() => applier.tidy(), parts, signal)
   }
 }
 
