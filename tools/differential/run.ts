@@ -34,7 +34,7 @@ export async function runDifferential(
 ): Promise<DifferentialReport> {
   const pair = askBoth(urls, facts.sides)
   const allowed = new Map<Deviation, number>()
-  const shown = new Set<string>()
+  const shown = new Map<string, number>()
   let different = 0
   let next = from
   const worker = async (): Promise<void> => {
@@ -51,8 +51,10 @@ export async function runDifferential(
       if (outcome.kind !== 'different') continue
       different++
       const kind = `${batched === undefined ? request.method : 'batch'} ${likeness(outcome)}`
-      if (shown.has(kind) || shown.size >= SHOWN_MAX) continue
-      shown.add(kind)
+      const alike = shown.get(kind)
+      if (alike !== undefined) say(`request ${number} of the seed differs as ${alike} does`)
+      if (alike !== undefined || shown.size >= SHOWN_MAX) continue
+      shown.set(kind, number)
       const found = { number, by, outcome }
       say(
         batched === undefined
@@ -67,7 +69,7 @@ export async function runDifferential(
 
 type Different = Extract<Outcome, { kind: 'different' }>
 
-/** Differences of one cause mostly look alike: one of each is shown. */
+/** Differences of one cause mostly look alike: one of each is shown whole. */
 function likeness({ what }: Different): string {
   return what.replace(/\d+|0x[0-9a-f]+/gi, '#').slice(0, 60)
 }

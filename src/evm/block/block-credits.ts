@@ -10,7 +10,8 @@ const GWEI = 1_000_000_000n
 const ETHER = 10n ** 18n
 
 /**
- * Each account once. A credit of nothing would create nothing (EIP-161), so it is left out before Amsterdam, which lists the account as
+ * Each account once: the list of accesses (EIP-7928) has one change of an account at an index, and revm's forgets it where a later credit
+ * there is of nothing. A credit of nothing would create nothing (EIP-161), so it is left out before Amsterdam, which lists the account as
  * touched (EIP-7928).
  */
 export function creditBlock(evm: Evm, block: Block, rules: Rules): Failure | undefined {
