@@ -1,5 +1,7 @@
 /** How long users wait for a block that an execution client has: from the first client that was told of it to the gateway that shows it. */
 import type { HeadWatch } from '#test/cluster/head-watch.ts'
+import type { Hex } from '#test/geth/devnet.ts'
+import type { FedClient } from '#test/geth/fed-client.ts'
 import type { Network } from '#test/geth/network.ts'
 import type { FeedTimes } from './feed-times.ts'
 
@@ -9,6 +11,8 @@ const GRACE_MS = 100
 /** Of one block, since the first client had it. */
 interface Delay {
   readonly ms: number
+  /** Until a client had it whose master lives: nobody could publish it before. */
+  readonly toSurvivorMs: number
   /** Until its frame was whole on the feed; the rest is that of replicas and gateway. */
   readonly toFeedMs: number
 }
@@ -16,42 +20,65 @@ interface Delay {
 export interface Delays {
   /** p50 and the slowest of the blocks that clients had since then, as counts of this name. */
   since(name: string, fromMs: number, watch: HeadWatch | undefined): Record<string, number>
-  /** The slowest block that a client had between these moments; what was not shown by the end counts until then. */
-  afterDeath(fromMs: number, toMs: number, watch: HeadWatch | undefined): Delay
+  /**
+   * The slowest block that a client had since a block time before the death; what is not shown by now counts until now.
+   * @param dead the client of the master that died at `fromMs`
+   */
+  afterDeath(fromMs: number, dead: FedClient, watch: HeadWatch | undefined): Delay
   ofDeaths(): Record<string, number>
 }
 
-const NONE: Delay = { ms: 0, toFeedMs: 0 }
+const NONE: Delay = { ms: 0, toSurvivorMs: 0, toFeedMs: 0 }
 
 export function createDelays(network: Network, feed: FeedTimes, blockTimeMs: number): Delays {
-  const deaths: number[] = []
-  const between = (fromMs: number, toMs: number, watch: HeadWatch | undefined): Delay[] =>
-    network.chain.flatMap(({ number, hash }) => {
-      const hadAtMs = Math.min(...network.clients.map((client) => client.headAtMs.get(hash) ?? Infinity))
-      if (hadAtMs < fromMs || hadAtMs > toMs) return []
-      const after = (atMs: number | undefined): number => Math.max(0, (atMs ?? toMs) - hadAtMs)
-      return [{ ms: after(watch?.seenAtMs[number]), toFeedMs: after(feed.wholeAtMs.get(hash)) }]
+  const deaths: Delay[] = []
+  const earliest = (hash: Hex, clients: readonly FedClient[]): number =>
+    Math.min(...clients.map((client) => client.headAtMs.get(hash) ?? Infinity))
+  const since = (fromMs: number, survivors: readonly FedClient[], watch: HeadWatch | undefined): Delay[] => {
+    const nowMs = performance.now()
+    return network.chain.flatMap(({ number, hash }) => {
+      const hadAtMs = earliest(hash, network.clients)
+      if (hadAtMs < fromMs || hadAtMs > nowMs) return []
+      const after = (atMs: number | undefined): number =>
+        Math.max(0, Math.min(atMs ?? Infinity, nowMs) - hadAtMs)
+      const ms = after(watch?.seenAtMs[number])
+      const toSurvivorMs = Math.min(ms, after(earliest(hash, survivors)))
+      return [{ ms, toSurvivorMs, toFeedMs: after(feed.wholeAtMs.get(hash)) }]
     })
+  }
   return {
     since(name, fromMs, watch) {
-      const sorted = between(fromMs, performance.now(), watch).toSorted((a, b) => a.ms - b.ms)
-      const at = (part: number): number => Math.round(sorted[Math.floor((sorted.length - 1) * part)]?.ms ?? 0)
-      return { [`${name}_delay_p50_ms`]: at(0.5), [`${name}_delay_max_ms`]: at(1) }
+      const all = since(fromMs, network.clients, watch).map(({ ms }) => ms)
+      return { [`${name}_delay_p50_ms`]: at(all, 0.5), [`${name}_delay_max_ms`]: at(all, 1) }
     },
-    afterDeath(fromMs, toMs, watch) {
-      const slowest = between(fromMs - blockTimeMs, toMs, watch).reduce((a, b) => (b.ms > a.ms ? b : a), NONE)
-      deaths.push(slowest.ms)
+    afterDeath(fromMs, dead, watch) {
+      const survivors = network.clients.filter((client) => client !== dead)
+      const [first = NONE, ...others] = since(fromMs - blockTimeMs, survivors, watch)
+      const slowest = others.reduce((a, b) => (b.ms > a.ms ? b : a), first)
+      deaths.push(slowest)
       return slowest
     },
     ofDeaths() {
-      const sorted = deaths.toSorted((a, b) => a - b)
+      const all = deaths.map(({ ms }) => ms)
+      const ofSurvivors = deaths.map(({ ms, toSurvivorMs }) => ms - toSurvivorMs)
+      const over = (delays: readonly number[]): number =>
+        delays.filter((one) => one > blockTimeMs + GRACE_MS).length
       return {
         leader_deaths: deaths.length,
-        death_delay_p50_ms: Math.round(sorted[Math.floor((sorted.length - 1) / 2)] ?? 0),
-        death_delay_p90_ms: Math.round(sorted[Math.ceil(sorted.length * 0.9) - 1] ?? 0),
-        death_delay_max_ms: Math.round(sorted.at(-1) ?? 0),
-        death_delays_over_goal: deaths.filter((one) => one > blockTimeMs + GRACE_MS).length,
+        death_delay_p50_ms: at(all, 0.5),
+        death_delay_p90_ms: at(all, 0.9),
+        death_delay_max_ms: at(all, 1),
+        death_delays_over_goal: over(all),
+        survivor_delay_p50_ms: at(ofSurvivors, 0.5),
+        survivor_delay_max_ms: at(ofSurvivors, 1),
+        survivor_delays_over_goal: over(ofSurvivors),
       }
     },
   }
+}
+
+/** Of these in order, the one so far from the first, 0, to the last, 1. */
+function at(delays: readonly number[], part: number): number {
+  const sorted = delays.toSorted((a, b) => a - b)
+  return Math.round(sorted[Math.floor((sorted.length - 1) * part)] ?? 0)
 }

@@ -158,13 +158,13 @@ async function disturb(
 async function withoutLeader(run: Run): Promise<void> {
   const { rig, delays, say } = run
   await allServe(rig, BACK_MS)
-  const { name, master } = await leaderOf(rig)
+  const { name, master, client } = await leaderOf(rig)
   const fromMs = performance.now()
   await master.kill('SIGKILL')
   await sleep(LEADER_DOWN_MS)
-  const slowest = delays.afterDeath(fromMs, performance.now(), run.watches[0])
+  const slowest = delays.afterDeath(fromMs, client, run.watches[0])
   say(
-    `block ${rig.network.chain.length}: kill the leader ${name}, slowest block after ${Math.round(slowest.ms)} ms, ${Math.round(slowest.toFeedMs)} of them to the feed`,
+    `block ${rig.network.chain.length}: kill the leader ${name}, slowest block after ${Math.round(slowest.ms)} ms: ${Math.round(slowest.toSurvivorMs)} to the other client, ${Math.round(slowest.toFeedMs)} to the feed`,
   )
   await master.start()
 }
