@@ -8,13 +8,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DEV_ACCOUNTS, devGenesis } from '#cli/dev/genesis.ts'
+import { parseKafkaAddress, topicOf } from '#platform/kafka/address.ts'
+import { DEVNET_CHAIN_ID } from '#test/geth/devnet.ts'
 import type { FedClient } from '#test/geth/fed-client.ts'
 import { Network } from '#test/geth/network.ts'
 import { Anvil } from '#test/master/anvil.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
 import { answer } from '#test/support/json-rpc.ts'
-import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
+import { type KafkaBroker, leadingBroker, makeBrokers } from '#test/support/kafka-broker.ts'
 import { needs } from '#test/support/needs.ts'
 import { newestProducer, onFeed } from './published.ts'
 
@@ -26,6 +28,11 @@ export interface RigOptions {
   readonly replicas?: number
   readonly masterOptions?: (id: string) => readonly string[]
   readonly lastReplica?: readonly string[]
+}
+
+export interface KafkaRigOptions extends RigOptions {
+  /** 1, or 3: each record is then on all of them, and acknowledged when two have it. */
+  readonly brokers?: 1 | 3
 }
 
 /** What the feed is kept by: the feed host or the broker. */
@@ -49,10 +56,10 @@ export interface Rig {
   close(): Promise<void>
 }
 
-/** A rig whose clients and broker can be made to suffer, too. */
+/** A rig whose clients and brokers can be made to suffer, too. */
 export interface KafkaRig extends Rig {
   readonly network: Network
-  readonly broker: KafkaBroker
+  readonly brokers: readonly [KafkaBroker, ...KafkaBroker[]]
 }
 
 const TRAFFIC_EVERY_MS = 50
@@ -106,13 +113,13 @@ async function openEmbeddedRig(options: RigOptions): Promise<Rig> {
   })
 }
 
-export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
+export async function openKafkaRig(options: KafkaRigOptions): Promise<KafkaRig> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-rig-'))
   const ends: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   return closing(ends, async () => {
-    const { brokers, end } = await makeBrokers(1)
-    ends.push(end)
-    const broker = brokers[0] as KafkaBroker
+    const made = await makeBrokers(options.brokers ?? 1)
+    ends.push(made.end)
+    const brokers = made.brokers as KafkaRig['brokers']
     const { masters = KAFKA_MASTERS, replicas = KAFKA_REPLICAS } = options
     const [network] = await Promise.all([
       Network.start({
@@ -120,7 +127,7 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
         blockTimeMs: Math.max(options.blockTimeMs, GETH_BLOCK_TIME_MS_MIN),
         alloc: Object.fromEntries(DEV_ACCOUNTS.map((account) => [account, { balance: RICH }])),
       }),
-      broker.start(),
+      ...brokers.map((broker) => broker.start()), // all, before a master makes the topic on as many as it finds
     ])
     ends.push(() => network.stop())
     network.begin()
@@ -129,7 +136,7 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
       ...options,
       ...{ genesisFile, masters, replicas },
       client: network.clients.map(({ node }) => node.webSocket),
-      feed: `kafka://${broker.address}/herd`,
+      feed: `kafka://${brokers.map(({ address }) => address).join(',')}/herd`,
     })
     ends.push(() => cluster.stop())
     return {
@@ -138,11 +145,11 @@ export async function openKafkaRig(options: RigOptions): Promise<KafkaRig> {
         genesisFile,
         cluster,
         network,
-        broker,
+        brokers,
         reference: network.builder,
         accounts: network.accounts,
       },
-      keeper: { kill: () => broker.stop('SIGKILL'), start: () => broker.start() },
+      keeper: { kill: () => brokers[0].stop('SIGKILL'), start: () => brokers[0].start() },
       quiet: () => network.quiet(),
       close: () => closed(ends),
     }
@@ -160,6 +167,11 @@ export async function leaderOf({ cluster, network }: KafkaRig): Promise<{
   const [master, client] = [cluster.masters[place], network.clients[place]]
   if (name === undefined || !master || !client) throw new Error('nobody has published')
   return { name, master, client }
+}
+
+/** Which of the brokers every append and every read goes to. */
+export function leadingBrokerOf({ brokers, cluster }: KafkaRig): Promise<KafkaBroker> {
+  return leadingBroker(brokers, topicOf(parseKafkaAddress(cluster.feedAddress), DEVNET_CHAIN_ID))
 }
 
 async function closing<R>(ends: (() => unknown)[], open: () => Promise<R>): Promise<R> {

@@ -1,13 +1,13 @@
-/** What is done to masters, their clients and the broker: drawn from a seed, so that a run can be had again. */
+/** What is done to masters, their clients and the brokers: drawn from a seed, so that a run can be had again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prng } from '#kernel/prng.ts'
-import type { KafkaRig } from '#test/cluster/rig.ts'
+import { type KafkaRig, leadingBrokerOf } from '#test/cluster/rig.ts'
 import type { FedClient } from '#test/geth/fed-client.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
 import type { KafkaBroker } from '#test/support/kafka-broker.ts'
 
 export interface PlannedFault {
-  /** `m1`, `c1` (its client), … or `broker`. */
+  /** `m1`, `c1` (its client), `b1`, or `b-leader`: the broker that leads when it is done. */
   readonly victim: string
   readonly deed: Deed
   /** Since the round began. */
@@ -31,16 +31,24 @@ const PAUSE_MS_MIN = 1_000
 const LATE_MS_MIN = 100
 const LATE_MS_MAX = 3_000
 
-/** The faults of one round, each of another victim. @param pauseMsMax of a pause: as many short as long ones, by magnitude */
+/**
+ * The faults of one round, each of another victim; of brokers one at most, so that others could do its work.
+ * @param plan masters 0: brokers alone; pauseMsMax: of a pause, as many short as long ones, by magnitude
+ */
 export function drawFaults(
   prng: Prng,
-  plan: { readonly masters: number; readonly pauseMsMax: number },
+  plan: { readonly masters: number; readonly brokers: number; readonly pauseMsMax: number },
 ): PlannedFault[] {
-  const places = Array.from({ length: plan.masters }, (_, i) => i + 1)
-  const victims = [...places.map((i) => `m${i}`), ...places.map((i) => `c${i}`), 'broker']
-  return Array.from({ length: prng.between(1, AT_ONCE_MAX) }, () => {
-    const victim = prng.pick(victims)
-    victims.splice(victims.indexOf(victim), 1)
+  const named = (letter: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${letter}${i + 1}`)
+  const masters = [...named('m', plan.masters), ...named('c', plan.masters)]
+  const brokers = plan.brokers === 1 ? ['b1'] : [...named('b', plan.brokers), 'b-leader']
+  const victims = [...masters.map((one) => [one]), brokers]
+  const count = Math.min(prng.between(1, AT_ONCE_MAX), victims.length)
+  return Array.from({ length: count }, () => {
+    const kind = prng.pick(victims)
+    victims.splice(victims.indexOf(kind), 1)
+    const victim = prng.pick(kind)
     const deed = prng.pick<Deed>(DEEDS[roleOf(victim)])
     const isPause = deed === 'pause' || deed === 'hold' || deed === 'late'
     const pauseMs = Math.round(PAUSE_MS_MIN * (plan.pauseMsMax / PAUSE_MS_MIN) ** prng.unit())
@@ -59,7 +67,7 @@ export async function carryOut(rig: KafkaRig, fault: PlannedFault): Promise<void
   const place = Number(fault.victim.slice(1)) - 1
   const [master, client] = [rig.cluster.masters[place], rig.network.clients[place]]
   const role = roleOf(fault.victim)
-  if (role === 'broker') await toBroker(rig.broker, fault)
+  if (role === 'broker') await toBroker(rig.brokers[place] ?? (await leadingBrokerOf(rig)), fault)
   else if (role === 'master') await toMaster(master as DroverProcess, fault)
   else await toClient(client as FedClient, fault)
 }
@@ -106,6 +114,6 @@ async function toBroker(broker: KafkaBroker, { deed, forMs }: PlannedFault): Pro
 }
 
 function roleOf(victim: string): keyof typeof DEEDS {
-  if (victim === 'broker') return 'broker'
+  if (victim.startsWith('b')) return 'broker'
   return victim.startsWith('m') ? 'master' : 'client'
 }

@@ -1,7 +1,8 @@
 /**
  * Two masters on two geth nodes, a feed on Kafka and four replicas, under random SIGKILL, SIGSTOP and restarts of masters, clients and the
- * broker, with late, silent and wiped clients and reorganisations: no block is missing, no replica's head goes back, every frame travels
- * once, and stores equal one that was built alone, table by table. A seed decides what is done.
+ * broker, or one of three brokers (the partition's leader as often as the two others together), with late, silent and wiped clients and
+ * reorganisations: no block is missing, no replica's head goes back, every frame travels once, and stores equal one that was built alone,
+ * table by table. A seed decides what is done.
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -35,7 +36,9 @@ const WASTED_JUDGED_BLOCKS_MIN = 1_000
 const REORG_DEPTH_MAX = 3
 const LEADER_DOWN_MS = 3_000
 /** What is done round by round, again and again. */
-const KINDS = ['faults', 'faults', 'faults', 'leader', 'reorg'] as const
+const ROUNDS = ['faults', 'faults', 'faults', 'leader', 'reorg'] as const
+/** Of which one alone can be asked for. */
+const KINDS = ['faults', 'broker', 'leader', 'reorg'] as const
 type Kind = (typeof KINDS)[number]
 
 interface Run {
@@ -52,7 +55,7 @@ interface Run {
 export const fire: Fire = {
   name: 'masters',
   summary:
-    'random SIGKILL, SIGSTOP and restarts of masters, clients and the broker (--blocks N --seed N --pause-max MS --logs DIR --only faults|leader|reorg)',
+    'random SIGKILL, SIGSTOP and restarts of masters, clients and brokers (--blocks N --seed N --brokers 1|3 --pause-max MS --logs DIR --only faults|broker|leader|reorg)',
   missing: () =>
     existsSync(GETH) && existsSync(join(KAFKA_LIBS, '.done'))
       ? undefined
@@ -64,8 +67,10 @@ export const fire: Fire = {
     const pauseMsMax = Number(flags['pause-max'] ?? (quick ? 2_000 : 40_000))
     const only = flags['only'] as Kind | undefined
     if (only !== undefined && !KINDS.includes(only)) throw new Error(`--only is one of ${KINDS.join(', ')}`)
-    say(`seed ${seed}`)
-    const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4 })
+    const brokers = Number(flags['brokers'] ?? 1)
+    if (brokers !== 1 && brokers !== 3) throw new Error('--brokers is 1 or 3')
+    say(`seed ${seed}, brokers: ${brokers}`)
+    const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4, brokers })
     const { gateway, replicas } = rig.cluster
     const feedTimes = new FeedTimes(rig.cluster.openFeed)
     const run: Run = {
@@ -78,13 +83,13 @@ export const fire: Fire = {
       feedTimes,
       delays: createDelays(rig.network, feedTimes, BLOCK_TIME_MS),
       violations: [],
-      counts: { seed },
+      counts: { seed, brokers },
       say,
     }
     try {
       await attempt(run, 'at the beginning', () => returned(run))
       await quietTime(run, calm)
-      await disturb(run, { blocks, pauseMsMax, seed, kinds: only === undefined ? KINDS : [only] })
+      await disturb(run, { blocks, pauseMsMax, seed, kinds: only === undefined ? ROUNDS : [only] })
       return await judge(run)
     } finally {
       await Promise.all([run.hammer, run.feedTimes, ...run.watches].map((one) => one.stop()))
@@ -133,8 +138,12 @@ async function disturb(
     const prng = createPrng(plan.seed).child(`round ${round}`)
     const kind = plan.kinds[round % plan.kinds.length] as Kind
     const before = violations.length
-    if (kind === 'faults') {
-      const drawn = drawFaults(prng, { masters: MASTERS, pauseMsMax: plan.pauseMsMax })
+    if (kind === 'faults' || kind === 'broker') {
+      const drawn = drawFaults(prng, {
+        masters: kind === 'broker' ? 0 : MASTERS,
+        brokers: rig.brokers.length,
+        pauseMsMax: plan.pauseMsMax,
+      })
       faults += drawn.length
       run.say(`block ${rig.network.chain.length}, round ${round}: ${describe(drawn)}`)
       const done = drawn.map((fault) => attempt(run, describe([fault]), () => carryOut(rig, fault)))

@@ -98,9 +98,10 @@ const DEEDS = ['kill its master', 'kill the other master', 'kill the broker'] as
 
 async function trouble(rig: KafkaRig, place: number, deed: (typeof DEEDS)[number]): Promise<void> {
   if (deed === 'kill the broker') {
-    await rig.broker.stop('SIGKILL')
+    await rig.keeper.kill()
     await sleep(DOWN_MS)
-    return rig.broker.start()
+    await rig.keeper.start()
+    return
   }
   const master = rig.cluster.masters[deed === 'kill its master' ? place : 1 - place]
   await master?.kill('SIGKILL')

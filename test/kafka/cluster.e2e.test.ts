@@ -18,14 +18,14 @@ const WAIT_MS = 60_000
 
 test('a cluster on Kafka', { ...rigNeeds('kafka'), timeout: 300_000 }, async (t) => {
   const rig = await openKafkaRig({ blockTimeMs: 400, masters: 2, replicas: 4 })
-  const { cluster, network, broker } = rig
+  const { cluster, network, keeper } = rig
   const { gateway, masters, replicas } = cluster
   const hammers = Array.from({ length: CLIENTS }, () => new Hammer(gateway.url, ASK_EVERY_MS))
   try {
     await t.test('serves what the clients have', () => grows(gateway.url, BLOCKS))
     await t.test('goes on after the broker was killed and came back', async () => {
-      await broker.stop('SIGKILL')
-      await broker.start()
+      await keeper.kill()
+      await keeper.start()
       await grows(gateway.url, BLOCKS)
     })
     await t.test('goes on without its leading master', async () => {

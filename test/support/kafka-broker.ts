@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openKafkaClient } from '#platform/kafka/client.ts'
 import { KAFKA_LIBS } from './needs.ts'
 import { freePort } from '#test/geth/node.ts'
 import { waitFor } from './wait.ts'
@@ -117,6 +118,19 @@ export class KafkaBroker {
 
   get #log(): string {
     return join(this.#dir, 'kafka.log')
+  }
+}
+
+/** Which of them, given in the order that they were made in, leads a topic's only partition. */
+export async function leadingBroker(brokers: readonly KafkaBroker[], topic: string): Promise<KafkaBroker> {
+  const addresses = brokers.map(({ address }) => address)
+  const asked = openKafkaClient(addresses, { tlsAuthorities: undefined, sasl: undefined })
+  try {
+    const leader = brokers[((await asked.topic(topic))?.leader ?? 0) - 1]
+    if (leader === undefined) throw new Error(`${topic} has no leader`)
+    return leader
+  } finally {
+    await asked.close()
   }
 }
 
