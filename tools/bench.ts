@@ -34,7 +34,7 @@ const { rows, more } = await bench.run({
 print(rows)
 if (switches.has('--json')) console.log(JSON.stringify({ bench: bench.name, rows, ...more }))
 
-/** As a table for people: a column for every figure that any row has. */
+/** As a table of Markdown, aligned: a column for every figure that any row has. */
 function print(all: readonly BenchRow[]): void {
   const columns = [...new Set(all.flatMap((row) => Object.keys(row)))]
   const cells = all.map((row) =>
@@ -46,11 +46,7 @@ function print(all: readonly BenchRow[]): void {
   const widths = columns.map((column, i) =>
     Math.max(column.length, ...cells.map((row) => String(row[i]).length)),
   )
-  for (const row of [columns, ...cells])
-    console.log(
-      row
-        .map((cell, i) => String(cell).padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
+  const rule = widths.map((width) => '-'.repeat(width))
+  for (const row of [columns, rule, ...cells])
+    console.log(`| ${row.map((cell, i) => String(cell).padEnd(widths[i] ?? 0)).join(' | ')} |`)
 }

@@ -1,11 +1,12 @@
 /**
  * From the call that publishes a block to its being served by every replica: frames from a generator, of the profiles of mainnet and of chains of
  * two seconds and less, at their pace, on the embedded feed and on a broker of Kafka. Each replica is asked for the block before it is
- * published and answers when it serves it, so that nothing polls. Flags: --feed embedded or kafka, --profile, --replicas, --blocks, --block-ms
- * for one shape alone.
+ * published and answers when it serves it, so that nothing polls. Flags, each a value or several with commas: --feed embedded,kafka,
+ * --profile, --replicas, --block-ms; --blocks N; --keep FILE: shapes that stand in this file are not measured again, and others are added to
+ * it, so that the whole table can be had in several sittings.
  */
 import '#test/support/core.ts'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,8 +31,12 @@ import { startKafka } from './publish-feed.ts'
 
 const WORLD_SLOTS = 1_000_000
 /** Before anything counts: connections are open, code is compiled. */
-const WARMING = 10
-const WARMING_MS = 500
+const WARMING_BLOCKS_MIN = 3
+const WARMING_MS = 8_000
+/** Blocks that come faster until then. */
+const WARMING_BLOCK_MS = 250
+/** Where machine or generator do not keep pace, fewer blocks are measured. */
+const LATE_MAX = 1.2
 /** A block is final when so many stand above it. */
 const FINAL_BELOW_HEAD = 64
 /** A server says that it does not have the block yet, and is asked again. */
@@ -46,43 +51,57 @@ const scaled = (transactions: number): Profile => ({
   slots: Math.round(transactions * 3.2),
   logs: Math.round(transactions * 2.2),
 })
-const PROFILES: Readonly<Record<string, Profile>> = {
-  M1,
-  L1: scaled(200),
-  L2: scaled(3_000),
-  L3: scaled(10_000),
+
+type FeedKind = 'embedded' | 'kafka'
+
+interface Pace {
+  readonly blockMs: number
+  readonly replicas: readonly number[]
 }
 
 interface Shape {
-  readonly feed: 'embedded' | 'kafka'
-  readonly profile: string
+  readonly feed: FeedKind
+  readonly profile: ProfileName
   readonly replicas: number
   readonly blockMs: number
   readonly blocks: number
 }
 
-const PACES: readonly Omit<Shape, 'feed'>[] = [
-  ...['M1', 'L1'].flatMap((profile) =>
-    [1, 4, 20].map((replicas) => ({ profile, replicas, blockMs: 250, blocks: 100 })),
-  ),
-  ...['L2', 'L3'].flatMap((profile) =>
-    [1, 2].map((replicas) => ({ profile, replicas, blockMs: 2_000, blocks: 30 })),
-  ),
-  { profile: 'M1', replicas: 4, blockMs: 12_000, blocks: 30 },
-]
-const QUICK: readonly Omit<Shape, 'feed'>[] = [{ profile: 'M1', replicas: 1, blockMs: 250, blocks: 40 }]
+const FAST: Pace = { blockMs: 250, replicas: [1, 4, 20] }
+const LARGE: Pace = { blockMs: 2_000, replicas: [1, 2] }
+/** Of mainnet, however long they take. */
+const SLOW: Pace = { blockMs: 12_000, replicas: [4] }
+const SLOW_BLOCKS = 30
+/** And the paces where nothing else is asked for. */
+const PROFILES = {
+  M1: { profile: M1, paces: [FAST, SLOW] },
+  L1: { profile: scaled(200), paces: [FAST] },
+  L2: { profile: scaled(3_000), paces: [LARGE] },
+  L3: { profile: scaled(10_000), paces: [LARGE] },
+} as const
+type ProfileName = keyof typeof PROFILES
+const QUICK = { feed: 'embedded', profile: 'M1', replicas: '1', 'block-ms': '250', blocks: '40' }
+/** As many as come in a while, so that no shape takes longer than a minute. */
+const MEASURED_MS = 36_000
+const BLOCKS_MAX = 100
 
 export const bench: Bench = {
   name: 'served',
   summary: 'from publishing a generated block to its being served by every replica, at the pace of its chain',
   async run(options) {
+    const { keep } = options.flags
+    const kept = keep !== undefined && existsSync(keep) ? rowsIn(keep) : []
     const rows: BenchRow[] = []
     for (const shape of shapesOf(options)) {
-      options.say(`${nameOf(shape)}, ${shape.blocks} blocks every ${shape.blockMs} ms`)
-      rows.push(await measure(shape))
+      const before = kept.find(({ what, server }) => what === whatOf(shape) && server === serverOf(shape))
+      if (before === undefined)
+        options.say(`${whatOf(shape)}, ${serverOf(shape)} replicas: ${shape.blocks} blocks`)
+      const row = before ?? (await measure(shape))
+      if (before === undefined && keep !== undefined) appendFileSync(keep, `${JSON.stringify(row)}\n`)
+      rows.push(row)
     }
     const drawn = rows.map((row) => ({
-      name: `${row.what} ${row.server}`,
+      name: `${row.what}, ${row.server}`,
       p50: Number(row['p50_ms']),
       p99: Number(row['p99_ms']),
     }))
@@ -91,37 +110,66 @@ export const bench: Bench = {
   },
 }
 
-const nameOf = ({ profile, feed, replicas }: Shape): string => `${profile} ${feed}, ${replicas} replicas`
+const whatOf = ({ profile, blockMs }: Shape): string => `${profile} every ${blockMs} ms`
+const serverOf = ({ feed, replicas }: Shape): string => `${feed}, ${replicas}`
 
-function shapesOf({ flags, quick, say }: BenchOptions): readonly Shape[] {
-  const missing = needs('kafka').skip
-  const feeds = (['embedded', 'kafka'] as const).filter(
-    (feed) => (flags['feed'] ?? (quick ? 'embedded' : feed)) === feed,
-  )
-  if (missing !== undefined && feeds.includes('kafka')) say(`left out: ${missing}`)
-  const { profile } = flags
-  const one = profile !== undefined && {
-    profile,
-    replicas: flagOf(flags, 'replicas', 1),
-    blockMs: flagOf(flags, 'block-ms', 250),
-    blocks: flagOf(flags, 'blocks', 100),
+function rowsIn(file: string): BenchRow[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as BenchRow)
+}
+
+function shapesOf({ flags: given, quick, say }: BenchOptions): readonly Shape[] {
+  const flags = quick ? { ...QUICK, ...given } : given
+  const numbers = (name: string): number[] | undefined =>
+    flags[name]?.split(',').map((each) => flagOf({ [name]: each }, name, 1))
+  const paces = (name: ProfileName): readonly Pace[] => {
+    const usual = PROFILES[name].paces
+    return numbers('block-ms')?.map((blockMs) => ({ ...usual[0], blockMs })) ?? usual
   }
-  const paces = one ? [one] : quick ? QUICK : PACES
+  const blocksAt = (blockMs: number): number =>
+    blockMs >= SLOW.blockMs ? SLOW_BLOCKS : Math.min(BLOCKS_MAX, Math.ceil(MEASURED_MS / blockMs))
+  const missing = needs('kafka').skip
+  const feeds = chosen(flags, 'feed', ['embedded', 'kafka'] as const)
+  if (missing !== undefined && feeds.includes('kafka')) say(`left out: ${missing}`)
   return feeds
     .filter((feed) => feed === 'embedded' || missing === undefined)
-    .flatMap((feed) => paces.map((pace) => ({ feed, ...pace })))
+    .flatMap((feed) =>
+      chosen(flags, 'profile', Object.keys(PROFILES) as ProfileName[]).flatMap((profile) =>
+        paces(profile).flatMap(({ blockMs, replicas: usual }) => {
+          const blocks = flagOf(flags, 'blocks', blocksAt(blockMs))
+          return (numbers('replicas') ?? usual).map((replicas) => ({
+            feed,
+            profile,
+            replicas,
+            blockMs,
+            blocks,
+          }))
+        }),
+      ),
+    )
+}
+
+/** Those of all that a flag names; all of them where it is not given. */
+function chosen<T extends string>(
+  flags: BenchOptions['flags'],
+  name: string,
+  all: readonly T[],
+): readonly T[] {
+  const wanted = flags[name]?.split(',') ?? all
+  const unknown = wanted.find((one) => !all.some((each) => each === one))
+  if (unknown !== undefined) throw new Error(`--${name} is of ${all.join(', ')}, not ${unknown}`)
+  return all.filter((each) => wanted.includes(each))
 }
 
 async function measure(shape: Shape): Promise<BenchRow> {
-  const profile = PROFILES[shape.profile]
-  if (profile === undefined)
-    throw new Error(`--profile is one of ${Object.keys(PROFILES).join(', ')}, not ${shape.profile}`)
   const dir = mkdtempSync(join(tmpdir(), 'drover-served-'))
   const genesisFile = join(dir, 'genesis.json')
   writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
   const stops: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   try {
-    const blocks = blocksOf(readGenesis(genesisFile), profile)
+    const blocks = blocksOf(readGenesis(genesisFile), PROFILES[shape.profile].profile)
     const kafka = shape.feed === 'kafka' ? await startKafka() : undefined
     if (kafka !== undefined) stops.push(() => kafka.stop())
     const cluster = await startCluster({
@@ -177,8 +225,12 @@ async function publishAll(
   const times: Times = { appended: [], served: [], bytes: 0 }
   const agent = new Agent({ keepAlive: true })
   let coming = next()
-  for (let number = 1; number <= WARMING + blocks; number++) {
+  const warmMs = performance.now() + WARMING_MS
+  let endMs = Number.POSITIVE_INFINITY
+  for (let number = 1; times.served.length < blocks && performance.now() < endMs; number++) {
     const beginMs = performance.now()
+    const isWarm = number > WARMING_BLOCKS_MIN && beginMs >= warmMs
+    if (isWarm) endMs = Math.min(endMs, beginMs + LATE_MAX * blocks * blockMs)
     const served = cluster.replicas.map(({ url }) => servedAt(url, number, agent))
     const startedMs = performance.now()
     const records = coming
@@ -186,12 +238,12 @@ async function publishAll(
     const appendedMs = performance.now()
     const last = Math.max(...(await Promise.all(served)))
     coming = next() // while the machine has nothing else to do
-    if (number > WARMING) {
+    if (isWarm) {
       times.appended.push(appendedMs - startedMs)
       times.served.push(last - startedMs)
       times.bytes += records.reduce((sum, { length }) => sum + length, 0)
     }
-    const paceMs = number > WARMING ? blockMs : Math.min(blockMs, WARMING_MS)
+    const paceMs = isWarm ? blockMs : Math.min(blockMs, WARMING_BLOCK_MS)
     await sleep(Math.max(0, paceMs - (performance.now() - beginMs)))
   }
   agent.destroy()
@@ -228,8 +280,8 @@ function rowOf(shape: Shape, { appended, served, bytes }: Times): BenchRow {
   const at = (times: readonly number[], part: number): number =>
     Math.round((times.toSorted((a, b) => a - b)[Math.ceil(part * times.length) - 1] as number) * 100) / 100
   return {
-    what: `${shape.profile} every ${shape.blockMs} ms`,
-    server: `${shape.feed}, ${shape.replicas}`,
+    what: whatOf(shape),
+    server: serverOf(shape),
     blocks: served.length,
     block_KB: Math.round(bytes / served.length / 1_000),
     appended_p50_ms: at(appended, 0.5),
