@@ -18,4 +18,3 @@ declare class AbortController {
   readonly signal: AbortSignal
   abort(reason?: unknown): void
 }
-declare const AbortSignal: { any(signals: readonly AbortSignal[]): AbortSignal }

@@ -6,6 +6,7 @@
  */
 import type { Chunks } from '#kernel/chunks.ts'
 import { Fault, messageOf } from '#kernel/fault.ts'
+import { firstOf } from '#ports/abort.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Logger } from '#ports/logger.ts'
 import type { Random } from '#ports/random.ts'
@@ -79,9 +80,7 @@ export function openLinks(
       const stop = new AbortController()
       kept.push(stop)
       const stream = { group, address: streamAddress(group, kept.length) }
-      scope.spawn(`link to ${stream.address}`, (signal) =>
-        keep(stream, AbortSignal.any([signal, stop.signal])),
-      )
+      scope.spawn(`link to ${stream.address}`, (signal) => keep(stream, firstOf(signal, stop.signal)))
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Genesis } from '#chain/fork/genesis.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
+import { firstOf } from '#ports/abort.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
@@ -132,9 +133,7 @@ async function consume(
 ): Promise<void> {
   const { board } = parts
   const stop = new AbortController()
-  const batches = feed
-    .tail(applier.position(), AbortSignal.any([signal, stop.signal]))
-    [Symbol.asyncIterator]()
+  const batches = feed.tail(applier.position(), firstOf(signal, stop.signal))[Symbol.asyncIterator]()
   const progress = createProgress(applier, feed, parts)
   await whenRoom(() => applier.flush(), parts, signal) // says how far the store is, also where nothing comes
   progress.readyIfThere()
