@@ -40,7 +40,7 @@ export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<Trim
   try {
     const where = options.brokers.join(',')
     const topic = await openTopic(client, {
-      ...{ topic: options.topic, where },
+      ...{ topic: options.topic, where, brokersNamed: options.brokers.length },
       ...{ mayCreate: options.mayCreate, mayForget: options.mayForget ?? false },
     })
     return new KafkaLog(options.topic, topic, client)

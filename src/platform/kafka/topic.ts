@@ -43,6 +43,7 @@ const REPLICATED: readonly Rule[] = [
 ]
 
 /**
+ * @param brokersNamed in the feed's address: where they are enough for all copies, a topic is not made with fewer while one of them is away
  * @param mayCreate a master's; a reader waits for one. A topic that is made keeps all
  * @param mayForget a topic whose retention drops old records is taken as it is
  * @throws Fault feed/topic-missing, feed/topic-settings, feed/lost
@@ -52,18 +53,21 @@ export async function openTopic(
   {
     topic,
     where,
+    brokersNamed,
     mayCreate,
     mayForget,
   }: {
     readonly topic: string
     readonly where: string
+    readonly brokersNamed: number
     readonly mayCreate: boolean
     readonly mayForget: boolean
   },
 ): Promise<KafkaTopic> {
   let found = await client.topic(topic)
   if (found === undefined && mayCreate) {
-    const replicas = (await client.brokers()) >= REPLICAS_WANTED ? REPLICAS_WANTED : 1
+    const brokers = Math.max(await client.brokers(), brokersNamed)
+    const replicas = brokers >= REPLICAS_WANTED ? REPLICAS_WANTED : 1
     await client.create(topic, replicas, wantedOf(rulesFor(replicas, false)))
     // Brokers hear of it one after the other.
     for (let looks = 0; found === undefined && looks < LOOKS_MAX; looks++) {
