@@ -3,25 +3,20 @@
  * its own, each block executed here and compared with its header: state root, receipts root, requests hash, gas, bloom; and proofs with
  * geth's own. A failure names the seed, the block and what was in it. With --out the chain is left as chain.rlp and genesis.json.
  */
-import { parseArgs } from 'node:util'
 import { runAdversarial } from '#test/geth/adversarial/run.ts'
+import { readFlags, refuse, wholeFlag } from './flags.ts'
 
-const { values } = parseArgs({
-  options: {
-    blocks: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    fork: { type: 'string', default: 'osaka' },
-    out: { type: 'string' },
-  },
+const values = readFlags('adversarial', {
+  blocks: { type: 'string', default: '1000' },
+  seed: { type: 'string', default: '1' },
+  fork: { type: 'string', default: 'osaka' },
+  out: { type: 'string' },
 })
 const { fork } = values
-if (fork !== 'osaka' && fork !== 'amsterdam') {
-  console.error('adversarial: --fork is osaka or amsterdam')
-  process.exit(2)
-}
+if (fork !== 'osaka' && fork !== 'amsterdam') refuse('adversarial', '--fork is osaka or amsterdam')
 const outcome = await runAdversarial({
-  blocks: Number(values.blocks),
-  seed: Number(values.seed),
+  blocks: wholeFlag(values, 'blocks', 1_000),
+  seed: wholeFlag(values, 'seed', 1, 0),
   fork,
   ...(values.out !== undefined && { out: values.out }),
   onBlock(number) {

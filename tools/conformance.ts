@@ -7,32 +7,31 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { SHARED } from '#test/support/needs.ts'
 import { startSuiteCluster } from './conformance/cluster.ts'
 import { httpEndpoint } from './conformance/http-endpoint.ts'
 import { readResultSchemas } from './conformance/result-schemas.ts'
 import { runSuite } from './conformance/run.ts'
 import { suiteFiles } from './conformance/suite.ts'
+import { readFlags, refuse } from './flags.ts'
 
 const SCHEMA = 'execution-apis-schema'
 
-const { values } = parseArgs({
-  options: {
-    suite: { type: 'string' },
-    url: { type: 'string' },
-    schema: { type: 'string' },
-    chain: { type: 'string' },
-    only: { type: 'string', default: '' },
-    traces: { type: 'string' },
-  },
+const values = readFlags('conformance', {
+  suite: { type: 'string' },
+  url: { type: 'string' },
+  schema: { type: 'string' },
+  chain: { type: 'string' },
+  only: { type: 'string', default: '' },
+  traces: { type: 'string' },
 })
 
-if (values.traces !== undefined) stop('--traces: there is no tracer to judge yet')
-const suite = values.suite === undefined ? stop('--suite DIR is needed') : resolve(values.suite)
-if (!existsSync(suite)) stop(`--suite: there is no folder ${suite}`)
+if (values.traces !== undefined) refuse('conformance', '--traces: there is no tracer to judge yet')
+const suite =
+  values.suite === undefined ? refuse('conformance', '--suite DIR is needed') : resolve(values.suite)
+if (!existsSync(suite)) refuse('conformance', `--suite: there is no folder ${suite}`)
 const files = suiteFiles(suite).filter((file) => file.includes(values.only))
-if (files.length === 0) stop(`--suite: no .io file in ${suite}`)
+if (files.length === 0) refuse('conformance', `--suite: no .io file in ${suite}`)
 
 const schemas = readResultSchemas(schemaFolder())
 const cluster = values.url === undefined ? await startSuiteCluster(chainFolder()) : undefined
@@ -61,9 +60,4 @@ function schemaFolder(): string {
 function chainFolder(): string {
   if (values.chain !== undefined) return values.chain
   return existsSync(join(suite, 'chain.rlp')) ? suite : join(SHARED, 'conformance', 'execution-apis')
-}
-
-function stop(why: string): never {
-  console.error(`conformance: ${why}`)
-  process.exit(2)
 }

@@ -10,25 +10,23 @@
  */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { result } from '#test/support/json-rpc.ts'
 import { type JudgedCluster, obituaries, startJudgedCluster, startJudgedSuite } from './differential/chain.ts'
 import { readFacts } from './differential/facts.ts'
 import { runDifferential } from './differential/run.ts'
+import { readFlags, refuse, wholeFlag } from './flags.ts'
 
-const { values } = parseArgs({
-  options: {
-    requests: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    from: { type: 'string', default: '0' },
-    blocks: { type: 'string', default: '60' },
-    fork: { type: 'string', default: 'osaka' },
-    suite: { type: 'string' },
-    url: { type: 'string' },
-    replica: { type: 'string' },
-    gateway: { type: 'string' },
-    keep: { type: 'boolean', default: false },
-  },
+const values = readFlags('differential', {
+  requests: { type: 'string', default: '2000' },
+  seed: { type: 'string', default: '1' },
+  from: { type: 'string', default: '0' },
+  blocks: { type: 'string', default: '60' },
+  fork: { type: 'string', default: 'osaka' },
+  suite: { type: 'string' },
+  url: { type: 'string' },
+  replica: { type: 'string' },
+  gateway: { type: 'string' },
+  keep: { type: 'boolean', default: false },
 })
 
 const started = performance.now()
@@ -37,9 +35,9 @@ try {
   const ready = performance.now()
   const { asked, different, allowed } = await runDifferential(
     {
-      requests: number('requests'),
+      requests: wholeFlag(values, 'requests', 2_000),
       seed: values.seed,
-      from: number('from'),
+      from: wholeFlag(values, 'from', 0, 0),
       urls: cluster.urls,
       facts: cluster.facts,
     },
@@ -63,16 +61,12 @@ try {
 
 async function judged(): Promise<JudgedCluster> {
   const { fork, url, replica, gateway = replica } = values
-  if (fork !== 'osaka' && fork !== 'amsterdam') {
-    console.error('differential: --fork is osaka or amsterdam')
-    process.exit(2)
-  }
+  if (fork !== 'osaka' && fork !== 'amsterdam') refuse('differential', '--fork is osaka or amsterdam')
   if (values.suite !== undefined) return startJudgedSuite(resolve(values.suite))
-  if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks: number('blocks'), fork })
-  if (replica === undefined || gateway === undefined) {
-    console.error('differential: --url GETH needs --replica URL, which follows that geth')
-    process.exit(2)
-  }
+  if (url === undefined)
+    return startJudgedCluster({ seed: values.seed, blocks: wholeFlag(values, 'blocks', 60), fork })
+  if (replica === undefined || gateway === undefined)
+    return refuse('differential', '--url GETH needs --replica URL, which follows that geth')
   const head = Number(await result(url, 'eth_blockNumber'))
   return {
     urls: { geth: url, replica, gateway },
@@ -80,11 +74,4 @@ async function judged(): Promise<JudgedCluster> {
     processes: [],
     stop: async () => {},
   }
-}
-
-function number(name: 'requests' | 'from' | 'blocks'): number {
-  const value = Number(values[name])
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  console.error(`differential: --${name} is a number, not ${values[name]}`)
-  process.exit(2)
 }

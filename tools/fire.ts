@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Fire, FireReport } from '#test/fire/fire.ts'
+import { partFlags } from './flags.ts'
 
 /** Violations that are printed; the count says how many there were. */
 const SHOWN_MAX = 20
@@ -15,22 +16,21 @@ const names = readdirSync(dir).flatMap((file) => (file.endsWith('.fire.ts') ? [f
 const [part, ...words] = process.argv.slice(2)
 if (part === undefined || (part !== 'all' && !names.includes(part))) {
   console.error(
-    `usage: npm run fire -- PART [--quick] [--flag value]; PART is all, or one of: ${names.join(', ')}`,
+    `usage: npm run fire -- PART [--quick] [--help] [--flag value …]; PART is all, or one of: ${names.join(', ')}`,
   )
   process.exit(2)
 }
-const rest = words.filter((word) => word !== '--quick')
-if (rest.length % 2 !== 0 || rest.some((word, i) => word.startsWith('--') !== (i % 2 === 0))) {
-  console.error(`fire ${part}: ${rest.join(' ')} is not a list of --flag value`)
-  process.exit(2)
-}
-const flags = Object.fromEntries(
-  rest.flatMap((word, i) => (i % 2 === 0 ? [[word.slice(2), rest[i + 1] ?? '']] : [])),
-)
+
+const parts: Fire[] = []
+for (const name of part === 'all' ? names : [part])
+  parts.push(((await import(join(dir, `${name}.fire.ts`))) as { fire: Fire }).fire)
+// A flag is of one part: all of them together have none.
+const known = { names: parts.length === 1 ? (parts[0] as Fire).flags : [], switches: ['quick'] } as const
+const { switches, flags } = partFlags(`fire ${part}`, known, words)
 
 let held = true
-for (const name of part === 'all' ? names : [part]) {
-  const { fire } = (await import(join(dir, `${name}.fire.ts`))) as { fire: Fire }
+for (const fire of parts) {
+  const { name } = fire
   const missing = fire.missing?.()
   if (missing !== undefined) {
     console.log(`fire ${name}: not run, ${missing}`)
@@ -40,7 +40,7 @@ for (const name of part === 'all' ? names : [part]) {
   console.error(`${name}: ${fire.summary}`)
   const started = performance.now()
   const report = await fire.run({
-    quick: words.includes('--quick'),
+    quick: switches.has('quick'),
     flags,
     say: (line) => console.error(`  ${line}`),
   })

@@ -6,55 +6,53 @@
  *   --seed S               runs one and prints what happened
  *   --mutants [--only T]   breaks the code on purpose, one way after another, and demands that seeds object; --skip N leaves out the first N
  */
-import { parseArgs } from 'node:util'
 import { SCENARIOS, type ScenarioName } from '#sim/fault/probabilities.ts'
 import { defaultOptions, type ScenarioOptions } from '#sim/scenario/options.ts'
 import type { SeedRun } from '#sim/scenario/run-seed.ts'
+import { readFlags, refuse, wholeFlag } from './flags.ts'
 import { runHere } from './sim/run-here.ts'
 import { runMany } from './sim/run-many.ts'
 import { runMutants } from './sim/run-mutants.ts'
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    jobs: { type: 'string', default: '1' },
-    'until-failure': { type: 'boolean', default: false },
-    mutants: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    skip: { type: 'string', default: '0' },
-    scenario: { type: 'string', default: defaultOptions.scenario },
-    masters: { type: 'string' },
-    'block-ms': { type: 'string' },
-    replicas: { type: 'string' },
-    users: { type: 'string', default: String(defaultOptions.users) },
-    'faults-ms': { type: 'string', default: String(defaultOptions.faultsMs) },
-  },
+const values = readFlags('sim', {
+  seeds: { type: 'string' },
+  from: { type: 'string', default: '1' },
+  seed: { type: 'string' },
+  jobs: { type: 'string', default: '1' },
+  'until-failure': { type: 'boolean', default: false },
+  mutants: { type: 'boolean', default: false },
+  only: { type: 'string' },
+  skip: { type: 'string', default: '0' },
+  scenario: { type: 'string', default: defaultOptions.scenario },
+  masters: { type: 'string' },
+  'block-ms': { type: 'string' },
+  replicas: { type: 'string' },
+  users: { type: 'string', default: String(defaultOptions.users) },
+  'faults-ms': { type: 'string', default: String(defaultOptions.faultsMs) },
 })
 
 const isAll = values.scenario === 'all'
 const options: ScenarioOptions = {
   scenario: isAll ? 'mixed' : scenarioOf(values.scenario),
-  masters: values.masters === undefined ? undefined : Number(values.masters),
-  blockMs: values['block-ms'] === undefined ? undefined : Number(values['block-ms']),
-  replicas: values.replicas === undefined ? undefined : Number(values.replicas),
-  users: Number(values.users),
-  faultsMs: Number(values['faults-ms']),
+  masters: values.masters === undefined ? undefined : wholeFlag(values, 'masters', 1),
+  blockMs: values['block-ms'] === undefined ? undefined : wholeFlag(values, 'block-ms', 1),
+  replicas: values.replicas === undefined ? undefined : wholeFlag(values, 'replicas', 1),
+  users: wholeFlag(values, 'users', defaultOptions.users, 0),
+  faultsMs: wholeFlag(values, 'faults-ms', defaultOptions.faultsMs, 0),
 }
-const from = Number(values.from)
-const jobs = Number(values.jobs)
-if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs is a number from 1 on, not ${values.jobs}`)
+const from = wholeFlag(values, 'from', 1, 0)
+const jobs = wholeFlag(values, 'jobs', 1)
+const seeds = wholeFlag(values, 'seeds', 100)
 
 let isClean: boolean
 if (values.mutants)
   isClean = await runMutants(
-    { only: values.only, skip: Number(values.skip) },
-    { from, seeds: Number(values.seeds ?? 100), jobs },
+    { only: values.only, skip: wholeFlag(values, 'skip', 0, 0) },
+    { from, seeds, jobs },
   )
-else if (values.seed !== undefined) isClean = await runOne(Number(values.seed))
+else if (values.seed !== undefined) isClean = await runOne(wholeFlag(values, 'seed', 0, 0))
 else {
-  const many = { from, count: Number(values.seeds ?? 100), jobs, isAll }
+  const many = { from, count: seeds, jobs, isAll }
   isClean = await runMany({ ...many, untilFailure: values['until-failure'] }, options)
 }
 if (!isClean) process.exitCode = 1
@@ -72,6 +70,5 @@ function summary({ seed, turns, virtualMs, blocks, answers, violation }: SeedRun
 
 function scenarioOf(name: string): ScenarioName {
   const known = SCENARIOS.find((each) => each === name)
-  if (known === undefined) throw new Error(`--scenario is one of all, ${SCENARIOS.join(', ')}, not ${name}`)
-  return known
+  return known ?? refuse('sim', `--scenario is one of all, ${SCENARIOS.join(', ')}, not ${name}`)
 }

@@ -9,10 +9,11 @@ import '#test/support/core.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import type { StoreWriter } from '#state/store.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import { type Bench, type BenchOptions, type BenchRow } from './bench.ts'
 import { rowsOf, writeRows } from './m1/bare.ts'
 import { createBlocks } from './m1/blocks.ts'
-import { createMeters, flagOf } from './m1/cpu.ts'
+import { createMeters } from './m1/cpu.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { recordsOf, startReplica } from './m1/replica.ts'
 import { rootAfter } from './m1/root-after.ts'
@@ -24,8 +25,9 @@ const ROWS_MAX = 100_000
 export const bench: Bench = {
   name: 'apply',
   summary: 'CPU of applying a block of M1, against bare puts of the same rows',
+  flags: ['slots', 'blocks', 'trie'],
   async run(options) {
-    const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
+    const slots = wholeFlag(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
     const { folder, paths } = await preloadedStores(slots, ['drover', 'bare', 'rows'], options.say)
     const proven =
       options.flags['trie'] === undefined
@@ -45,7 +47,7 @@ async function measure(
   paths: readonly string[],
   { quick, flags, say }: BenchOptions,
 ): Promise<BenchRow[]> {
-  const blocks = flagOf(flags, 'blocks', quick ? 60 : 200)
+  const blocks = wholeFlag(flags, 'blocks', quick ? 60 : 200)
   const horizonBlocks = quick ? 32 : 128
   // History is as long as it gets, and code is compiled, before anything counts.
   const warming = horizonBlocks + 32

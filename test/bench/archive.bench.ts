@@ -9,9 +9,10 @@ import { setImmediate } from 'node:timers/promises'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { openLmdb } from '#platform/lmdb/key-value.ts'
 import type { KeyValue, Table } from '#ports/storage/key-value.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks, type Profile } from './m1/blocks.ts'
-import { createMeters, flagOf } from './m1/cpu.ts'
+import { createMeters } from './m1/cpu.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { type BenchReplica, recordsOf, startReplica } from './m1/replica.ts'
 import { addressOf, createRandom, createWorld, slotKey, type World, zipf } from './m1/world.ts'
@@ -32,8 +33,9 @@ type Sample = BenchRow & { readonly [figure in Figure | 'after_blocks']: number 
 export const bench: Bench = {
   name: 'archive',
   summary: 'an archive of very many small blocks: bytes a changed key, reads at random depth, memory',
+  flags: ['slots', 'blocks'],
   async run(options) {
-    const slots = flagOf(options.flags, 'slots', 500_000)
+    const slots = wholeFlag(options.flags, 'slots', 500_000)
     const { folder, paths } = await preloadedStores(slots, ['archive'], options.say)
     try {
       return { rows: await measure(slots, paths[0] as string, options) }
@@ -48,7 +50,7 @@ async function measure(
   path: string,
   { quick, flags, say }: BenchOptions,
 ): Promise<BenchRow[]> {
-  const blocks = flagOf(flags, 'blocks', quick ? 4_000 : 100_000)
+  const blocks = wholeFlag(flags, 'blocks', quick ? 4_000 : 100_000)
   const compress = createZstd()
   const kv = openLmdb({ path, mode: 'writer', durable: false })
   const replica = await startReplica(kv, { horizon: { kind: 'all' }, compress })

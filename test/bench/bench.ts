@@ -24,6 +24,8 @@ export interface Bench {
   readonly name: string
   /** One line: what is measured against what. */
   readonly summary: string
+  /** Names of its own flags, each with a value. */
+  readonly flags: readonly string[]
   run(options: BenchOptions): Promise<{
     readonly rows: readonly BenchRow[]
     /** More of the closing line of `--json`, beside bench and rows. */

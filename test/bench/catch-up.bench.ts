@@ -12,9 +12,9 @@ import type { KeyValue } from '#ports/storage/key-value.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { StartReader } from '#roles/replica/read-ahead/ready-frame.ts'
 import { openStore } from '#state/open-store.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
-import { flagOf } from './m1/cpu.ts'
 import { type FeedKind, startM1Feed } from './m1/feed.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { startReplica } from './m1/replica.ts'
@@ -28,9 +28,10 @@ const FINAL_BELOW_HEAD = 64
 export const bench: Bench = {
   name: 'catch-up',
   summary: 'a store far behind brought to the end of its feed, against the applier alone',
+  flags: ['slots', 'blocks', 'trie', 'reader', 'feed'],
   async run(options) {
-    const slots = flagOf(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
-    const blocks = flagOf(options.flags, 'blocks', options.quick ? 384 : 1_152)
+    const slots = wholeFlag(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
+    const blocks = wholeFlag(options.flags, 'blocks', options.quick ? 384 : 1_152)
     if (blocks <= 2 * HORIZON_BLOCKS) throw new Error(`--blocks is above ${2 * HORIZON_BLOCKS}`)
     const trie = options.flags['trie'] === undefined ? undefined : 'trie'
     const { folder, paths } = await preloadedStores(slots, ['far', 'alone', 'root'], options.say, trie)

@@ -16,8 +16,8 @@ import { silent } from '#ports/logger.ts'
 import { openRemoteRecordLog } from '#ports/record-log/remote-record-log.ts'
 import { openSegmentedLog } from '#roles/feedhost/segmented-log.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench } from './bench.ts'
-import { flagOf } from './m1/cpu.ts'
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
 const APPEND_RECORDS = 64
@@ -25,16 +25,17 @@ const APPEND_RECORDS = 64
 export const bench: Bench = {
   name: 'feed-start',
   summary: 'how long a feed host takes to start over some GB of log',
+  flags: ['gb', 'record-kb', 'starts'],
   async run({ quick, flags, say }) {
-    const gigabytes = flagOf(flags, 'gb', quick ? 1 : 4)
+    const gigabytes = wholeFlag(flags, 'gb', quick ? 1 : 4)
     const [full, empty] = ['full', 'empty'].map(() => mkdtempSync(join(tmpdir(), 'drover-feed-start-')))
     assert(full !== undefined && empty !== undefined, 'two folders were made')
     try {
-      const made = await fill(full, gigabytes * 1e9, flagOf(flags, 'record-kb', 100) * 1_000)
+      const made = await fill(full, gigabytes * 1e9, wholeFlag(flags, 'record-kb', 100) * 1_000)
       say(`${made.records} records in ${made.segments} segments`)
       const starts: Start[] = []
       const empties: Start[] = []
-      for (let i = 0; i < flagOf(flags, 'starts', 5); i++) {
+      for (let i = 0; i < wholeFlag(flags, 'starts', 5); i++) {
         starts.push(await start(full, Math.floor((made.records * (i + 1)) / 10)))
         empties.push(await start(empty, 0))
       }

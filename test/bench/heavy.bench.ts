@@ -9,6 +9,7 @@ import { startCluster } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { numberFlag, wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { type LoadGenerator, type LoadReport, median, startLoad } from './load.ts'
 
@@ -29,9 +30,10 @@ export const bench: Bench = {
   name: 'heavy',
   summary:
     'eth_getBalance alone, and beside ten clients with calls of 50 Mgas: replica, gateway, a replica without compute threads, anvil',
+  flags: ['seconds', 'rounds'],
   async run({ quick, flags, say }) {
-    const seconds = Number(flags['seconds'] ?? (quick ? 1.5 : 10))
-    const rounds = Number(flags['rounds'] ?? (quick ? 1 : 3))
+    const seconds = numberFlag(flags, 'seconds', quick ? 1.5 : 10)
+    const rounds = wholeFlag(flags, 'rounds', quick ? 1 : 3)
     const { servers, stop } = await startServers()
     const light = startLoad({ core: LOAD_CORE })
     const heavy = startLoad({ core: LOAD_CORE })

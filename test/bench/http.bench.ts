@@ -26,6 +26,7 @@ interface Running {
 export const bench: Bench = {
   name: 'http',
   summary: 'CPU µs per request of a constant answer: bare node:http and our HTTP server',
+  flags: [],
   async run({ quick, say }) {
     const rounds = quick ? 3 : 9
     const secondsEach = quick ? 1 : 2

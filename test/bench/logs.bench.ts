@@ -11,9 +11,10 @@ import { createResultCache } from '#roles/replica/answer/result-cache.ts'
 import { openStore } from '#state/open-store.ts'
 import type { Store } from '#state/store.ts'
 import { stored } from '#state/testing/stored.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
-import { createMeters, flagOf } from './m1/cpu.ts'
+import { createMeters } from './m1/cpu.ts'
 import { genesis, identity, preloadedStores, removeStores } from './m1/preload.ts'
 import { addressOf, createWorld, slotKey } from './m1/world.ts'
 
@@ -26,8 +27,9 @@ const INDEXED_REPEATS = 20
 export const bench: Bench = {
   name: 'logs',
   summary: 'CPU of eth_getLogs with the index of logs, against the scan by blooms',
+  flags: ['blocks'],
   async run({ flags, quick, say }) {
-    const blocks = flagOf(flags, 'blocks', quick ? 200 : 1_000)
+    const blocks = wholeFlag(flags, 'blocks', quick ? 200 : 1_000)
     const { folder, paths } = await preloadedStores(SLOTS, ['logs'], say)
     const kv = openLmdb({ path: paths[0] as string, mode: 'writer', durable: false })
     try {

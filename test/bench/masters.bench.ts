@@ -16,8 +16,8 @@ import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
-import { flagOf } from './m1/cpu.ts'
 import { openFeedWatch, startKafka } from './publish-feed.ts'
 
 const WARMING = 10
@@ -28,6 +28,7 @@ const READ_BYTES = 8_000_000
 export const bench: Bench = {
   name: 'masters',
   summary: 'what two masters put on the feed twice, and how late a block is when the leader dies',
+  flags: ['feed', 'transactions', 'blocks', 'kills'],
   async run(options) {
     const missing = needs('anvil').skip
     if (missing !== undefined) options.say(`left out: ${missing}`)
@@ -68,10 +69,10 @@ async function measure(feed: 'embedded' | 'kafka', { quick, flags, say }: BenchO
       await anvil.mine()
       return (await watch.next()).atMs - startMs
     }
-    const fill = (): Promise<unknown> => fillBlock(anvil, flagOf(flags, 'transactions', 100))
+    const fill = (): Promise<unknown> => fillBlock(anvil, wholeFlag(flags, 'transactions', 100))
     const quiet: number[] = []
     let from = 0
-    for (let i = 0; i < WARMING + flagOf(flags, 'blocks', quick ? 30 : 200); i++) {
+    for (let i = 0; i < WARMING + wholeFlag(flags, 'blocks', quick ? 30 : 200); i++) {
       await fill()
       if (i === WARMING) from = (await log.bounds()).next
       const ms = await publish()
@@ -82,7 +83,7 @@ async function measure(feed: 'embedded' | 'kafka', { quick, flags, say }: BenchO
     const readBackMs = await Promise.all(cluster.forward.map(readBackP99Ms))
 
     const late: number[] = []
-    for (let kill = 0; kill < flagOf(flags, 'kills', quick ? 2 : 8); kill++) {
+    for (let kill = 0; kill < wholeFlag(flags, 'kills', quick ? 2 : 8); kill++) {
       const leader = cluster.masters[await leaderOf(cluster)]
       say(`${feed}: the leader is killed, ${kill + 1}`)
       await fill()

@@ -14,8 +14,8 @@ import { Anvil } from '#test/master/anvil.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
-import { flagOf } from './m1/cpu.ts'
 import { openBareFeed, openFeedWatch, startEmbedded, startKafka } from './publish-feed.ts'
 import { openHeadProbe } from './publish-probe.ts'
 
@@ -38,6 +38,7 @@ const BETWEEN: readonly Shape[] = [
 export const bench: Bench = {
   name: 'publish',
   summary: 'from a frame on the feed to its block served, against a bare append and tail of the same bytes',
+  flags: ['masters', 'replicas', 'feed', 'blocks', 'transactions'],
   async run(options) {
     const missing = needs('anvil').skip
     if (missing !== undefined) {
@@ -46,8 +47,8 @@ export const bench: Bench = {
     }
     const { masters, replicas } = options.flags
     const chosen = {
-      masters: flagOf(options.flags, 'masters', 1),
-      replicas: flagOf(options.flags, 'replicas', 1),
+      masters: wholeFlag(options.flags, 'masters', 1),
+      replicas: wholeFlag(options.flags, 'replicas', 1),
     }
     const all = [SMALLEST, ...(options.quick ? [] : BETWEEN), LARGEST]
     const shapes = masters === undefined && replicas === undefined ? all : [chosen]
@@ -74,8 +75,8 @@ function feedsOf({ flags, quick, say }: BenchOptions): readonly FeedKind[] {
 }
 
 async function measure(kind: FeedKind, shape: Shape, { quick, flags }: BenchOptions): Promise<BenchRow[]> {
-  const blocks = flagOf(flags, 'blocks', quick ? 50 : 400)
-  const transactions = flagOf(flags, 'transactions', 100)
+  const blocks = wholeFlag(flags, 'blocks', quick ? 50 : 400)
+  const transactions = wholeFlag(flags, 'transactions', 100)
   const dir = mkdtempSync(join(tmpdir(), 'drover-publish-'))
   const genesisFile = join(dir, 'genesis.json')
   writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))

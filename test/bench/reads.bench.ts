@@ -1,5 +1,6 @@
 /** What a read costs a server: CPU µs per request at 1 and 32 connections, every server in turn, each round, with load from another core. */
 import { callData } from '#test/geth/wallet.ts'
+import { numberFlag, wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { type LoadGenerator, measure, median, startLoad } from './load.ts'
 import {
@@ -38,9 +39,10 @@ interface Cell {
 export const bench: Bench = {
   name: 'reads',
   summary: 'CPU µs per request: replica, gateway, geth, anvil, and a bare node:http with one constant answer',
+  flags: ['seconds', 'rounds', 'servers', 'only'],
   async run({ quick, flags, say }) {
-    const secondsEach = Number(flags['seconds'] ?? (quick ? 0.1 : 1))
-    const rounds = Number(flags['rounds'] ?? (quick ? 1 : 5))
+    const secondsEach = numberFlag(flags, 'seconds', quick ? 0.1 : 1)
+    const rounds = wholeFlag(flags, 'rounds', quick ? 1 : 5)
     const { servers: all, chain, stop } = await startServers(say)
     const wanted = flags['servers']?.split(',')
     const servers = all.filter(({ server }) => wanted?.includes(server) ?? true)

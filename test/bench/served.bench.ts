@@ -21,10 +21,10 @@ import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import { bars } from './bars.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { createBlocks, M1, type Profile } from './m1/blocks.ts'
-import { flagOf } from './m1/cpu.ts'
 import { record, recordsOf } from './m1/replica.ts'
 import { createWorld } from './m1/world.ts'
 import { startKafka } from './publish-feed.ts'
@@ -88,6 +88,7 @@ const BLOCKS_MAX = 100
 export const bench: Bench = {
   name: 'served',
   summary: 'from publishing a generated block to its being served by every replica, at the pace of its chain',
+  flags: ['feed', 'profile', 'replicas', 'block-ms', 'blocks'],
   async run(options) {
     const { keep } = options.flags
     const kept = keep !== undefined && existsSync(keep) ? rowsIn(keep) : []
@@ -123,7 +124,7 @@ function rowsIn(file: string): BenchRow[] {
 function shapesOf({ flags: given, quick, say }: BenchOptions): readonly Shape[] {
   const flags = quick ? { ...QUICK, ...given } : given
   const numbers = (name: string): number[] | undefined =>
-    flags[name]?.split(',').map((each) => flagOf({ [name]: each }, name, 1))
+    flags[name]?.split(',').map((each) => wholeFlag({ [name]: each }, name, 1))
   const paces = (name: ProfileName): readonly Pace[] => {
     const usual = PROFILES[name].paces
     return numbers('block-ms')?.map((blockMs) => ({ ...usual[0], blockMs })) ?? usual
@@ -138,7 +139,7 @@ function shapesOf({ flags: given, quick, say }: BenchOptions): readonly Shape[] 
     .flatMap((feed) =>
       chosen(flags, 'profile', Object.keys(PROFILES) as ProfileName[]).flatMap((profile) =>
         paces(profile).flatMap(({ blockMs, replicas: usual }) => {
-          const blocks = flagOf(flags, 'blocks', blocksAt(blockMs))
+          const blocks = wholeFlag(flags, 'blocks', blocksAt(blockMs))
           return (numbers('replicas') ?? usual).map((replicas) => ({
             feed,
             profile,

@@ -4,6 +4,7 @@ import { messageOf } from '#kernel/fault.ts'
 import { Hammer } from '#test/cluster/hammer.ts'
 import { grows } from '#test/cluster/judge.ts'
 import { anvilPath } from '#test/support/needs.ts'
+import { numberFlag } from '#tools/flags.ts'
 import type { Fire } from './fire.ts'
 import { openRig, type Rig } from './rig.ts'
 
@@ -13,9 +14,10 @@ const REORG_DEPTH_MAX = 4
 export const fire: Fire = {
   name: 'clients',
   summary: '16 and 256 clients at one gateway under kills and reorgs (--seconds N for each crowd)',
+  flags: ['seconds'],
   missing: () => (anvilPath() === undefined ? 'anvil has no package for this platform' : undefined),
   async run({ quick, flags, say }) {
-    const seconds = Number(flags['seconds'] ?? (quick ? 12 : 300))
+    const seconds = numberFlag(flags, 'seconds', quick ? 12 : 300)
     const violations: string[] = []
     const counts: Record<string, number> = { kills: 0, reorgs: 0 }
     for (const clients of CROWDS) {

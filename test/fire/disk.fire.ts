@@ -31,6 +31,7 @@ export const fire: Fire = {
   name: 'disk',
   summary:
     'full disks of feed host, master and replica, a disk that fails, a flipped bit, a clock that jumps',
+  flags: ['only'],
   missing: () => (anvilPath() === undefined ? 'anvil has no package for this platform' : smallDisksMissing()),
   async run({ say, flags }) {
     const mounts: SmallDisk[] = []

@@ -6,6 +6,8 @@ export interface Fire {
   readonly name: string
   /** One line: what is done to what. */
   readonly summary: string
+  /** Names of its own flags, each with a value. */
+  readonly flags: readonly string[]
   /** Undefined where it can run here, else what is missing. */
   missing?(): string | undefined
   run(options: FireOptions): Promise<FireReport>

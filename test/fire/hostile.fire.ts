@@ -7,6 +7,7 @@ import { messageOf } from '#kernel/fault.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
 import { result } from '#test/support/json-rpc.ts'
 import { anvilPath } from '#test/support/needs.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Fire } from './fire.ts'
 import { createHostile, type HostileRequest, wrongAnswer } from './hostile-bodies.ts'
 import { LastAnswered, openRaw, type RawAnswer, sendMutatedHead } from './raw-http.ts'
@@ -25,11 +26,12 @@ export const fire: Fire = {
   name: 'hostile',
   summary:
     'malformed and hostile requests, and mutated heads, at a replica and a gateway (--requests N, --heads N, --seed N)',
+  flags: ['requests', 'heads', 'seed'],
   missing: () => (anvilPath() === undefined ? 'anvil has no package for this platform' : undefined),
   async run({ quick, flags, say }) {
-    const requests = Number(flags['requests'] ?? (quick ? 10_000 : 1_000_000))
-    const heads = Number(flags['heads'] ?? (quick ? 600 : 50_000))
-    const seed = Number(flags['seed'] ?? Math.floor(Math.random() * 2 ** 32))
+    const requests = wholeFlag(flags, 'requests', quick ? 10_000 : 1_000_000)
+    const heads = wholeFlag(flags, 'heads', quick ? 600 : 50_000)
+    const seed = wholeFlag(flags, 'seed', Math.floor(Math.random() * 2 ** 32), 0)
     say(`seed ${seed}`)
     const rig = await openRig({ blockTimeMs: 1_000, replicas: 1 })
     const violations: string[] = []

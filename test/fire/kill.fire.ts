@@ -8,6 +8,7 @@ import { Hammer } from '#test/cluster/hammer.ts'
 import { eachBlockOnce, exactReplicas, grows, likeFromScratch } from '#test/cluster/judge.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
 import { anvilPath } from '#test/support/needs.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import { type Fire, type FireReport } from './fire.ts'
 import { openRig, type Rig } from './rig.ts'
 
@@ -20,9 +21,10 @@ export const fire: Fire = {
   name: 'kill',
   summary:
     'SIGKILL of replica, master, gateway, feed host and client at random moments under load (--times N each)',
+  flags: ['times'],
   missing: () => (anvilPath() === undefined ? 'anvil has no package for this platform' : undefined),
   async run({ quick, flags, say }) {
-    const times = Number(flags['times'] ?? (quick ? 1 : 25))
+    const times = wholeFlag(flags, 'times', quick ? 1 : 25)
     const rig = await openRig({ blockTimeMs: BLOCK_TIME_MS })
     const hammers = Array.from({ length: HAMMERS }, () => new Hammer(rig.cluster.gateway.url))
     const violations: string[] = []

@@ -17,6 +17,7 @@ import { keepLogs, type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/r
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
 import { waitFor } from '#test/support/wait.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import { carryOut, describe, drawFaults } from './faults.ts'
 import { FeedTimes } from './feed-times.ts'
 import type { Fire, FireReport } from './fire.ts'
@@ -56,18 +57,19 @@ export const fire: Fire = {
   name: 'masters',
   summary:
     'random SIGKILL, SIGSTOP and restarts of masters, clients and brokers (--blocks N --seed N --brokers 1|3 --pause-max MS --logs DIR --only faults|broker|leader|reorg)',
+  flags: ['seed', 'blocks', 'calm', 'pause-max', 'only', 'brokers', 'logs'],
   missing: () =>
     existsSync(GETH) && existsSync(join(KAFKA_LIBS, '.done'))
       ? undefined
       : 'geth or Kafka: npm run setup:peers',
   async run({ quick, flags, say }) {
     const seed = flags['seed'] ?? String(Math.floor(Math.random() * 1e9))
-    const blocks = Number(flags['blocks'] ?? (quick ? 60 : 2_000))
-    const calm = Number(flags['calm'] ?? (quick ? 10 : 100))
-    const pauseMsMax = Number(flags['pause-max'] ?? (quick ? 2_000 : 40_000))
+    const blocks = wholeFlag(flags, 'blocks', quick ? 60 : 2_000)
+    const calm = wholeFlag(flags, 'calm', quick ? 10 : 100)
+    const pauseMsMax = wholeFlag(flags, 'pause-max', quick ? 2_000 : 40_000)
     const only = flags['only'] as Kind | undefined
     if (only !== undefined && !KINDS.includes(only)) throw new Error(`--only is one of ${KINDS.join(', ')}`)
-    const brokers = Number(flags['brokers'] ?? 1)
+    const brokers = wholeFlag(flags, 'brokers', 1)
     if (brokers !== 1 && brokers !== 3) throw new Error('--brokers is 1 or 3')
     say(`seed ${seed}, brokers: ${brokers}`)
     const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4, brokers })

@@ -8,6 +8,7 @@ import { DroverProcess } from '#test/support/drover-process.ts'
 import { answer, result } from '#test/support/json-rpc.ts'
 import { anvilPath } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { numberFlag } from '#tools/flags.ts'
 import type { Fire } from './fire.ts'
 import { startFlood } from './flood.ts'
 import { groupsMissing, type MemoryGroup, openMemoryGroup } from './memory-group.ts'
@@ -25,9 +26,10 @@ export const fire: Fire = {
   name: 'memory',
   summary:
     'a replica in 512 MB and a gateway in 256 MB under ten times what they can serve (--seconds N each)',
+  flags: ['seconds'],
   missing: () => (anvilPath() === undefined ? 'anvil has no package for this platform' : groupsMissing()),
   async run({ quick, flags, say }) {
-    const seconds = Number(flags['seconds'] ?? (quick ? 10 : 120))
+    const seconds = numberFlag(flags, 'seconds', quick ? 10 : 120)
     const rig = await openRig({
       blockTimeMs: 500,
       replicas: 1,

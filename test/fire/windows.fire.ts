@@ -15,6 +15,7 @@ import { keepLogs, type KafkaRig, openKafkaRig } from '#test/cluster/rig.ts'
 import { allServe, leasesOn, overlapsIn, stallsOf, stallUnderLease } from '#test/cluster/windows.ts'
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Fire, FireReport } from './fire.ts'
 
 const BLOCK_TIME_MS = 400
@@ -35,12 +36,13 @@ export const fire: Fire = {
   name: 'windows',
   summary:
     'maintenance windows of two clients, masters and broker killed meanwhile (--windows N --seed N --logs DIR)',
+  flags: ['windows', 'seed', 'logs'],
   missing: () =>
     existsSync(GETH) && existsSync(join(KAFKA_LIBS, '.done'))
       ? undefined
       : 'geth or Kafka: npm run setup:peers',
   async run({ quick, flags, say }) {
-    const windows = Number(flags['windows'] ?? (quick ? 3 : 20))
+    const windows = wholeFlag(flags, 'windows', quick ? 3 : 20)
     const seed = flags['seed'] ?? String(Math.floor(Math.random() * 1e9))
     say(`seed ${seed}`)
     const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 1 })

@@ -37,13 +37,3 @@ export function createMeters(): Meters {
       }),
   }
 }
-
-/** A whole number from the command line. */
-export function flagOf(flags: Readonly<Record<string, string>>, name: string, otherwise: number): number {
-  const text = flags[name]
-  if (text === undefined) return otherwise
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${name} is a whole number above 0, not ${text}`)
-  return value
-}
