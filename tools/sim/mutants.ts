@@ -205,6 +205,22 @@ export const mutants: readonly Mutant[] = [
     scenario: 'crashes',
   },
   {
+    name: 'a leader that was stopped for seconds publishes on as if it had not been',
+    file: 'src/protocol/feed/publishing.ts',
+    find: 'if (nowMs - (this.#askedMs ?? openSinceMs) > ASLEEP_MS) this.#wokeMs = nowMs',
+    replace: '',
+    caughtBy: ['P5'],
+    scenario: 'sleepers',
+  },
+  {
+    name: 'a frame that was read back is published again',
+    file: 'src/protocol/feed/publishing.ts',
+    find: "(item) => item.kind === 'head' || needs(item.frame.block, item.frame.deltaHash),",
+    replace: "(item) => item.kind === 'head' || item.frame.bytes.length > 0,",
+    caughtBy: ['P5'],
+    scenario: 'calm',
+  },
+  {
     name: 'a block of another branch is taken for the own one',
     file: 'src/roles/master/client/walk.ts',
     find: "ref.number <= own.number && (await executor.ask('hashAt', { number: ref.number })) === ref.hash",

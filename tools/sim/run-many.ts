@@ -14,7 +14,7 @@ export interface ManyOptions {
 
 const PROGRESS_MS = 60_000
 /** What `all` is: those whose seeds take about as long as each other. */
-const ALL = SCENARIOS.filter((name) => name !== 'deep-reorgs' && name !== 'maintenance')
+const ALL = SCENARIOS.filter((name) => !['deep-reorgs', 'maintenance', 'sleepers'].includes(name))
 
 /** Whether all ran and none failed. */
 export async function runMany(many: ManyOptions, options: ScenarioOptions): Promise<boolean> {

@@ -19,7 +19,7 @@ export const APPEND_BYTES_MAX = 8 * 1024 * 1024
 /** Appended frames remembered until they are read back; one that is forgotten may be said twice. */
 const ANSWERED_MAX = 1_024
 /** Longer than anything goes by without a beat to say: the process stood still meanwhile, and what it knows of the feed is that old. */
-const ASLEEP_MS = 1_500
+export const ASLEEP_MS = 1_500
 
 type Named = Pick<Proven, 'block' | 'deltaHash'>
 
@@ -118,8 +118,8 @@ export class Publishing<F extends Proven> {
   /** What is to be done now; of settled items only. */
   next(standing: Standing): Next<F> {
     assert(this.#appending === 0, 'one append at a time')
-    const { nowMs } = standing
-    if (this.#askedMs !== undefined && nowMs - this.#askedMs > ASLEEP_MS) this.#wokeMs = nowMs
+    const { nowMs, openSinceMs } = standing
+    if (nowMs - (this.#askedMs ?? openSinceMs) > ASLEEP_MS) this.#wokeMs = nowMs
     this.#askedMs = nowMs
     const items: Item<F>[] = []
     let bytes = 0
@@ -166,10 +166,11 @@ export class Publishing<F extends Proven> {
 
   /** Why a frame cannot be published now. */
   #hold(provenMs: number, { nowMs, rank, graceMs, openSinceMs }: Standing): Next<F> | undefined {
-    // A leader that was stopped for a while still takes itself for the leader: others may have published all that it has missed.
-    if (rank === 0) return this.#lookedMs < this.#wokeMs ? { kind: 'look' } : undefined
     if (rank === undefined) return { kind: 'wait', untilMs: Number.POSITIVE_INFINITY }
-    const dueMs = Math.max(provenMs, openSinceMs) + rank * graceMs
+    const graceOverMs =
+      rank === 0 ? Number.NEGATIVE_INFINITY : Math.max(provenMs, openSinceMs) + rank * graceMs
+    // Who was stopped for a while takes itself for what it was then: others may have published all that it has missed.
+    const dueMs = Math.max(graceOverMs, this.#wokeMs)
     if (nowMs < dueMs) return { kind: 'wait', untilMs: dueMs }
     return this.#lookedMs < dueMs ? { kind: 'look' } : undefined
   }

@@ -20,6 +20,8 @@ export interface Decisions {
   after(position: number): Decided
   /** Positions whose record changed something, in order. */
   readonly changes: readonly number[]
+  /** The record with which this block was whole first, with this delta. */
+  wholeAt(hash: string, deltaHash: string): number | undefined
   readonly end: number
 }
 
@@ -51,12 +53,14 @@ export function decide(records: readonly LogRecord[], find: Find, first: BuiltBl
   return {
     after: (position) => states[position] as Decided,
     changes,
+    wholeAt: (hash, deltaHash) => judge.wholeAt.get(hash + deltaHash),
     end: states.length,
   }
 }
 
 class Judge {
   now: Decided
+  readonly wholeAt = new Map<string, number>()
   readonly #find: Find
   readonly #whole = new Set<BuiltBlock>()
   readonly #producers = new Map<string, Producer>()
@@ -89,7 +93,10 @@ class Judge {
       const { index, count, frameDigest: digest } = body
       const isNext = index === 0 || (producer.parts?.digest === digest && producer.parts.heard === index)
       producer.parts = isNext ? { digest, heard: index + 1 } : undefined
-      if (producer.parts?.heard === count) this.#complete(this.#block(body.block.hash))
+      if (producer.parts?.heard !== count) return
+      const key = body.block.hash + body.deltaHash
+      if (!this.wholeAt.has(key)) this.wholeAt.set(key, position)
+      this.#complete(this.#block(body.block.hash))
     }
   }
 

@@ -26,6 +26,8 @@ export interface SimClient {
   head(): BuiltBlock
   /** It was ever given this transaction. */
   took(hash: string): boolean
+  /** When its next answer with a whole block is on its way. */
+  onceAnswered(does: () => void): void
 }
 
 const BLOCKS_LOST_MAX = 8
@@ -47,6 +49,7 @@ export function createSimClient(
   let view = consensus.view(index)
   const known = new Set<string>()
   const taken = new Set<string>()
+  let answered: (() => void) | undefined
   let hear: (() => void) | undefined
   consensus.onNews((client) => {
     if (client === index) hear?.()
@@ -71,6 +74,9 @@ export function createSimClient(
     faults,
     head: () => view.head,
     took: (hash) => taken.has(hash),
+    onceAnswered(does) {
+      answered = does
+    },
     program(life) {
       if (life.number > 1 && random.chance(faults.losesBlocks)) loseBlocks(life)
       const subscribers = new Set<End<string>>()
@@ -113,6 +119,9 @@ export function createSimClient(
             const { answer, subscribes } = answerCall(text, view, ofHash, pool)
             if (subscribes) subscribers.add(end)
             end.send(answer, answer.length)
+            if (answered === undefined || !asksForBlock(text)) return
+            answered()
+            answered = undefined
           })
         })
       })
@@ -121,6 +130,10 @@ export function createSimClient(
       return promise
     },
   }
+}
+
+function asksForBlock(text: string): boolean {
+  return text.includes('"eth_getBlockByHash"') && text.includes(',true]')
 }
 
 function tell(subscribers: ReadonlySet<End<string>>, { json }: BuiltBlock): void {

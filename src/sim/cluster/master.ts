@@ -18,7 +18,7 @@ import type { SimDisk } from '#sim/storage/disk.ts'
 import type { StoreDisk, StoreFaults } from '#sim/storage/key-value.ts'
 import { stored } from '#sim/storage/stored.ts'
 import { uncounted } from '#sim/world/meter.ts'
-import type { Program } from '#sim/world/life.ts'
+import type { Life, Program } from '#sim/world/life.ts'
 import { openStore } from '#state/open-store.ts'
 import { FEED, FORWARD_PORT } from './addresses.ts'
 
@@ -36,7 +36,7 @@ export interface MasterParts {
   readonly folder: SimDisk
   readonly random: Prng
   /** Sees what the master appends and is told. */
-  readonly watch: (log: RecordLog) => RecordLog
+  readonly watch: (log: RecordLog, life: Life) => RecordLog
 }
 
 const CLIENT_TIMEOUT_MS = 3_000
@@ -77,7 +77,7 @@ export function masterProgram(parts: MasterParts): Program {
         }),
         genesis,
         folder: parts.folder.open(life),
-        openLog: async () => parts.watch(await openRemoteRecordLog(FEED, transport)),
+        openLog: async () => parts.watch(await openRemoteRecordLog(FEED, transport), life),
         clock,
         random,
         log,

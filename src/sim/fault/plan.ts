@@ -53,14 +53,14 @@ type Effects = Readonly<Partial<Record<Fault, (random: Prng) => void>>>
 
 function effectsOf(parts: Parts, isOver: () => boolean): Effects {
   return {
-    ...processFaults(parts),
+    ...processFaults(parts, isOver),
     ...networkFaults(parts),
     ...diskFaults(parts, isOver),
     ...clientFaults(parts),
   }
 }
 
-function processFaults({ world, network, cluster }: Parts): Effects {
+function processFaults({ world, network, cluster }: Parts, isOver: () => boolean): Effects {
   const drovers = cluster.processes.filter(({ name }) => !name.startsWith('client'))
   const later = (random: Prng, maxMs: number, undo: () => void): void =>
     void world.scheduler.after(random.between(20, maxMs), undefined, undo)
@@ -102,6 +102,19 @@ function processFaults({ world, network, cluster }: Parts): Effects {
       const process = random.pick(cluster.processes)
       process.pause()
       later(random, 1_500, () => process.resume())
+    },
+    sleep(random) {
+      const at = random.between(0, cluster.masters.length - 1)
+      const { process } = cluster.masters[at] as Machine
+      const fallAsleep = (): void => {
+        // The others go on meanwhile.
+        if (isOver() || cluster.masters.some(({ process }) => process.isPaused())) return
+        process.pause()
+        world.scheduler.after(random.between(1_900, 3_000), undefined, () => process.resume())
+      }
+      // At most moments it has no block in hand.
+      if (random.chance(0.3)) fallAsleep()
+      else cluster.clients[at]?.client.onceAnswered(fallAsleep)
     },
     clockRate(random) {
       const process = random.pick(drovers)

@@ -7,7 +7,7 @@ import type { Prng } from '#kernel/prng.ts'
 export const FAULTS = [
   'kill', 'stop', 'killAtCommit', 'powerLoss', 'pause', 'breakConnection', 'partition', 'isolate', 'slowNetwork', 'slowDisk', 'fullDisk',
   'failingDisk', 'fullStore', 'clockRate', 'clockJump', 'clientRestart', 'clientSlow', 'clientSilent', 'reorg', 'split',
-  'gatewayRestart', 'replicaLags', 'killInSwitch',
+  'gatewayRestart', 'replicaLags', 'killInSwitch', 'sleep',
 ] as const // biome-ignore format: one table
 export type Fault = (typeof FAULTS)[number]
 
@@ -26,6 +26,7 @@ export const SCENARIOS = [
   'tries',
   'deep-reorgs',
   'maintenance',
+  'sleepers',
 ] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 
@@ -54,6 +55,7 @@ const OFTEN: Probabilities = {
   gatewayRestart: 0.05,
   replicaLags: 0.06,
   killInSwitch: 0.15,
+  sleep: 0.06,
 }
 
 const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> = {
@@ -67,17 +69,20 @@ const NAMED: Readonly<Record<Exclude<ScenarioName, 'mixed'>, readonly Fault[]>> 
   switches: ['reorg', 'split', 'killInSwitch', 'replicaLags'],
   tries: ['reorg', 'split', 'killInSwitch', 'killAtCommit', 'kill', 'replicaLags', 'clientSlow'],
   maintenance: ['kill', 'pause', 'breakConnection', 'partition', 'slowNetwork', 'clientRestart'],
+  sleepers: ['sleep', 'clientSlow', 'slowNetwork', 'reorg'],
   'deep-reorgs': ['reorg', 'killInSwitch', 'kill', 'killAtCommit', 'replicaLags', 'clientRestart'],
 }
 
 const MIXED_CHANCE = 0.45
+/** Longer than a run of `mixed`. */
+const NEVER_MIXED: Fault = 'sleep'
 
 export function probabilitiesOf(name: ScenarioName, random: Prng): Probabilities {
   const of = (fault: Fault): number => {
     // Drawn for every fault and scenario, so that a new scenario shifts nothing.
     const isOn = random.chance(MIXED_CHANCE)
     const intensity = random.unit()
-    if (name === 'mixed') return isOn ? OFTEN[fault] * intensity : 0
+    if (name === 'mixed') return isOn && fault !== NEVER_MIXED ? OFTEN[fault] * intensity : 0
     return NAMED[name].includes(fault) ? OFTEN[fault] : 0
   }
   return Object.fromEntries(FAULTS.map((fault) => [fault, of(fault)])) as Record<Fault, number>

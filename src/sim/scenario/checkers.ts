@@ -9,6 +9,7 @@ import { createNeverInventedChecker } from '#sim/checker/never-invented.ts'
 import { createNothingLostChecker } from '#sim/checker/nothing-lost.ts'
 import { createOneHeadChecker } from '#sim/checker/one-head.ts'
 import { createProvenChecker } from '#sim/checker/proven.ts'
+import { createPublishedOnceChecker } from '#sim/checker/published-once.ts'
 import { ancestorAt } from '#sim/client/consensus.ts'
 import { stored } from '#sim/storage/stored.ts'
 import { type Exchange, RETRIED } from '#sim/user/exchange.ts'
@@ -34,6 +35,7 @@ export function createCheckers(parts: CheckerParts, genesis: Genesis): Checkers 
     createProvenChecker(parts),
     createNeverInventedChecker(parts),
     createNothingLostChecker(parts, genesis),
+    createPublishedOnceChecker(parts),
     createBoundedChecker(parts),
   ]
   for (const { process, disk } of cluster.replicas) {

@@ -53,6 +53,13 @@ export function drawTries(
   return { masters: drawn(masters), replicas: drawn(replicas).map((kept, i) => all || i === 0 || kept) }
 }
 
+/** First phases that are longer: several maintenances after one another, or sleeps. */
+const FAULTS_MS_MIN: Partial<Record<ScenarioName, number>> = { maintenance: 12_000, sleepers: 5_000 }
+
+export function faultsMsOf({ scenario, faultsMs }: ScenarioOptions): number {
+  return Math.max(faultsMs, FAULTS_MS_MIN[scenario] ?? 0)
+}
+
 /** Maintenance takes as long whatever the block time is. */
 const MAINTAINED_BLOCK_MS = [250, 2_000, 12_000]
 
@@ -62,7 +69,8 @@ export function drawSizes(options: ScenarioOptions, random: Prng): Sizes {
   const drawn = { masters: random.between(1, 3), replicas: random.between(1, 3) }
   const isMaintained = scenario === 'maintenance'
   const sizes = {
-    masters: masters ?? (isMaintained ? Math.max(2, drawn.masters) : drawn.masters),
+    masters:
+      masters ?? (isMaintained || scenario === 'sleepers' ? Math.max(2, drawn.masters) : drawn.masters),
     replicas: replicas ?? drawn.replicas,
     blockMs: random.pick([170, 280, 450]),
     beatMs: random.pick([230, 560]),

@@ -18,7 +18,7 @@ import type { Violation } from '#sim/world/violation.ts'
 import { createWorld } from '#sim/world/world.ts'
 import { createCheckers } from './checkers.ts'
 import { atRest } from './convergence.ts'
-import { drawSizes, drawTries, type ScenarioOptions } from './options.ts'
+import { drawSizes, drawTries, faultsMsOf, type ScenarioOptions } from './options.ts'
 
 /** Runs `turn` until it gives false, each time after the promises of the time before have settled. */
 export type Host = (turn: () => boolean) => Promise<void>
@@ -53,8 +53,6 @@ const ANSWERED_MS = 300
 /** Of replicas: above how deep a reorganisation goes, low enough that history is pruned. */
 const HORIZON_BLOCKS = 9
 const HORIZON_BLOCKS_DEEP = 70
-/** Several maintenances after one another. */
-const MAINTAINED_MS_MIN = 12_000
 
 /** Blocks of one process are shared by its runs: they are content, not state. */
 const shared = new Map<StateRoots, BlockBuilder>()
@@ -149,7 +147,7 @@ export async function runSeed(
   consensus.start()
   faults.start()
   sample()
-  await runUntil(Math.max(options.faultsMs, operators.length > 0 ? MAINTAINED_MS_MIN : 0))
+  await runUntil(faultsMsOf(options))
   if (world.violation() === undefined) await heal()
   return {
     seed,

@@ -22,6 +22,8 @@ export interface Life extends Owner {
   killAndRestart(why: string): void
   /** How fast its clock runs, and by how much its wall clock is off. */
   clockFacts(): ClockFacts
+  /** Undefined where it was never paused. */
+  lastPause(): { readonly fromMs: number; readonly untilMs: number } | undefined
   /** Timers of its clock that are armed. */
   timers(): number
   timerArmed(change: 1 | -1): void

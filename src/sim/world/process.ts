@@ -35,6 +35,8 @@ export class SimProcess {
   #life: (Life & { end(): void; abort(): void }) | undefined
   #lives = 0
   #isPaused = false
+  #pausedMs = 0
+  #lastPause: ReturnType<Life['lastPause']>
   #held: SchedulerEvent[] = []
   /** The supervisor starts it again; false while a fault keeps it down. */
   #isWanted = false
@@ -103,11 +105,13 @@ export class SimProcess {
   pause(): void {
     if (this.#life === undefined || this.#isPaused) return
     this.#isPaused = true
+    this.#pausedMs = this.#world.scheduler.nowMs()
     this.#world.trace.line(this.name, 'is paused')
   }
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
+    this.#lastPause = { fromMs: this.#pausedMs, untilMs: this.#world.scheduler.nowMs() }
     this.#world.trace.line(this.name, 'goes on')
     for (const event of this.#held.splice(0)) this.#world.scheduler.again(event)
   }
@@ -132,6 +136,7 @@ export class SimProcess {
       onEnd: (cleanup) => void cleanups.push(cleanup),
       killAndRestart: (why) => this.killAndRestart(why),
       clockFacts: () => this.clockFacts(),
+      lastPause: () => this.#lastPause,
       timers: () => timers,
       timerArmed: (change) => (timers += change),
       end() {
@@ -178,6 +183,7 @@ export class SimProcess {
     this.#world.trace.line(this.name, why)
     this.#life = undefined
     this.#isPaused = false
+    this.#lastPause = undefined
     this.#held = []
     life.end()
   }

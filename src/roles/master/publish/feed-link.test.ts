@@ -40,3 +40,36 @@ test('what was dropped while the line was lost is not passed over', async () => 
   await assert.rejects(opened.readToEnd(), { code: 'feed/too-old' })
   assert.deepEqual(taken, [0])
 })
+
+test('while the feed is opened again nothing is appended: what others wrote meanwhile is not read yet', async () => {
+  const feed = createMemoryRecordLog()
+  await feed.append([utf8('a')])
+  const reading = Promise.withResolvers<void>()
+  let openings = 0
+  const clock = createVirtualClock()
+  const taken: number[] = []
+  const opened = await openFeedLink(
+    ({ position }) => void taken.push(position),
+    {
+      openLog: async () => {
+        const isFirst = ++openings === 1
+        return {
+          ...feed,
+          bounds: () => (isFirst ? feed.bounds() : reading.promise.then(() => feed.bounds())),
+        }
+      },
+      ...{ clock, random: createPrng(1), log: silent },
+      metrics: createMasterMetrics(createMeterRegistry()),
+    },
+    signal,
+  )
+  await feed.append([utf8('b')])
+  const recovered = opened.recover(signal)
+  await clock.advance(1_000)
+  assert.equal(openings, 2)
+  await assert.rejects(opened.append([utf8('b, too')]), { code: 'feed/lost' })
+  reading.resolve()
+  await recovered
+  assert.deepEqual(taken, [0, 1])
+  assert.equal(await opened.append([utf8('c')]), 2)
+})

@@ -19,7 +19,7 @@ export interface FeedLink {
   /** Identity of the log that was opened first; every later one must have it. */
   readonly identity: string
   /** One after another; gives the last position. On failure the outcome is unknown until `recover`.
-   *  @throws whatever the log throws */
+   *  @throws Fault feed/lost while it is opened again, and whatever the log throws */
   append(records: readonly Uint8Array[]): Promise<number>
   /** Every record below has been taken. */
   position(): number
@@ -137,6 +137,8 @@ export async function openFeedLink(
   return {
     identity,
     async append(records) {
+      // What is to be said was decided without what is there by now.
+      if (recovering !== undefined) throw new Fault('feed/lost', 'the feed is being opened again')
       const positions = await log().append(records)
       return positions.at(-1) ?? next
     },
