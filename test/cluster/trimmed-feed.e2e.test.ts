@@ -1,6 +1,7 @@
 /**
  * A feed host that keeps only the newest of a feed: `drover status` says what that means for each store, masters that are killed join what is
  * left of the feed from what they had kept of it, and one that has kept nothing is refused by name, and can be given another's folder.
+ * `drover feed trim` drops by hand no more than every master leaves.
  */
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -84,6 +85,21 @@ test('retention and masters that are killed', { ...needs('anvil'), timeout: 300_
         return /^r1 .* all of it /m.test(run.output) ? run.output : undefined
       })
       assert.doesNotMatch(output, /begins at position/)
+    })
+
+    await t.test('a feed is trimmed by hand no further than what every master has kept', async () => {
+      const { first, next } = await bounds(cluster)
+      const faraway = 1_000 * next // whatever the masters keep meanwhile
+      const trim = async (before: number, named: string): Promise<string> => {
+        const feed = ['--feed', cluster.feedAddress, '--before', `${before}`, '--master', named]
+        const said = ['--replicas-too', '--retain-without-base']
+        return (await DroverProcess.run('feed', 'trim', ...feed, ...said)).output
+      }
+      const all = forward.join(',')
+      assert.match(await trim(1, forward[0] as string), /m2 is a master of this feed/)
+      assert.match(await trim(faraway, all), /m[12] has kept the feed up to \d+/)
+      assert.equal((await bounds(cluster)).first, first)
+      assert.match(await trim(1, all), /^\d+ records are dropped/m)
     })
 
     await t.test('each start leaves what was read of the feed in the folder', async () => {
