@@ -28,6 +28,9 @@ for (const name of part === 'all' ? names : [part])
 const known = { names: parts.length === 1 ? (parts[0] as Fire).flags : [], switches: ['quick'] } as const
 const { switches, flags } = partFlags(`fire ${part}`, known, words)
 
+// So that what was started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
 let held = true
 for (const fire of parts) {
   const { name } = fire

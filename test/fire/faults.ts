@@ -1,6 +1,7 @@
 /** What is done to masters, their clients and the brokers: drawn from a seed, so that a run can be had again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Prng } from '#kernel/prng.ts'
+import { grows } from '#test/cluster/judge.ts'
 import { type KafkaRig, leadingBrokerOf } from '#test/cluster/rig.ts'
 import type { FedClient } from '#test/geth/fed-client.ts'
 import type { DroverProcess } from '#test/support/drover-process.ts'
@@ -67,7 +68,7 @@ export async function carryOut(rig: KafkaRig, fault: PlannedFault): Promise<void
   const place = Number(fault.victim.slice(1)) - 1
   const [master, client] = [rig.cluster.masters[place], rig.network.clients[place]]
   const role = roleOf(fault.victim)
-  if (role === 'broker') await toBroker(rig.brokers[place] ?? (await leadingBrokerOf(rig)), fault)
+  if (role === 'broker') await toBroker(rig, rig.brokers[place] ?? (await leadingBrokerOf(rig)), fault)
   else if (role === 'master') await toMaster(master as DroverProcess, fault)
   else await toClient(client as FedClient, fault)
 }
@@ -101,16 +102,17 @@ async function toClient(client: FedClient, { deed, forMs }: PlannedFault): Promi
   else await client.kill({ wipe: deed === 'wipe', downMs: forMs })
 }
 
-async function toBroker(broker: KafkaBroker, { deed, forMs }: PlannedFault): Promise<void> {
-  if (deed === 'pause') {
-    broker.pause()
+/** It comes back when the others have gone on without it. */
+async function toBroker(rig: KafkaRig, broker: KafkaBroker, { deed, forMs }: PlannedFault): Promise<void> {
+  if (deed === 'pause') broker.pause()
+  else await broker.stop(deed === 'kill' ? 'SIGKILL' : 'SIGTERM')
+  try {
     await sleep(forMs)
-    broker.resume()
-    return
+    if (rig.brokers.length > 1) await grows(rig.cluster.gateway.url, 1)
+  } finally {
+    if (deed === 'pause') broker.resume()
+    else await broker.start()
   }
-  await broker.stop(deed === 'kill' ? 'SIGKILL' : 'SIGTERM')
-  await sleep(forMs)
-  await broker.start()
 }
 
 function roleOf(victim: string): keyof typeof DEEDS {

@@ -66,9 +66,12 @@ export function feedOpener(
   const place = parseKafkaAddress(address)
   const topic = topicOf(place, chainId)
   const security = securityOf(settings)
+  let opened = 0
   return () =>
     openKafkaRecordLog({
       brokers: place.brokers,
+      // Another one each time: one that stands still accepts connections, and would be asked for as long as it does.
+      firstAsked: opened++ % place.brokers.length,
       topic,
       mayCreate,
       mayForget: settings.kafkaMayForget,

@@ -71,11 +71,16 @@ const CONTROL = 0x20
 /** Node's and OpenSSL's names of a certificate that is not accepted. */
 const CERTIFICATE = /^ERR_TLS_CERT_|^CERT_|SELF_SIGNED_CERT|^UNABLE_TO_(?:GET_ISSUER|VERIFY)/
 
-export function openKafkaClient(brokers: readonly string[], security: KafkaSecurity): KafkaClient {
+/** @param firstAsked index of the broker that is asked first; others are asked only where it accepts no connection */
+export function openKafkaClient(
+  brokers: readonly string[],
+  security: KafkaSecurity,
+  firstAsked = 0,
+): KafkaClient {
   const { tlsAuthorities, sasl } = security
   const base = {
     clientId: 'drover',
-    bootstrapBrokers: [...brokers],
+    bootstrapBrokers: [...brokers.slice(firstAsked), ...brokers.slice(0, firstAsked)],
     connectTimeout: kafkaLimits.kafkaConnectTimeMaxMs.value,
     requestTimeout: REQUEST_MS,
     timeout: REQUEST_MS,

@@ -27,6 +27,8 @@ const NO_WAIT_MS = 0
 
 export interface KafkaLogOptions extends KafkaSecurity {
   readonly brokers: readonly string[]
+  /** Index of the broker that is asked first, 0 unless said. */
+  readonly firstAsked?: number
   readonly topic: string
   /** The topic is made where it is missing. */
   readonly mayCreate: boolean
@@ -36,7 +38,7 @@ export interface KafkaLogOptions extends KafkaSecurity {
 
 /** @throws Fault feed/lost, feed/refused, feed/topic-missing, feed/topic-settings */
 export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<TrimmableLog> {
-  const client = openKafkaClient(options.brokers, options)
+  const client = openKafkaClient(options.brokers, options, options.firstAsked)
   try {
     const where = options.brokers.join(',')
     const topic = await openTopic(client, {

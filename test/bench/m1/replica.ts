@@ -4,7 +4,7 @@ import { toHex } from '#kernel/bytes.ts'
 import { createClock } from '#platform/clock/clock.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue } from '#ports/storage/key-value.ts'
-import { silent } from '#ports/logger.ts'
+import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
 import type { Horizon } from '#ports/options.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
@@ -73,6 +73,9 @@ export interface BenchReplica {
 /** Of a piece of the feed: some blocks. */
 const READ_BYTES = 1_000_000
 
+/** What a replica warns of spoils a figure: a frame that is refused, a thread that has ended. */
+const warnings: Logger = { ...silent, error: console.error, warn: console.error }
+
 export async function startReplica(
   kv: KeyValue,
   { horizon, compress }: { readonly horizon: Horizon; readonly compress: Compress },
@@ -85,7 +88,7 @@ export async function startReplica(
   const { signal } = new AbortController()
   const options = { horizon, verify: 'digest', prove: 'receipts' } as const
   const parts = {
-    ...{ store, compress, clock: createClock(), log: silent, moved: () => {} },
+    ...{ store, compress, clock: createClock(), log: warnings, moved: () => {} },
     board: createBoard(new SharedArrayBuffer(BOARD_BYTES)),
     metrics: createApplierMetrics(createMeterRegistry()),
   }
