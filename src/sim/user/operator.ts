@@ -48,7 +48,7 @@ export function operatorProgram(parts: OperatorParts): Program {
       watch.began(master)
       if (random.chance(0.7)) parts.stall()
       const untilMs = life.clock.nowMs() + WORK_MS.min + random.unit() * (WORK_MS.max - WORK_MS.min)
-      while (life.clock.nowMs() < untilMs) {
+      while (life.clock.nowMs() < untilMs && !life.signal.aborted) {
         void ask(life, parts, undefined, `?lease=${lease}`)
         await pause({ min: HEARD_EVERY_MS, max: HEARD_EVERY_MS })
       }
