@@ -88,17 +88,18 @@ const BLOCKS_MAX = 100
 export const bench: Bench = {
   name: 'served',
   summary: 'from publishing a generated block to its being served by every replica, at the pace of its chain',
-  flags: ['feed', 'profile', 'replicas', 'block-ms', 'blocks'],
+  flags: ['feed', 'profile', 'replicas', 'block-ms', 'blocks', 'keep'],
   async run(options) {
     const { keep } = options.flags
     const kept = keep !== undefined && existsSync(keep) ? rowsIn(keep) : []
     const rows: BenchRow[] = []
     for (const shape of shapesOf(options)) {
-      const before = kept.find(({ what, server }) => what === whatOf(shape) && server === serverOf(shape))
-      if (before === undefined)
+      let row = kept.find(({ what, server }) => what === whatOf(shape) && server === serverOf(shape))
+      if (row === undefined) {
         options.say(`${whatOf(shape)}, ${serverOf(shape)} replicas: ${shape.blocks} blocks`)
-      const row = before ?? (await measure(shape))
-      if (before === undefined && keep !== undefined) appendFileSync(keep, `${JSON.stringify(row)}\n`)
+        row = await measure(shape)
+        if (keep !== undefined) appendFileSync(keep, `${JSON.stringify(row)}\n`)
+      }
       rows.push(row)
     }
     const drawn = rows.map((row) => ({
