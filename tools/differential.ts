@@ -29,15 +29,19 @@ const values = readFlags('differential', {
   keep: { type: 'boolean', default: false },
 })
 
+const requests = wholeFlag(values, 'requests', 2_000)
+const from = wholeFlag(values, 'from', 0, 0)
+const blocks = wholeFlag(values, 'blocks', 60)
+
 const started = performance.now()
 const cluster = await judged()
 try {
   const ready = performance.now()
   const { asked, different, allowed } = await runDifferential(
     {
-      requests: wholeFlag(values, 'requests', 2_000),
+      requests,
       seed: values.seed,
-      from: wholeFlag(values, 'from', 0, 0),
+      from,
       urls: cluster.urls,
       facts: cluster.facts,
     },
@@ -63,8 +67,7 @@ async function judged(): Promise<JudgedCluster> {
   const { fork, url, replica, gateway = replica } = values
   if (fork !== 'osaka' && fork !== 'amsterdam') refuse('differential', '--fork is osaka or amsterdam')
   if (values.suite !== undefined) return startJudgedSuite(resolve(values.suite))
-  if (url === undefined)
-    return startJudgedCluster({ seed: values.seed, blocks: wholeFlag(values, 'blocks', 60), fork })
+  if (url === undefined) return startJudgedCluster({ seed: values.seed, blocks, fork })
   if (replica === undefined || gateway === undefined)
     return refuse('differential', '--url GETH needs --replica URL, which follows that geth')
   const head = Number(await result(url, 'eth_blockNumber'))

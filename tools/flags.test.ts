@@ -24,6 +24,7 @@ test('a flag that a tool does not know, or that is no number, is named, and noth
     ],
     ['fire kill --times', /'--times <value>' argument missing/],
     ['fire all --times 3', /Unknown option '--times'/],
+    ['differential --requests many', /--requests: a number is wanted, not many/],
     ['conformance', /--suite DIR is needed/],
   ] as const) {
     const { status, stdout, stderr } = run(...(line.split(' ') as [string, ...string[]]))
