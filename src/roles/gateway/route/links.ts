@@ -20,8 +20,8 @@ const CONNECT_TIMEOUT_MS = gatewayLimits.linkConnectTimeMaxMs.value
 const DRAIN_TIME_MAX_MS = gatewayLimits.linkDrainTimeMaxMs.value
 const PAUSE_MS_FIRST = 25
 const PAUSE_MS_MAX = 1_000
-/** With doubling pauses: about a second of failing. */
-const TOLD_AFTER_FAILURES = 6
+/** With doubling pauses: about five seconds of failing. A replica's first start on a cold machine takes two or three. */
+const TOLD_AFTER_FAILURES = 10
 
 export interface Links {
   /** The stream to this address, while there is one. */
