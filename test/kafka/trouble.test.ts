@@ -72,6 +72,14 @@ test('three brokers: the feed waits for a late one; when the leader dies or stan
     assert.equal(settings.get('unclean.leader.election.enable'), 'false')
     assert.equal((await asked.topic(TOPIC))?.replicas, 3)
 
+    // One that was made when its broker was alone.
+    await asked.create('alone', 1, Object.fromEntries(settings))
+    const warnings: string[] = []
+    const warned = { brokers: addresses, warn: (message: string) => void warnings.push(message) }
+    for (const topic of [TOPIC, 'alone'])
+      await (await openKafkaRecordLog({ ...OPEN, ...warned, topic, mayCreate: true })).close()
+    assert.match(warnings.join(), /^the topic alone has 1 copy, and there are 3 brokers: .*kafka-reassign/)
+
     const acknowledged: string[] = []
     const unknown = new Set<string>()
     const write = async (count: number): Promise<void> => {

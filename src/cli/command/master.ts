@@ -53,7 +53,10 @@ Executes every block of the client's chain, publishes what is proven, and passes
     installCommittedCore()
     const genesis = readGenesis(values.genesisPath)
     const { chainId } = genesis.config
-    const openLog = feedOpener(values.feed, values, { chainId, mayCreate: true })
+    const openLog = feedOpener(values.feed, values, {
+      ...{ chainId, mayCreate: true },
+      warn: (message) => log.warn(message),
+    })
     await runService('master', log, async (scope) => {
       const clock = createClock()
       const random = createRandom()

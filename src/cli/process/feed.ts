@@ -52,12 +52,21 @@ export type FeedOpener = () => Promise<TrimmableLog>
 
 /**
  * @param mayCreate a master's: the topic is made where it is missing
+ * @param warn is told of a topic that is taken, and could be safer
  * @throws Fault options/feed
  */
 export function feedOpener(
   address: string,
   settings: KafkaSettings,
-  { chainId, mayCreate }: { readonly chainId: bigint | number; readonly mayCreate: boolean },
+  {
+    chainId,
+    mayCreate,
+    warn,
+  }: {
+    readonly chainId: bigint | number
+    readonly mayCreate: boolean
+    readonly warn?: (message: string) => void
+  },
 ): FeedOpener {
   if (!isKafkaAddress(address)) {
     const transport = createTransport()
@@ -75,6 +84,7 @@ export function feedOpener(
       topic,
       mayCreate,
       mayForget: settings.kafkaMayForget,
+      warn,
       ...security,
     })
 }

@@ -34,6 +34,8 @@ export interface KafkaLogOptions extends KafkaSecurity {
   readonly mayCreate: boolean
   /** A topic that drops its old records is taken too. */
   readonly mayForget?: boolean
+  /** Is told what is not wrong, but worth an operator's look. */
+  readonly warn?: ((message: string) => void) | undefined
 }
 
 /** @throws Fault feed/lost, feed/refused, feed/topic-missing, feed/topic-settings */
@@ -44,6 +46,7 @@ export async function openKafkaRecordLog(options: KafkaLogOptions): Promise<Trim
     const topic = await openTopic(client, {
       ...{ topic: options.topic, where, brokersNamed: options.brokers.length },
       ...{ mayCreate: options.mayCreate, mayForget: options.mayForget ?? false },
+      warn: options.warn,
     })
     return new KafkaLog(options.topic, topic, client)
   } catch (thrown) {

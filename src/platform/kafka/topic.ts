@@ -36,16 +36,21 @@ const ALWAYS: readonly Rule[] = [
     holds: (value) => Number(value) > kafkaLimits.kafkaBatchBytesMax.value,
   },
 ]
-/** An acknowledged record outlives the loss of one broker, and no broker that missed it becomes the leader. */
+/** No broker that missed an acknowledged record becomes the leader. */
+const COPIED: readonly Rule[] = [
+  { setting: 'unclean.leader.election.enable', wanted: 'false', holds: (value) => value === 'false' },
+]
+/** And an acknowledged record outlives the loss of one broker. Of two copies both would have to be there, always. */
 const REPLICATED: readonly Rule[] = [
   { setting: 'min.insync.replicas', wanted: '2', holds: (value) => Number(value) >= 2 },
-  { setting: 'unclean.leader.election.enable', wanted: 'false', holds: (value) => value === 'false' },
+  ...COPIED,
 ]
 
 /**
  * @param brokersNamed in the feed's address: where they are enough for all copies, a topic is not made with fewer while one of them is away
  * @param mayCreate a master's; a reader waits for one. A topic that is made keeps all
  * @param mayForget a topic whose retention drops old records is taken as it is
+ * @param warn is told of a topic with fewer copies than its brokers could hold, as one that was made before they were there
  * @throws Fault feed/topic-missing, feed/topic-settings, feed/lost
  */
 export async function openTopic(
@@ -56,12 +61,14 @@ export async function openTopic(
     brokersNamed,
     mayCreate,
     mayForget,
+    warn,
   }: {
     readonly topic: string
     readonly where: string
     readonly brokersNamed: number
     readonly mayCreate: boolean
     readonly mayForget: boolean
+    readonly warn?: ((message: string) => void) | undefined
   },
 ): Promise<KafkaTopic> {
   let found = await client.topic(topic)
@@ -85,6 +92,10 @@ export async function openTopic(
     )
   const wrong = await whatIsWrong(client, topic, found)
   if (wrong !== undefined) throw new Fault('feed/topic-settings', wrong, { topic })
+  if (warn !== undefined && found.replicas < REPLICAS_WANTED) {
+    const brokers = await client.brokers()
+    if (brokers >= REPLICAS_WANTED) warn(fewCopies(topic, found.replicas, brokers))
+  }
   return found
 
   async function whatIsWrong(
@@ -109,10 +120,15 @@ export async function openTopic(
 }
 
 function rulesFor(replicas: number, mayForget: boolean): readonly Rule[] {
-  const rules = replicas >= REPLICAS_WANTED ? [...ALWAYS, ...REPLICATED] : ALWAYS
-  return rules.filter(({ forgets }) => !(mayForget && forgets))
+  const more = replicas >= REPLICAS_WANTED ? REPLICATED : replicas > 1 ? COPIED : []
+  return [...ALWAYS, ...more].filter(({ forgets }) => !(mayForget && forgets))
 }
 
 function wantedOf(rules: readonly Rule[]): Record<string, string> {
   return Object.fromEntries(rules.map(({ setting, wanted }) => [setting, wanted]))
+}
+
+function fewCopies(topic: string, replicas: number, brokers: number): string {
+  const copies = replicas === 1 ? '1 copy' : `${replicas} copies`
+  return `the topic ${topic} has ${copies}, and there are ${brokers} brokers: what was acknowledged is lost with a broker's disk; give it ${REPLICAS_WANTED} with kafka-reassign-partitions.sh, then set min.insync.replicas=2`
 }
