@@ -17,7 +17,7 @@ export class Anvil {
   private constructor(port: number, args: readonly string[]) {
     this.port = port
     this.#args = args
-    process.once('exit', () => this.#process?.kill('SIGKILL')) // a test that dies leaves no anvil behind
+    process.once('exit', () => this.#process?.kill('SIGKILL')) // a test that dies or fails leaves no anvil behind
   }
 
   static async start(genesisFile: string, ...args: readonly string[]): Promise<Anvil> {
@@ -49,6 +49,7 @@ export class Anvil {
       ['--port', String(this.port), '--silent', '--no-request-size-limit', ...this.#args],
       { stdio: 'ignore' },
     )
+    this.#process.unref()
     await waitFor('anvil answers', START_MS, () => this.rpc('eth_chainId') as Promise<unknown>)
   }
 
@@ -78,6 +79,7 @@ export class Anvil {
     const running = this.#process
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
     const exited = once(running, 'exit')
+    running.ref()
     running.kill('SIGKILL')
     await exited
   }

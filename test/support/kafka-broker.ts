@@ -40,7 +40,7 @@ export class KafkaBroker {
 
   constructor(dir: string, place: Place, all: readonly Place[], options: BrokerOptions) {
     this.#dir = dir
-    process.once('exit', () => this.#child?.kill('SIGKILL')) // a test that dies leaves no broker behind
+    process.once('exit', () => this.#child?.kill('SIGKILL')) // a test that dies or fails leaves no broker behind
     this.address = `127.0.0.1:${place.port}`
     mkdirSync(dir, { recursive: true })
     const settings = { ...settingsOf(dir, place, all, options.listeners ?? []), ...options.settings }
@@ -74,6 +74,7 @@ export class KafkaBroker {
       { stdio: ['ignore', log, log] },
     )
     const child = this.#child
+    child.unref()
     const said = (): string => readFileSync(this.#log, 'utf8')
     const ended = await waitFor('Kafka to start', READY_MS, () =>
       child.exitCode !== null || said().includes(READY_LINE) ? child.exitCode !== null : undefined,
@@ -86,6 +87,7 @@ export class KafkaBroker {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const { promise, resolve } = Promise.withResolvers<void>()
     child.once('exit', () => resolve())
+    child.ref()
     child.kill(signal)
     await promise
   }
