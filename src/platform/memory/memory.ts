@@ -49,6 +49,15 @@ export function joinMemories(heap: Memory, process: ProcessMemory): Memory {
   return { read: () => [...process.read(), ...heap.read()], reclaim: () => heap.reclaim() }
 }
 
+/**
+ * Every thread of this process that is started from now on marks its heap itself, in small steps. Heaps of a replica's threads are small
+ * (25 MB), but rows, frames and answers lie outside of them and call for a cycle each second or so: on two cores V8's threads that mark
+ * beside the others took a fifth of a catching-up store's time, and the wait for them was the tail of blocks served (docs/benchmarks.md).
+ */
+export function markInSteps(): void {
+  setFlagsFromString('--no-concurrent-marking')
+}
+
 function systemUse(root: string): MemoryUse {
   const kilobytes = fields(text(join(root, 'proc/meminfo')))
   const limitBytes = kilobytes('MemTotal') * 1_024
