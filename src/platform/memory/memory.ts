@@ -50,8 +50,8 @@ export function joinMemories(heap: Memory, process: ProcessMemory): Memory {
 }
 
 /**
- * Every thread of this process that is started from now on marks its heap itself, in small steps. Heaps of a replica's threads are small
- * (25 MB), but rows, frames and answers lie outside of them and call for a cycle each second or so: on two cores V8's threads that mark
+ * Threads of this process mark their heaps themselves from now on, in small steps. For processes of small heaps (25 MB a thread) through which
+ * rows, frames and answers pass that lie outside of them, and call for a cycle each second or so: on two cores the threads that V8 has mark
  * beside the others took a fifth of a catching-up store's time, and the wait for them was the tail of blocks served (docs/benchmarks.md).
  */
 export function markInSteps(): void {
