@@ -12,7 +12,7 @@ import { httpLimits } from '#platform/http/limits.ts'
 import { kafkaLimits } from '#platform/kafka/limits.ts'
 import { storeLimits } from '#platform/lmdb/limits.ts'
 import { claimPort } from '#platform/net/port-claim.ts'
-import { createProcessMemory, markInSteps } from '#platform/memory/memory.ts'
+import { createProcessMemory } from '#platform/memory/memory.ts'
 import { SHARED_MEMORY_BYTES, shareMemory } from '#platform/memory/shared.ts'
 import { memoryLimits } from '#ports/memory-guard.ts'
 import { replicaLimits } from '#roles/replica/limits.ts'
@@ -29,7 +29,6 @@ Follows a feed from where its store stands and answers at one exact block.
   options: { ...replicaOptions, ...kafkaOptions, ...httpOptions, ...logOptions },
   limits: { ...kafkaLimits, ...httpLimits, ...rpcLimits, ...replicaLimits, ...storeLimits, ...memoryLimits },
   async run({ values }) {
-    markInSteps()
     const log = loggerFor(values.id, values)
     // Read here too, so that a wrong file or feed is one clear line and not a thread's failure.
     installCommittedCore()

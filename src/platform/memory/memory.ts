@@ -49,15 +49,6 @@ export function joinMemories(heap: Memory, process: ProcessMemory): Memory {
   return { read: () => [...process.read(), ...heap.read()], reclaim: () => heap.reclaim() }
 }
 
-/**
- * Threads of this process mark their heaps themselves from now on, in small steps. For processes of small heaps (25 MB a thread) through which
- * rows, frames and answers pass that lie outside of them, and call for a cycle each second or so: on two cores the threads that V8 has mark
- * beside the others took a fifth of a catching-up store's time, and the wait for them was the tail of blocks served (docs/benchmarks.md).
- */
-export function markInSteps(): void {
-  setFlagsFromString('--no-concurrent-marking')
-}
-
 function systemUse(root: string): MemoryUse {
   const kilobytes = fields(text(join(root, 'proc/meminfo')))
   const limitBytes = kilobytes('MemTotal') * 1_024

@@ -2,7 +2,6 @@
 import { refOf, type Frame } from '#chain/block/frame.ts'
 import { toHex } from '#kernel/bytes.ts'
 import { createClock } from '#platform/clock/clock.ts'
-import { markInSteps } from '#platform/memory/memory.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue } from '#ports/storage/key-value.ts'
 import { type Logger, silent } from '#ports/logger.ts'
@@ -83,7 +82,6 @@ export async function startReplica(
   given?: RecordLog,
   startReader?: StartReader,
 ): Promise<BenchReplica> {
-  markInSteps() // as a replica's process does
   const feed = given ?? createMemoryRecordLog()
   if (given === undefined) await feed.append([generation()])
   const store = openStore(kv, { compress })

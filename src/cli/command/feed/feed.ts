@@ -10,7 +10,6 @@ import { checksum } from '#platform/checksum/crc32c.ts'
 import { createDisk } from '#platform/disk/disk.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
 import { httpLimits } from '#platform/http/limits.ts'
-import { markInSteps } from '#platform/memory/memory.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { createRandom } from '#platform/random/random.ts'
 import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
@@ -36,7 +35,6 @@ The only process that writes the log; masters and replicas append and read throu
   options: { ...feedHostOptions, ...httpOptions, ...logOptions },
   limits: { ...httpLimits, ...feedHostLimits },
   async run({ values }) {
-    markInSteps()
     const log = loggerFor('feed host', values)
     checkRetention(values)
     await runService('feed host', log, async (scope) => {
