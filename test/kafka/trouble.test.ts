@@ -79,6 +79,12 @@ test('three brokers: the feed waits for a late one; when the leader dies or stan
     for (const topic of [TOPIC, 'alone'])
       await (await openKafkaRecordLog({ ...OPEN, ...warned, topic, mayCreate: true })).close()
     assert.match(warnings.join(), /^the topic alone has 1 copy, and there are 3 brokers: .*kafka-reassign/)
+    const unclean = { ...Object.fromEntries(settings), 'unclean.leader.election.enable': 'true' }
+    await asked.create('pair', 2, unclean)
+    await assert.rejects(
+      openKafkaRecordLog({ ...OPEN, brokers: addresses, topic: 'pair', mayCreate: true }),
+      /unclean\.leader\.election\.enable is true, not false/,
+    )
 
     const acknowledged: string[] = []
     const unknown = new Set<string>()
