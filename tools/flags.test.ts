@@ -7,7 +7,7 @@ const run = (tool: string, ...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(import.meta.dirname, `${tool}.ts`), ...args],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', timeout: 60_000 },
   )
   return { status, stdout, stderr }
 }

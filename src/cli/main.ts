@@ -4,6 +4,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import { commands } from './commands.ts'
 import { renderHelp } from './options/help.ts'
 import { nearest } from './options/nearest.ts'
+import { endWith } from './process/end.ts'
 
 const OVERVIEW = `drover: read replicas for EVM nodes
 
@@ -61,8 +62,7 @@ function exitCodeOf({ code }: Fault): number {
 enableCompileCache()
 try {
   await main(process.argv.slice(2))
-  // What is left open by then (a keep-alive socket, a timer) must not hold the process.
-  process.exit()
+  endWith(0)
 } catch (thrown) {
   const known = thrown instanceof Fault
   process.stderr.write(
@@ -70,5 +70,5 @@ try {
       ? `drover: ${thrown.message} [${thrown.code}]\n`
       : `drover: ${(thrown as Error).stack ?? messageOf(thrown)}\n`,
   )
-  process.exit(known ? exitCodeOf(thrown) : 1)
+  endWith(known ? exitCodeOf(thrown) : 1)
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 const READY_MS = 60_000
 const STOP_MS = 10_000
+/** What a process that ends by itself, or by a signal, may take: beyond it a test fails, and does not wait for ever. */
+const END_MS = 60_000
 const LOG_BYTES_MAX = 200_000
 
 export class DroverProcess {
@@ -68,14 +70,13 @@ export class DroverProcess {
     }
   }
 
-  kill(signal: NodeJS.Signals): Promise<number | null> {
+  /** Its exit code. @throws when it has not ended after a minute; it is killed then */
+  async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
-      return Promise.resolve(child?.exitCode ?? null)
-    const { promise, resolve } = Promise.withResolvers<number | null>()
-    child.once('exit', (code) => resolve(code))
+    if (child === undefined || !this.isRunning) return child?.exitCode ?? null
+    const ended = endOf(child, this.args)
     child.kill(signal)
-    return promise
+    return ended
   }
 
   /** One that it outlives: SIGSTOP, SIGCONT. */
@@ -83,11 +84,11 @@ export class DroverProcess {
     this.#child?.kill(signal)
   }
 
-  /** Its exit code, once it has ended by itself. */
-  ended(): Promise<number | null> {
-    const { promise, resolve } = Promise.withResolvers<number | null>()
-    this.#child?.once('exit', (code) => resolve(code))
-    return promise
+  /** Its exit code, once it has ended by itself. @throws when it has not after a minute; it is killed then */
+  async ended(): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined || !this.isRunning) return child?.exitCode ?? null
+    return endOf(child, this.args)
   }
 
   /** In order; SIGKILL where it takes too long. */
@@ -97,16 +98,30 @@ export class DroverProcess {
     clearTimeout(force)
   }
 
-  /** Runs a command that ends by itself. */
+  /** Runs a command that ends by itself. @throws when it has not after a minute; it is killed then */
   static async run(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
-    const { promise, resolve } = Promise.withResolvers<number | null>()
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
     child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
     child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString()))
-    child.on('close', (code) => resolve(code))
-    return { code: await promise, output }
+    const closed = new Promise((resolve) => child.once('close', resolve))
+    const code = await endOf(child, args)
+    await closed
+    return { code, output }
   }
+}
+
+function endOf(child: ChildProcess, args: readonly string[]): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`drover ${args.join(' ')} has not ended after ${END_MS / 1_000} s`))
+    }, END_MS)
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      resolve(code)
+    })
+  })
 }

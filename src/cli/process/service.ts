@@ -5,6 +5,7 @@
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
+import { dieOf } from './end.ts'
 
 /** What a service gets to stop in order before the process exits anyway. */
 const STOP_MS = 8_000
@@ -17,8 +18,8 @@ export async function runService(
 ): Promise<void> {
   const scope = openScope(name)
   const stop = Promise.withResolvers<string>()
-  const onSignal = (signal: string): void => {
-    if (scope.signal.aborted) process.exit(130)
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (scope.signal.aborted) dieOf(signal)
     stop.resolve(signal)
   }
   process.on('SIGINT', onSignal)
@@ -46,7 +47,7 @@ export async function runService(
   } finally {
     setTimeout(() => {
       log.error('did not stop in time; ending anyway')
-      process.exit(1)
+      dieOf('SIGKILL')
     }, STOP_MS).unref()
     await scope.close()
   }

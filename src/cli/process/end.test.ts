@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'node:test'
+
+const END = join(import.meta.dirname, 'end.ts')
+
+const run = (code: string) => {
+  const { status, signal, stdout } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', `import { dieOf, endWith } from ${JSON.stringify(END)}; ${code}`],
+    { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' },
+  )
+  return { status, signal, stdout }
+}
+
+test('a process ends with its code and all that it printed, whatever is left open', () => {
+  const { status, stdout } = run(`process.stdout.write('x'.repeat(300_000)); endWith(75)`)
+  assert.deepEqual([status, stdout.length], [75, 300_000])
+  assert.equal(run('setInterval(() => {}, 1_000); endWith(2)').status, 2)
+})
+
+test('a process dies of the signal that it listened to', () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
+    const { signal: of } = run(
+      `process.on('SIGINT', () => {}); process.on('SIGTERM', () => {}); setInterval(() => {}, 1_000); dieOf('${signal}')`,
+    )
+    assert.equal(of, signal)
+  }
+})
