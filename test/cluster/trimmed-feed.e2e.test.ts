@@ -112,6 +112,13 @@ test('retention and masters that are killed', { ...needs('anvil'), timeout: 300_
         )
       }
       await bothRanked()
+      const asked = ['--gateway', gateway.url, '--master', [...forward, 'http://127.0.0.1:1'].join(',')]
+      const { output } = await DroverProcess.run('status', ...asked)
+      for (const [place, id] of ['m1', 'm2'].entries()) {
+        const [, from] = new RegExp(`^${id} +(\\d+) +${forward[place]}$`, 'm').exec(output) ?? []
+        assert.ok(Number(from) >= next, output)
+      }
+      assert.match(output, /^– +– +http:\/\/127\.0\.0\.1:1 does not say/m)
     })
 
     await t.test(

@@ -1,8 +1,15 @@
-/** `drover status`: what a gateway knows of its cluster, for people. */
+/** `drover status`: what a gateway knows of its cluster, for people; and what of the feed masters still need, which only they know themselves. */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { GatewayStatus, ReplicaLine } from '#roles/gateway/status.ts'
 import { defineCommand } from './command.ts'
+import {
+  fetchMasterPlaces,
+  type MasterPlace,
+  mastersOptions,
+  nextOf,
+  unheardMasters,
+} from './feed/master-place.ts'
 
 const options = {
   gatewayUrl: {
@@ -12,7 +19,12 @@ const options = {
     value: 'URL',
     help: 'address of the gateway',
   },
-  json: { flag: 'json', type: 'switch', help: 'print the status as the gateway gives it' },
+  ...mastersOptions,
+  json: {
+    flag: 'json',
+    type: 'switch',
+    help: 'print the status as the gateway gives it, and as the masters do',
+  },
 } as const satisfies OptionTable
 
 const TIMEOUT_MS = 5_000
@@ -21,11 +33,17 @@ export const statusCommand = defineCommand({
   name: 'status',
   summary: 'what a gateway knows of its cluster',
   text: `
-  drover status --gateway http://127.0.0.1:8545`,
+Masters are asked one by one: a gateway does not know which record of the feed each would begin at when it is started again.
+  drover status --gateway http://127.0.0.1:8545 --master http://127.0.0.1:8640`,
   options,
   async run({ values }) {
     const status = await fetchStatus(values.gatewayUrl)
-    process.stdout.write(values.json ? `${JSON.stringify(status, null, 2)}\n` : renderStatus(status))
+    const masters = values.masters && (await fetchMasterPlaces(values.masters, values.forwardSecret))
+    process.stdout.write(
+      values.json
+        ? `${JSON.stringify({ ...status, masters }, null, 2)}\n`
+        : `${renderStatus(status)}${masters === undefined ? '' : `\n${renderMasters(masters)}`}`,
+    )
   },
 })
 
@@ -71,6 +89,20 @@ export function renderStatus(status: GatewayStatus): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+export function renderMasters(masters: readonly MasterPlace[]): string {
+  const row = (id: string, needs: string, address: string): string =>
+    `${id.padEnd(12)}${needs.padEnd(18)}${address}\n`
+  return [
+    row('master', 'needs feed from', 'address'),
+    ...masters.map((master) =>
+      master.kind === 'kept'
+        ? row(master.id, String(nextOf(master.position)), master.url)
+        : row('–', '–', `${master.url} does not say: ${master.why}`),
+    ),
+    ...unheardMasters(masters).map((id) => row(id, '–', 'none of these: --master names more')),
+  ].join('')
 }
 
 /** How long a replica may be stopped before the feed has dropped what it needs. */

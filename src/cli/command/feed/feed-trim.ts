@@ -5,7 +5,13 @@ import type { OptionTable } from '#ports/options.ts'
 import type { GatewayStatus } from '#roles/gateway/status.ts'
 import { defineCommand } from '#cli/command/command.ts'
 import { oneFeedOptions } from './address.ts'
-import { fetchMasterPlace, type MasterPlace } from './master-place.ts'
+import {
+  fetchMasterPlaces,
+  type MasterPlace,
+  mastersOptions,
+  nextOf,
+  unheardMasters,
+} from './master-place.ts'
 import { fetchStatus } from '#cli/command/status.ts'
 
 const options = {
@@ -24,19 +30,7 @@ const options = {
     value: 'URL,URL',
     help: 'gateways that know where the replicas stand',
   },
-  masters: {
-    flag: 'master',
-    type: 'list',
-    value: 'URL,URL',
-    help: 'forward ports of all masters, which know what of the feed they have kept',
-  },
-  forwardSecret: {
-    flag: 'forward-secret',
-    type: 'text',
-    value: 'TEXT',
-    secret: 'value',
-    help: "the forward ports' shared secret",
-  },
+  ...mastersOptions,
   retainWithoutBase: {
     flag: 'retain-without-base',
     type: 'switch',
@@ -67,11 +61,7 @@ them is away.
     const { before } = values
     const known = {
       statuses: await Promise.all((values.gateways ?? []).map(fetchStatus)),
-      masters: await Promise.all(
-        (values.mastersToo ? [] : (values.masters ?? [])).map((url) =>
-          fetchMasterPlace(url, values.forwardSecret),
-        ),
-      ),
+      masters: await fetchMasterPlaces(values.mastersToo ? [] : (values.masters ?? []), values.forwardSecret),
     }
     const no = whyNotTrim(before, known, values)
     if (no !== undefined) throw new Fault('feed/trim', no, { before })
@@ -123,16 +113,16 @@ function whyNotReplicas(before: number, statuses: readonly GatewayStatus[]): str
 function whyNotMasters(before: number, masters: readonly MasterPlace[]): string | undefined {
   if (masters.length === 0)
     return 'nobody says where the masters stand: name their forward ports with --master, or add --masters-too'
-  const unnamed = masters.flatMap(({ seen }) => seen).find((id) => masters.every((named) => named.id !== id))
+  const silent = masters.find((master) => master.kind === 'silent')
+  if (silent !== undefined)
+    return `the master at ${silent.url} does not say where it stands: ${silent.why}. Start it, or add --masters-too and lose it`
+  const [unnamed] = unheardMasters(masters)
   if (unnamed !== undefined)
     return `${unnamed} is a master of this feed, and nobody says where it stands: name its forward port with --master, too, or add --masters-too and lose it`
-  const behind = masters.find(({ position }) => nextOf(position) < before)
+  const behind = masters
+    .filter((master) => master.kind === 'kept')
+    .find(({ position }) => nextOf(position) < before)
   if (behind !== undefined)
     return `${behind.id} has kept the feed up to ${behind.position} and would need what comes after when it is started again: trim no further than ${nextOf(behind.position)}, wait until it has kept more, or add --masters-too and lose it`
   return undefined
-}
-
-/** What comes after the last record that is done with. */
-function nextOf(position: number | null): number {
-  return (position ?? 0) + 1
 }
