@@ -61,6 +61,18 @@ export function numberFlag(flags: Flags, name: string, otherwise: number): numbe
   return value >= 0 ? value : refuse(`--${name}`, `a number is wanted, not ${text}`)
 }
 
+/** One of some words; undefined where the flag is not given. */
+export function wordFlag<const W extends string>(
+  flags: Flags,
+  name: string,
+  words: readonly W[],
+): W | undefined {
+  const text = flags[name]
+  if (text === undefined) return undefined
+  const word = words.find((each) => each === text)
+  return word ?? refuse(`--${name}`, `one of ${words.join(', ')} is wanted, not ${text}`)
+}
+
 function usageOf(tool: string, options: ParseArgsOptionsConfig): string {
   const flags = Object.entries(options).map(([name, { type, default: otherwise }]) =>
     type === 'boolean' ? `[--${name}]` : `[--${name} ${otherwise === undefined ? '…' : String(otherwise)}]`,

@@ -28,13 +28,14 @@ export const bench: Bench = {
   flags: ['slots', 'blocks', 'trie'],
   async run(options) {
     const slots = wholeFlag(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
+    const blocks = wholeFlag(options.flags, 'blocks', options.quick ? 60 : 200)
     const { folder, paths } = await preloadedStores(slots, ['drover', 'bare', 'rows'], options.say)
     const proven =
       options.flags['trie'] === undefined
         ? undefined
         : await preloadedStores(slots, ['trie'], options.say, 'trie')
     try {
-      return { rows: await measure(slots, [...paths, ...(proven?.paths ?? [])], options) }
+      return { rows: await measure({ slots, blocks }, [...paths, ...(proven?.paths ?? [])], options) }
     } finally {
       removeStores(folder)
       if (proven !== undefined) removeStores(proven.folder)
@@ -42,12 +43,16 @@ export const bench: Bench = {
   },
 }
 
+interface Sizes {
+  readonly slots: number
+  readonly blocks: number
+}
+
 async function measure(
-  slots: number,
+  { slots, blocks }: Sizes,
   paths: readonly string[],
-  { quick, flags, say }: BenchOptions,
+  { quick, say }: BenchOptions,
 ): Promise<BenchRow[]> {
-  const blocks = wholeFlag(flags, 'blocks', quick ? 60 : 200)
   const horizonBlocks = quick ? 32 : 128
   // History is as long as it gets, and code is compiled, before anything counts.
   const warming = horizonBlocks + 32

@@ -36,9 +36,10 @@ export const bench: Bench = {
   flags: ['slots', 'blocks'],
   async run(options) {
     const slots = wholeFlag(options.flags, 'slots', 500_000)
+    const blocks = wholeFlag(options.flags, 'blocks', options.quick ? 4_000 : 100_000)
     const { folder, paths } = await preloadedStores(slots, ['archive'], options.say)
     try {
-      return { rows: await measure(slots, paths[0] as string, options) }
+      return { rows: await measure({ slots, blocks }, paths[0] as string, options.say) }
     } finally {
       removeStores(folder)
     }
@@ -46,11 +47,10 @@ export const bench: Bench = {
 }
 
 async function measure(
-  slots: number,
+  { slots, blocks }: { readonly slots: number; readonly blocks: number },
   path: string,
-  { quick, flags, say }: BenchOptions,
+  say: BenchOptions['say'],
 ): Promise<BenchRow[]> {
-  const blocks = wholeFlag(flags, 'blocks', quick ? 4_000 : 100_000)
   const compress = createZstd()
   const kv = openLmdb({ path, mode: 'writer', durable: false })
   const replica = await startReplica(kv, { horizon: { kind: 'all' }, compress })

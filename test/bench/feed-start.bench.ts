@@ -28,14 +28,16 @@ export const bench: Bench = {
   flags: ['gb', 'record-kb', 'starts'],
   async run({ quick, flags, say }) {
     const gigabytes = wholeFlag(flags, 'gb', quick ? 1 : 4)
+    const recordBytes = wholeFlag(flags, 'record-kb', 100) * 1_000
+    const rounds = wholeFlag(flags, 'starts', 5)
     const [full, empty] = ['full', 'empty'].map(() => mkdtempSync(join(tmpdir(), 'drover-feed-start-')))
     assert(full !== undefined && empty !== undefined, 'two folders were made')
     try {
-      const made = await fill(full, gigabytes * 1e9, wholeFlag(flags, 'record-kb', 100) * 1_000)
+      const made = await fill(full, gigabytes * 1e9, recordBytes)
       say(`${made.records} records in ${made.segments} segments`)
       const starts: Start[] = []
       const empties: Start[] = []
-      for (let i = 0; i < wholeFlag(flags, 'starts', 5); i++) {
+      for (let i = 0; i < rounds; i++) {
         starts.push(await start(full, Math.floor((made.records * (i + 1)) / 10)))
         empties.push(await start(empty, 0))
       }

@@ -16,10 +16,11 @@ import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
-import { wholeFlag } from '#tools/flags.ts'
+import { wholeFlag, wordFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { openFeedWatch, startKafka } from './publish-feed.ts'
 
+const FEEDS = ['embedded', 'kafka'] as const
 const WARMING = 10
 const BLOCK_MS = 250
 const SERVES_MS = 60_000
@@ -30,21 +31,38 @@ export const bench: Bench = {
   summary: 'what two masters put on the feed twice, and how late a block is when the leader dies',
   flags: ['feed', 'transactions', 'blocks', 'kills'],
   async run(options) {
+    const { quick, flags } = options
+    const wanted = wordFlag(flags, 'feed', FEEDS) ?? (quick ? 'embedded' : undefined)
+    const sizes: Sizes = {
+      transactions: wholeFlag(flags, 'transactions', 100),
+      blocks: wholeFlag(flags, 'blocks', quick ? 30 : 200),
+      kills: wholeFlag(flags, 'kills', quick ? 2 : 8),
+    }
     const missing = needs('anvil').skip
     if (missing !== undefined) options.say(`left out: ${missing}`)
     if (missing !== undefined) return { rows: [] }
     const rows: BenchRow[] = []
-    for (const feed of ['embedded', 'kafka'] as const) {
-      if ((options.flags['feed'] ?? (options.quick ? 'embedded' : feed)) !== feed) continue
+    for (const feed of FEEDS) {
+      if ((wanted ?? feed) !== feed) continue
       const without = feed === 'kafka' ? needs('kafka').skip : undefined
-      if (without === undefined) rows.push(await measure(feed, options))
+      if (without === undefined) rows.push(await measure(feed, sizes, options.say))
       else options.say(`left out: ${without}`)
     }
     return { rows }
   },
 }
 
-async function measure(feed: 'embedded' | 'kafka', { quick, flags, say }: BenchOptions): Promise<BenchRow> {
+interface Sizes {
+  readonly transactions: number
+  readonly blocks: number
+  readonly kills: number
+}
+
+async function measure(
+  feed: (typeof FEEDS)[number],
+  { transactions, blocks, kills }: Sizes,
+  say: BenchOptions['say'],
+): Promise<BenchRow> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-masters-'))
   const genesisFile = join(dir, 'genesis.json')
   writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
@@ -69,10 +87,10 @@ async function measure(feed: 'embedded' | 'kafka', { quick, flags, say }: BenchO
       await anvil.mine()
       return (await watch.next()).atMs - startMs
     }
-    const fill = (): Promise<unknown> => fillBlock(anvil, wholeFlag(flags, 'transactions', 100))
+    const fill = (): Promise<unknown> => fillBlock(anvil, transactions)
     const quiet: number[] = []
     let from = 0
-    for (let i = 0; i < WARMING + wholeFlag(flags, 'blocks', quick ? 30 : 200); i++) {
+    for (let i = 0; i < WARMING + blocks; i++) {
       await fill()
       if (i === WARMING) from = (await log.bounds()).next
       const ms = await publish()
@@ -83,7 +101,7 @@ async function measure(feed: 'embedded' | 'kafka', { quick, flags, say }: BenchO
     const readBackMs = await Promise.all(cluster.forward.map(readBackP99Ms))
 
     const late: number[] = []
-    for (let kill = 0; kill < wholeFlag(flags, 'kills', quick ? 2 : 8); kill++) {
+    for (let kill = 0; kill < kills; kill++) {
       const leader = cluster.masters[await leaderOf(cluster)]
       say(`${feed}: the leader is killed, ${kill + 1}`)
       await fill()

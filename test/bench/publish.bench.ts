@@ -14,7 +14,7 @@ import { Anvil } from '#test/master/anvil.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
-import { wholeFlag } from '#tools/flags.ts'
+import { wholeFlag, wordFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { openBareFeed, openFeedWatch, startEmbedded, startKafka } from './publish-feed.ts'
 import { openHeadProbe } from './publish-probe.ts'
@@ -67,7 +67,8 @@ const FEEDS = ['embedded', 'kafka'] as const
 type FeedKind = (typeof FEEDS)[number]
 
 function feedsOf({ flags, quick, say }: BenchOptions): readonly FeedKind[] {
-  const chosen = FEEDS.filter((feed) => (flags['feed'] ?? (quick ? 'embedded' : feed)) === feed)
+  const wanted = wordFlag(flags, 'feed', FEEDS) ?? (quick ? 'embedded' : undefined)
+  const chosen = FEEDS.filter((feed) => (wanted ?? feed) === feed)
   const missing = needs('kafka').skip
   if (missing === undefined || !chosen.includes('kafka')) return chosen
   say(`left out: ${missing}`)
