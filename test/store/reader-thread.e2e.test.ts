@@ -1,10 +1,11 @@
-/** The thread that reads ahead of an applier, over a feed in another process: as production starts it, whole and ended in the middle. */
+/** Threads that read ahead of an applier, over a feed in another process: as production starts them, whole, ended in the middle and begun again. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readerStarter } from '#cli/process/threads/reader-thread.ts'
+import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { createTransport } from '#platform/net/transport.ts'
 import { type Logger, silent } from '#ports/logger.ts'
@@ -35,7 +36,8 @@ test('a store that a thread read ahead for is row by row the one that was filled
   const compress = createZstd()
   await live(feed, whole, 'one by one', { compress })
   const expected = allRows(whole)
-  const start = readerStarter({ ...NO_SECURITY, feed: address }, CHAIN_ID)
+  const settings = { ...NO_SECURITY, feed: address }
+  const start = readerStarter(settings, CHAIN_ID, { clock: createClock(), log: silent })
   for (const [name, startReader, isLost] of [
     ['to its end', start, false],
     ['ended before its first record', endedAfter(start, 0), true],
@@ -51,7 +53,28 @@ test('a store that a thread read ahead for is row by row the one that was filled
       name,
     )
   }
+  const identity = await log.identity()
   await log.close()
+
+  // The feed that only the threads are told of is away when they begin.
+  await host.kill('SIGKILL')
+  let back: Promise<unknown> | undefined
+  const clock = {
+    ...createClock(),
+    sleep: async () => {
+      await (back ??= host.start())
+    },
+  }
+  const said: string[] = []
+  const kv = memoryKeyValue()
+  const startReader = readerStarter(settings, CHAIN_ID, { clock, log: hearing(said) })
+  await live({ log: { ...made, identity: async () => identity }, chain }, kv, 8, {
+    startReader,
+    log: hearing(said),
+    compress,
+  })
+  assert.deepEqual(allRows(kv), expected)
+  assert.deepEqual(said, ['reading ahead has ended and begins again'])
 })
 
 /** A thread that ends by itself when it has given so many pieces. */

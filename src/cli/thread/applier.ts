@@ -62,6 +62,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
     for (const port of ports) port.close()
   })
 
+  const clock = createClock()
   scope.spawn('follow the feed', (signal) =>
     followFeed(
       {
@@ -75,13 +76,13 @@ await runThread('applier', async ({ scope, onOrder }) => {
         store: openStore(kv, { compress, trie: options.trie }),
         board: createBoard(board),
         compress,
-        clock: createClock(),
+        clock,
         log,
         metrics: createApplierMetrics(meter),
         genesis,
         openLog: feedOpener(options.feed, options, { chainId: genesis.config.chainId, mayCreate: false }),
         answerers: answerers.all,
-        startReader: readerStarter(options, genesis.config.chainId),
+        startReader: readerStarter(options, genesis.config.chainId, { clock, log }),
       },
       signal,
     ),

@@ -48,6 +48,12 @@ export const replicaLimits = {
     what: 'threads that may fail within a minute, and are replaced',
     over: 'the process ends',
   },
+  readerRestartsMax: {
+    value: 6,
+    unit: 'attempts',
+    what: 'times that reading ahead begins again while catching up, without 30 s of it in between',
+    over: 'the applier reads on alone',
+  },
   waitTimeMaxMs: {
     value: 500,
     unit: 'ms',

@@ -45,7 +45,7 @@ export async function startM1Feed(options: M1FeedOptions): Promise<M1Feed> {
   return {
     open: async () =>
       asPreloaded(await feedOpener(address, NO_SECURITY, { chainId: CHAIN_ID, mayCreate: false })()),
-    startReader: readerStarter(settings, CHAIN_ID),
+    startReader: readerStarter(settings, CHAIN_ID, { clock: createClock(), log: silent }),
     stop,
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Reads a stretch of the feed ahead of an applier that catches up, in a thread of its own: it expands and checks frames and makes rows of
  * them, which is half of the work, and the applier only writes. Stands between the feed and a mailbox: it sends records in order, and stops
- * while what was sent and not taken yet is more than a limit. It decides nothing and keeps nothing: where it fails, the applier goes on
- * alone from the record after the last one that it was given.
+ * while what was sent and not taken yet is more than a limit. It decides nothing and keeps nothing: where it fails, another (restarted.ts)
+ * or the applier alone goes on from the record after the last one that was given.
  */
 import type { Compress } from '#ports/compress.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
