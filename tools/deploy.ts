@@ -4,37 +4,30 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { kafkaOptions } from '#cli/process/feed.ts'
-import { httpOptions } from '#cli/process/http.ts'
-import { logOptions } from '#cli/process/logging.ts'
+import { commands } from '#cli/commands.ts'
 import { parseOptions } from '#cli/options/parse.ts'
-import type { OptionTable } from '#ports/options.ts'
-import { gatewayOptions } from '#roles/gateway/options.ts'
-import { masterOptions } from '#roles/master/options.ts'
-import { replicaOptions } from '#roles/replica/options.ts'
 import { renderYaml } from '#tools/conformance/yaml.ts'
 
 const CLUSTER = 'mainnet'
 const KAFKA_IMAGE = 'apache/kafka:4.1.0'
 const NODE_IMAGE = 'node:24-slim'
+const STOP_GRACE = '30s'
+/** Where the image's user may write: a volume in another place belongs to root. */
+const KAFKA_DATA = '/var/lib/kafka/data'
 /** base64url of 16 bytes; any will do, the same for all brokers. */
 const KAFKA_CLUSTER_ID = 'ZHJvdmVyLXByb2QtY2x1cw'
 
-const tables: Readonly<Record<string, OptionTable>> = {
-  master: { ...masterOptions, ...kafkaOptions, ...httpOptions, ...logOptions },
-  replica: { ...replicaOptions, ...kafkaOptions, ...httpOptions, ...logOptions },
-  gateway: { ...gatewayOptions, ...httpOptions, ...logOptions },
-}
-
 type Role = 'master' | 'replica' | 'gateway'
 
-/** `drover ROLE --flag value …` @throws Fault where an option is not there, or a needed one is missing */
-function commandOf(role: Role, options: Readonly<Record<string, string>>): string[] {
+/** `drover NAME --flag value …` @throws Fault where an option is not there, or a needed one is missing */
+function commandOf(name: Role | 'drain', options: Readonly<Record<string, string>>): string[] {
+  const command = commands.find((each) => each.name === name)
+  if (command === undefined) throw new Error(`there is no command ${name}`)
   const words = Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, value])
   // Variables of systemd stand for whatever is in their place.
   const concrete = words.map((word) => word.replaceAll(/\$\{[A-Z_]+\}|%i/g, '1'))
-  parseOptions(tables[role] as OptionTable, { args: concrete, environment: {} }, [])
-  return [role, ...words]
+  parseOptions(command.options, { args: concrete, environment: {} })
+  return [name, ...words]
 }
 
 const files: Record<string, string> = {
@@ -65,7 +58,7 @@ const files: Record<string, string> = {
       link: '${LINK}',
       'log-format': 'json',
     }),
-    stop: 'drain --data ${DATA}',
+    stop: commandOf('drain', { data: '${DATA}' }),
     memoryMax: '2G',
   }),
   'systemd/drover-gateway.service': unit({
@@ -110,22 +103,28 @@ function unit(about: {
   readonly what: string
   readonly role: Role
   readonly command: readonly string[]
-  readonly stop?: string
+  readonly stop?: readonly string[]
   readonly memoryMax: string
 }): string {
   const drover = '/usr/bin/env node /opt/drover/src/cli/main.ts'
-  return `# Written by tools/deploy.ts. Settings of the machine: /etc/drover/${about.role}.env
+  const settings = [`/etc/drover/${about.role}.env`]
+  const isTemplate = about.command.includes('%i')
+  // Of one instance, where several are on one machine: what differs.
+  if (isTemplate) settings.push(`-/etc/drover/${about.role}-%i.env`)
+  return `# Written by tools/deploy.ts. Settings of the machine: ${settings[0]}${isTemplate ? `; what differs in one of several: /etc/drover/${about.role}-ID.env` : ''}
 [Unit]
 Description=${about.what}
 After=network-online.target
 Wants=network-online.target
+# Tried again for ever: what is wrong may be mended without anybody looking here.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
 User=drover
-EnvironmentFile=/etc/drover/${about.role}.env
+${settings.map((file) => `EnvironmentFile=${file}`).join('\n')}
 ExecStart=${drover} ${about.command.join(' ')}
-${about.stop === undefined ? '' : `# Gateways and load balancers are told before it ends.\nExecStop=${drover} ${about.stop}\n`}Restart=always
+${about.stop === undefined ? '' : `# Gateways and load balancers are told before it ends; one that has ended by itself is told in vain.\nExecStop=-${drover} ${about.stop.join(' ')}\n`}Restart=always
 RestartSec=1
 TimeoutStopSec=30
 LimitNOFILE=65536
@@ -161,9 +160,13 @@ function compose(): string {
     image: NODE_IMAGE,
     working_dir: '/opt/drover',
     command: ['node', 'src/cli/main.ts', ...command],
-    volumes: ['..:/opt/drover:ro', './genesis.json:/etc/drover/genesis.json:ro', `${name}:/data`],
+    volumes: [
+      '..:/opt/drover:ro',
+      ...(command.includes('--genesis') ? [`./genesis.json:${genesis}:ro`] : []),
+      ...(command.includes('--data') ? [`${name}:/data`] : []),
+    ],
     restart: 'always',
-    stop_grace_period: '30s',
+    stop_grace_period: STOP_GRACE,
     ...more,
   })
   const secret = { DROVER_FORWARD_SECRET: '${DROVER_FORWARD_SECRET:?set a secret for the forward ports}' }
@@ -210,8 +213,12 @@ function compose(): string {
     }),
     { environment: secret, ports: ['8545:8545'], mem_limit: '512m' },
   )
-  const volumes = Object.fromEntries(Object.keys(services).map((name) => [name, {}]))
-  return `# Written by tools/deploy.ts; it was not run. Needs genesis.json beside it, and \`npm install\` in the project's folder.\n${renderYaml({ services, volumes }, { lineWidth: 140 })}`
+  const volumes = Object.fromEntries(
+    Object.keys(services)
+      .filter((name) => name !== 'gateway') // keeps nothing
+      .map((name) => [name, {}]),
+  )
+  return `# Written by tools/deploy.ts; Docker has not run it. Needs genesis.json beside it, and \`npm install\` in the project's folder, on Linux with glibc.\n${renderYaml({ services, volumes }, { lineWidth: 140 })}`
 }
 
 function kafka(id: number, all: readonly number[]): Record<string, unknown> {
@@ -231,10 +238,12 @@ function kafka(id: number, all: readonly number[]): Record<string, unknown> {
       KAFKA_MIN_INSYNC_REPLICAS: '2',
       KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE: 'false',
       KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '3',
-      KAFKA_LOG_DIRS: '/data',
+      KAFKA_LOG_DIRS: KAFKA_DATA,
     },
-    volumes: [`kafka${id}:/data`],
+    volumes: [`kafka${id}:${KAFKA_DATA}`],
     restart: 'always',
+    // Hands its partitions over before it ends.
+    stop_grace_period: STOP_GRACE,
   }
 }
 
