@@ -3,13 +3,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import type { OptionTable } from '#ports/options.ts'
 import type { GatewayStatus, ReplicaLine } from '#roles/gateway/status.ts'
 import { defineCommand } from './command.ts'
-import {
-  fetchMasterPlaces,
-  type MasterPlace,
-  mastersOptions,
-  nextOf,
-  unheardMasters,
-} from './feed/master-place.ts'
+import { fetchMasterPlaces, type MasterPlace, mastersOptions, unheardMasters } from './feed/master-place.ts'
 
 const options = {
   gatewayUrl: {
@@ -98,7 +92,7 @@ export function renderMasters(masters: readonly MasterPlace[]): string {
     row('master', 'needs feed from', 'address'),
     ...masters.map((master) =>
       master.kind === 'kept'
-        ? row(master.id, String(nextOf(master.position)), master.url)
+        ? row(master.id, String(master.needsFrom), master.url)
         : row('–', '–', `${master.url} does not say: ${master.why}`),
     ),
     ...unheardMasters(masters).map((id) => row(id, '–', 'none of these: --master names more')),

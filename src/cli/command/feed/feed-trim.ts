@@ -5,13 +5,7 @@ import type { OptionTable } from '#ports/options.ts'
 import type { GatewayStatus } from '#roles/gateway/status.ts'
 import { defineCommand } from '#cli/command/command.ts'
 import { oneFeedOptions } from './address.ts'
-import {
-  fetchMasterPlaces,
-  type MasterPlace,
-  mastersOptions,
-  nextOf,
-  unheardMasters,
-} from './master-place.ts'
+import { fetchMasterPlaces, type MasterPlace, mastersOptions, unheardMasters } from './master-place.ts'
 import { fetchStatus } from '#cli/command/status.ts'
 
 const options = {
@@ -121,8 +115,13 @@ function whyNotMasters(before: number, masters: readonly MasterPlace[]): string 
     return `${unnamed} is a master of this feed, and nobody says where it stands: name its forward port with --master, too, or add --masters-too and lose it`
   const behind = masters
     .filter((master) => master.kind === 'kept')
-    .find(({ position }) => nextOf(position) < before)
+    .find(({ needsFrom }) => needsFrom < before)
   if (behind !== undefined)
-    return `${behind.id} has kept the feed up to ${behind.position} and would need what comes after when it is started again: trim no further than ${nextOf(behind.position)}, wait until it has kept more, or add --masters-too and lose it`
+    return `${behind.id} would need the feed from position ${behind.needsFrom} on when it is started again: trim no further than ${behind.needsFrom}, wait until it has kept more, or add --masters-too and lose it`
   return undefined
+}
+
+/** What comes after the last record that is done with. */
+function nextOf(position: number | null): number {
+  return (position ?? 0) + 1
 }

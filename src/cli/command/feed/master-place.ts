@@ -25,8 +25,8 @@ export type MasterPlace =
       readonly kind: 'kept'
       readonly url: string
       readonly id: string
-      /** Its checkpoint: the newest record that its next life need not read. */
-      readonly position: number
+      /** What follows its checkpoint: the first record that its next life must read. */
+      readonly needsFrom: number
       /** Masters that it has seen on the feed. */
       readonly seen: readonly string[]
     }
@@ -35,6 +35,8 @@ export type MasterPlace =
 const TIMEOUT_MS = 5_000
 /** An importer's client: it begins at the first record each time, and keeps nothing. */
 const NO_CLIENT = 'file'
+/** The metric of a master that has kept nothing yet; one that has kept the first record alone is no other case. */
+const KEPT_NOTHING = 0
 
 /** Of each, in the order of the addresses. */
 export function fetchMasterPlaces(
@@ -57,7 +59,8 @@ async function fetchMasterPlace(url: string, secret: string | undefined): Promis
     const [, position] = POSITION.exec(await (await get('/metrics')).text()) ?? []
     if (position === undefined) throw new Error('its metrics have no checkpoint')
     const seen = masters.filter(({ client }) => client !== NO_CLIENT).map((one) => one.master)
-    return { kind: 'kept', url, id: master, position: Number(position), seen }
+    const needsFrom = Number(position) === KEPT_NOTHING ? 0 : Number(position) + 1
+    return { kind: 'kept', url, id: master, needsFrom, seen }
   } catch (thrown) {
     return { kind: 'silent', url, why: messageOf(thrown) } // away, behind a secret, or no master
   }
@@ -69,9 +72,4 @@ export function unheardMasters(masters: readonly MasterPlace[]): readonly string
   const answering = masters.filter((master) => master.kind === 'kept')
   const heard = new Set(answering.map(({ id }) => id))
   return [...new Set(answering.flatMap(({ seen }) => seen))].filter((id) => !heard.has(id))
-}
-
-/** What comes after the last record that is done with. */
-export function nextOf(position: number | null): number {
-  return (position ?? 0) + 1
 }
