@@ -6,31 +6,22 @@ import { renderHelp } from './options/help.ts'
 import { nearest } from './options/nearest.ts'
 import { endWith } from './process/end.ts'
 
-const OVERVIEW = `drover: read replicas for EVM nodes
+const NAME_WIDTH = 26
 
-  drover dev                a whole cluster on this machine, following anvil or a client of yours
-  drover master             stands beside an execution client and publishes its blocks to the feed
-  drover replica            applies the feed to a store and answers JSON-RPC
-  drover gateway            one endpoint before all replicas, whose head never goes backwards
-  drover feed serve         hosts the embedded feed
-  drover feed inspect       shows the records of a feed
-  drover maintain           runs a command that stalls an execution client, while another one serves
-  drover feed verify        checks every record of a feed, and every frame against its header
-  drover feed copy          puts one feed onto another, embedded or Kafka
-  drover import             executes and proves a chain file, into a store and onto a feed
-  drover export             writes the blocks of a store to a chain file
-  drover check              recomputes the state root of a store from its flat state
-  drover status             what a gateway knows of its cluster
-  drover config show        every option with where its value comes from, and all limits
+function overview(): string {
+  const lines = commands.map(({ name, summary }) => `  ${`drover ${name}`.padEnd(NAME_WIDTH)}${summary}\n`)
+  return `drover: read replicas for EVM nodes
 
+${lines.join('')}
   drover COMMAND --help     options of a command
 `
+}
 
 async function main(words: readonly string[]): Promise<void> {
   const command = commands.find(({ name }) => startsWith(words, name.split(' ')))
   if (command === undefined) {
     if (words.length === 0 || ['help', '--help', '-h'].includes(words[0] as string)) {
-      process.stdout.write(OVERVIEW)
+      process.stdout.write(overview())
       return
     }
     const close = nearest(
