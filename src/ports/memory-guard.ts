@@ -125,6 +125,11 @@ function reserveOf({ limitBytes }: MemoryUse): number {
   return Math.min(limitBytes * RESERVE_SHARE, RESERVE_BYTES_MAX)
 }
 
+/** Until the first of the limits is short: a guard that stands under it refuses from there on. Below 0 where one is. */
+export function freeBytes(uses: readonly MemoryUse[]): number {
+  return Math.min(...uses.map((use) => use.limitBytes - use.usedBytes - reserveOf(use)))
+}
+
 function isShort(use: MemoryUse, wasShort: boolean): boolean {
   return use.limitBytes - use.usedBytes < reserveOf(use) * (wasShort ? ENOUGH_RESERVES : 1)
 }

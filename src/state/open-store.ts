@@ -77,10 +77,10 @@ export function openStore(kv: KeyValue, { compress, trie = false }: StoreOptions
         return status.sequence
       }),
     historyBytes: () => HISTORY_TABLES.reduce((sum, table) => sum + kv.bytes(table), 0),
-    bulk() {
+    bulk(bytesMax = Number.POSITIVE_INFINITY) {
       const { heads, catchingUpTo } = reading(kv, readStatus)
       const parts = { kv, compress, keepsTrie: reading(kv, readKeepsTrie) }
-      return bulkApply(parts, { head: heads.head, isHalfWay: catchingUpTo !== undefined })
+      return bulkApply(parts, { head: heads.head, isHalfWay: catchingUpTo !== undefined, bytesMax })
     },
   }
 }

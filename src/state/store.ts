@@ -23,14 +23,15 @@ export interface Store {
   commit(change: (writer: StoreWriter) => void): number
   /** About what history takes of the disk. */
   historyBytes(): number
-  /** Takes blocks above the head that will never be undone, in any number and with no history. */
-  bulk(): BulkApply
+  /** Takes blocks above the head that will never be undone, in any number and with no history.
+   *  @param bytesMax of changes until it is full, about */
+  bulk(bytesMax?: number): BulkApply
 }
 
 export interface BulkApply {
   /** The last block that was given; at first the head. */
   last(): BlockRef
-  /** The block after it. A throw leaves a store that the same blocks make whole, from the start. */
+  /** The block after it, whose rows are its own from then on. A throw leaves a store that the same blocks make whole, from the start. */
   add(rows: BlockRows): void
   /** It holds about as much as it should: time to finish. */
   isFull(): boolean

@@ -11,12 +11,8 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { refOf } from '#chain/block/frame.ts'
 import { devGenesis } from '#cli/dev/genesis.ts'
 import { readGenesis } from '#cli/process/genesis-path.ts'
-import { toHex } from '#kernel/bytes.ts'
-import { createZstd } from '#platform/compress/zstd.ts'
-import type { Genesis } from '#chain/fork/genesis.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { needs } from '#test/support/needs.ts'
@@ -24,12 +20,10 @@ import { waitFor } from '#test/support/wait.ts'
 import { wholeFlag } from '#tools/flags.ts'
 import { bars } from './bars.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
-import { createBlocks, M1, type Profile } from './m1/blocks.ts'
-import { record, recordsOf } from './m1/replica.ts'
-import { createWorld } from './m1/world.ts'
+import { M1, type Profile } from './m1/blocks.ts'
+import { generateFeed } from './m1/generated-feed.ts'
 import { startKafka } from './publish-feed.ts'
 
-const WORLD_SLOTS = 1_000_000
 /** Before anything counts: connections are open, code is compiled. */
 const WARMING_BLOCKS_MIN = 3
 const WARMING_MS = 8_000
@@ -37,8 +31,6 @@ const WARMING_MS = 8_000
 const WARMING_BLOCK_MS = 250
 /** Where machine or generator do not keep pace, fewer blocks are measured. */
 const LATE_MAX = 1.2
-/** A block is final when so many stand above it. */
-const FINAL_BELOW_HEAD = 64
 /** A server says that it does not have the block yet, and is asked again. */
 const ASKS_MAX = 60
 const READY_MS = 60_000
@@ -171,7 +163,7 @@ async function measure(shape: Shape): Promise<BenchRow> {
   writeFileSync(genesisFile, JSON.stringify(devGenesis(1_700_000_000)))
   const stops: (() => unknown)[] = [() => rmSync(dir, { recursive: true, force: true })]
   try {
-    const blocks = blocksOf(readGenesis(genesisFile), PROFILES[shape.profile].profile)
+    const blocks = generateFeed(readGenesis(genesisFile), PROFILES[shape.profile].profile)
     const kafka = shape.feed === 'kafka' ? await startKafka() : undefined
     if (kafka !== undefined) stops.push(() => kafka.stop())
     const cluster = await startCluster({
@@ -189,27 +181,6 @@ async function measure(shape: Shape): Promise<BenchRow> {
     return rowOf(shape, await publishAll(shape, { cluster, log, next: blocks.next }))
   } finally {
     for (const stop of stops.toReversed()) await stop()
-  }
-}
-
-/** Endless: what a master appends for each next block. */
-function blocksOf(genesis: Genesis, profile: Profile): { generation: Uint8Array; next(): Uint8Array[] } {
-  const { header, config } = genesis
-  const compress = createZstd()
-  const next = createBlocks(createWorld(WORLD_SLOTS), header, { profile })
-  const recent: ReturnType<typeof next>[] = []
-  return {
-    generation: record({
-      ...{ kind: 'generation', chainId: config.chainId, genesisHash: header.hash, generation: 1 },
-      ...{ base: refOf(header), baseHeader: header.rlp, baseStateRoot: toHex(header.stateRoot) },
-      settings: { agree: 1 },
-    }),
-    next() {
-      const frame = next()
-      recent.push(frame)
-      if (recent.length > FINAL_BELOW_HEAD) recent.shift()
-      return recordsOf(frame, recent.length === FINAL_BELOW_HEAD ? recent[0] : undefined, compress)
-    },
   }
 }
 

@@ -10,6 +10,7 @@ import { createClock } from '#platform/clock/clock.ts'
 import { createZstd } from '#platform/compress/zstd.ts'
 import { discardStore } from '#platform/lmdb/clean-mark.ts'
 import { type LmdbKeyValue, openLmdb } from '#platform/lmdb/key-value.ts'
+import { readShared } from '#platform/memory/shared.ts'
 import { createMailbox } from '#platform/thread/mailbox.ts'
 import type { Level } from '#chain/block/frame.ts'
 import { faultCode } from '#kernel/fault.ts'
@@ -29,11 +30,12 @@ export interface ApplierThreadData {
   readonly board: SharedArrayBuffer
   readonly meters: SharedArrayBuffer
   readonly region: number
+  readonly memory: SharedArrayBuffer
 }
 
 const MAINTAIN_EVERY_MS = 60_000
 
-const { options, board, meters, region } = workerData as ApplierThreadData
+const { options, board, meters, region, memory } = workerData as ApplierThreadData
 
 await runThread('applier', async ({ scope, onOrder }) => {
   installCommittedCore()
@@ -83,6 +85,7 @@ await runThread('applier', async ({ scope, onOrder }) => {
         openLog: feedOpener(options.feed, options, { chainId: genesis.config.chainId, mayCreate: false }),
         answerers: answerers.all,
         startReader: readerStarter(options, genesis.config.chainId, { clock, log }),
+        memory: { read: () => readShared(memory) },
       },
       signal,
     ),

@@ -204,11 +204,23 @@ export const replicaLimits = {
     what: 'how far behind a store is taken blocks at once',
     over: 'the blocks are taken at once; below it they are applied one by one',
   },
+  catchUpBatchBytesMax: {
+    value: 192_000_000,
+    unit: 'bytes',
+    what: 'changes of state that are gathered for one batch while catching up, and at most one block more',
+    over: 'a further batch',
+  },
   catchUpAheadBytesMax: {
-    value: 64_000_000,
+    value: 256_000_000,
     unit: 'bytes',
     what: 'records and rows that the threads which read ahead have sent and the applier has not taken, and at most one message of each more',
     over: 'they wait',
+  },
+  catchUpMemoryPercent: {
+    value: 20,
+    unit: 'percent',
+    what: 'of the memory that is free, what each of these two may take where that is less',
+    over: 'smaller batches, and less is read ahead',
   },
   catchUpReadBytesMax: {
     value: 8_000_000,

@@ -7,7 +7,7 @@
  */
 import { type BlockRef, describeBlock } from '#chain/block/block-ref.ts'
 import { assert } from '#kernel/assert.ts'
-import { concatBytes, equalBytes, fromHex, toHex } from '#kernel/bytes.ts'
+import { concatBytes, equalBytes, fromHex, release, toHex } from '#kernel/bytes.ts'
 import { Fault } from '#kernel/fault.ts'
 import type { Compress } from '#ports/compress.ts'
 import type { KeyValue, WriteTx } from '#ports/storage/key-value.ts'
@@ -36,10 +36,17 @@ export interface BulkParts {
   readonly keepsTrie: boolean
 }
 
-/** @param isHalfWay a life before this one left the mark */
+/**
+ * @param isHalfWay a life before this one left the mark
+ * @param bytesMax of changes that it holds, about
+ */
 export function bulkApply(
   { kv, compress, keepsTrie }: BulkParts,
-  { head, isHalfWay }: { readonly head: BlockRef; readonly isHalfWay: boolean },
+  {
+    head,
+    isHalfWay,
+    bytesMax,
+  }: { readonly head: BlockRef; readonly isHalfWay: boolean; readonly bytesMax: number },
 ): BulkApply {
   const accounts = new LatestValues(ACCOUNT_KEY)
   const slots = new LatestValues(SLOT_KEY)
@@ -58,6 +65,7 @@ export function bulkApply(
     kv.write((tx) => {
       for (const rows of waiting) writePacked(tx, rows)
     })
+    for (const rows of waiting) release(rows)
     waiting = []
     waitingRows = 0
   }
@@ -79,7 +87,7 @@ export function bulkApply(
     for (const address of cleared.keys()) clearStorage(kv, fromHex(address))
     writeValues(kv, 'accounts', ofAccounts)
     writeValues(kv, 'storage', ofSlots, isWiped)
-    cleared.clear()
+    for (const written of [accounts, slots, cleared]) written.clear()
   }
   const count = (): number => Math.max(accounts.count(), slots.count())
   const provesRoot = (): boolean => {
@@ -114,13 +122,16 @@ export function bulkApply(
         cleared.set(toHex(values.cleared, at, at + 20), slots.count())
       accounts.add(values.accounts)
       slots.add(values.slots)
+      for (const rows of [values.accounts, values.slots]) release(rows)
       last = block
       lastRoot = stateRoot
       waiting.push(chain)
       waitingRows += chainCount
       if (waitingRows >= ROWS_MAX) writeBlocks()
     },
-    isFull: () => count() > (keepsTrie ? STAGED_CHANGES_MAX : CHANGES_MAX / 2),
+    isFull: () =>
+      count() > (keepsTrie ? STAGED_CHANGES_MAX : CHANGES_MAX / 2) ||
+      accounts.bytes() + slots.bytes() > bytesMax,
     provesRoot,
     finish(change) {
       assert(provesRoot(), 'what has another root is not written')

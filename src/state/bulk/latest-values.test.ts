@@ -6,7 +6,7 @@ import { LatestValues } from './latest-values.ts'
 import { ValuePacker } from '#state/rows/packed-rows.ts'
 
 function packed(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const packer = new ValuePacker(key.length + 1 + value.length)
+  const packer = new ValuePacker()
   packer.add(key, value)
   return packer.done()
 }
@@ -37,17 +37,23 @@ for (const bytes of [20, 52])
           given,
           [...twin].sort(([a], [b]) => (a < b ? -1 : 1)),
         )
-        assert.equal(latest.count(), 0)
+        latest.clear()
+        assert.deepEqual([latest.count(), latest.bytes(), [...latest.take()]], [0, 0, []])
       }),
     )
   })
 
-test('many changes of few keys, and more than the first buffer holds', () => {
+test('many changes of few keys, in more than one buffer, whose rows do not lie across their ends', () => {
   const latest = new LatestValues(20)
-  for (let i = 0; i < 20_000; i++)
-    latest.add(packed(new Uint8Array(20).fill(i % 3), Uint8Array.of(i >> 8, i)))
+  const value = new Uint8Array(255)
+  for (let i = 0; i < 40_000; i++) {
+    value[0] = i >> 8
+    value[1] = i
+    latest.add(packed(new Uint8Array(20).fill(i % 3), value))
+  }
+  assert.ok(latest.bytes() > 40_000 * 275 && latest.bytes() < 2 * 40_000 * 275)
   assert.deepEqual(
-    [...latest.take()].map(({ value }) => ((value[0] as number) << 8) | (value[1] as number)),
-    [19_998, 19_999, 19_997],
+    [...latest.take()].map(({ value: last }) => ((last[0] as number) << 8) | (last[1] as number)),
+    [39_999, 39_997, 39_998],
   )
 })

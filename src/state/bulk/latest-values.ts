@@ -1,15 +1,17 @@
 /**
- * Of many changes, in the order in which they came, the last of each key, in about the order of the keys. One flat buffer and one native
- * sort: a map of a million short keys costs more than the writes that it saves.
+ * Of many changes, in the order in which they came, the last of each key, in about the order of the keys. Flat buffers and one native
+ * sort: a map of a million short keys costs more than the writes that it saves. Buffers of one size, so that they grow without being copied.
  */
 import { assert } from '#kernel/assert.ts'
-import { compareBytes } from '#kernel/bytes.ts'
+import { compareBytes, release } from '#kernel/bytes.ts'
 
 /** Changes that one gathering holds: their places are numbers of 21 bits. */
 export const CHANGES_MAX = 2 ** 21
 const PLACE_BITS = 21
 const FIRST_CHANGES = 4_096
-const FIRST_BYTES = 64 * FIRST_CHANGES
+/** Of a buffer: the place of a row is the number of its buffer and, in so many bits, where in it. A row has fewer bytes. */
+const BUFFER_BITS = 22
+const BUFFER_BYTES = 2 ** BUFFER_BITS
 
 export interface LatestValue {
   readonly key: Uint8Array
@@ -21,9 +23,10 @@ export interface LatestValue {
 
 export class LatestValues {
   readonly #keyBytes: number
-  /** `key ‖ bytes of the value 1 ‖ value`, one behind the other. */
-  #bytes = new Uint8Array(FIRST_BYTES)
-  #length = 0
+  /** `key ‖ bytes of the value 1 ‖ value`, one behind the other, each whole in one of them. */
+  #buffers: Uint8Array[] = []
+  /** Of the last one. */
+  #length = BUFFER_BYTES
   /** Where each begins. */
   #starts = new Uint32Array(FIRST_CHANGES)
   #count = 0
@@ -37,21 +40,39 @@ export class LatestValues {
     return this.#count
   }
 
-  /** Adds changes: rows as a ValuePacker packs them. */
-  add(rows: Uint8Array): void {
-    const from = this.#length
-    this.#reserve(from + rows.length)
-    this.#bytes.set(rows, from)
-    for (let at = 0; at < rows.length; ) {
-      if (this.#count === this.#starts.length) this.#growStarts()
-      this.#starts[this.#count++] = from + at
-      at += this.#keyBytes + 1 + (rows[at + this.#keyBytes] as number)
-      assert(at <= rows.length, 'packed values are as long as they say')
-    }
-    this.#length = from + rows.length
+  /** That it holds until it is cleared. */
+  bytes(): number {
+    return this.#buffers.length * BUFFER_BYTES
   }
 
-  /** One for each key; the arrays are views. Begins anew afterwards. */
+  /** Adds changes: rows as a ValuePacker packs them. */
+  add(rows: Uint8Array): void {
+    let from = 0
+    for (let at = 0; at < rows.length; ) {
+      const end = at + this.#keyBytes + 1 + (rows[at + this.#keyBytes] as number)
+      assert(end <= rows.length, 'packed values are as long as they say')
+      if (this.#length + end - from > BUFFER_BYTES) {
+        this.#copy(rows.subarray(from, at))
+        this.#buffers.push(new Uint8Array(BUFFER_BYTES))
+        this.#length = 0
+        from = at
+      }
+      if (this.#count === this.#starts.length) this.#growStarts()
+      this.#starts[this.#count++] = (this.#buffers.length - 1) * BUFFER_BYTES + this.#length + at - from
+      at = end
+    }
+    this.#copy(rows.subarray(from))
+  }
+
+  /** Begins anew, and gives its memory back: what was taken is no more. */
+  clear(): void {
+    for (const buffer of this.#buffers) release(buffer)
+    this.#buffers = []
+    this.#length = BUFFER_BYTES
+    this.#count = 0
+  }
+
+  /** One for each key; the arrays are views. */
   *take(): Generator<LatestValue> {
     const order = this.#order()
     const words = new Uint32Array(order.buffer)
@@ -65,8 +86,6 @@ export class LatestValues {
       else yield* this.#lastOfEach(words, from, to)
       from = to
     }
-    this.#count = 0
-    this.#length = 0
   }
 
   /** Of each change, sorted: the beginning of its key (32 and 11 bits, from where keys differ most), then its place. */
@@ -75,9 +94,10 @@ export class LatestValues {
     const words = new Uint32Array(order.buffer)
     // Of slots the address decides first, then the slot's own first bytes.
     const second = this.#keyBytes > 20 ? 20 : 4
-    const bytes = this.#bytes
     for (let i = 0; i < this.#count; i++) {
-      const at = this.#starts[i] as number
+      const start = this.#starts[i] as number
+      const bytes = this.#buffers[start >>> BUFFER_BITS] as Uint8Array
+      const at = start & (BUFFER_BYTES - 1)
       const eleven = ((bytes[at + second] as number) << 3) | ((bytes[at + second + 1] as number) >>> 5)
       words[2 * i] = ((eleven << PLACE_BITS) | i) >>> 0
       words[2 * i + 1] =
@@ -102,20 +122,19 @@ export class LatestValues {
   }
 
   #row(place: number): LatestValue {
-    const at = this.#starts[place] as number
+    const bytes = this.#buffers[(this.#starts[place] as number) >>> BUFFER_BITS] as Uint8Array
+    const at = (this.#starts[place] as number) & (BUFFER_BYTES - 1)
     const valueAt = at + this.#keyBytes + 1
     return {
       place,
-      key: this.#bytes.subarray(at, at + this.#keyBytes),
-      value: this.#bytes.subarray(valueAt, valueAt + (this.#bytes[valueAt - 1] as number)),
+      key: bytes.subarray(at, at + this.#keyBytes),
+      value: bytes.subarray(valueAt, valueAt + (bytes[valueAt - 1] as number)),
     }
   }
 
-  #reserve(needed: number): void {
-    if (needed <= this.#bytes.length) return
-    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, needed))
-    larger.set(this.#bytes.subarray(0, this.#length))
-    this.#bytes = larger
+  #copy(rows: Uint8Array): void {
+    this.#buffers.at(-1)?.set(rows, this.#length)
+    this.#length += rows.length
   }
 
   #growStarts(): void {

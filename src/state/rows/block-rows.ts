@@ -9,7 +9,6 @@ import { putBlock } from './chain-rows.ts'
 import { accountRow, fillAddress, fillSlotKey, slotRow } from './delta-columns.ts'
 import { RowPacker, ValuePacker } from './packed-rows.ts'
 import { insertParts } from '#state/parts.ts'
-import { ACCOUNT_VALUE_BYTES_MAX } from './rows.ts'
 
 export interface BlockRows {
   readonly block: BlockRef
@@ -29,11 +28,14 @@ export interface BlockRows {
 
 export const ACCOUNT_KEY = 20
 export const SLOT_KEY = 52
-const SLOT_VALUE_BYTES_MAX = 32
+
+/** Of all blocks, one after the other: arrays of their own would be as much garbage as there are rows. */
+const chain = new RowPacker()
+const values = new ValuePacker()
 
 export function blockRows(frame: Frame, compress: Compress): BlockRows {
   const { header } = frame.block
-  const chain = new RowPacker()
+  chain.clear() // some frame may have thrown
   putBlock(chain, frame, compress)
   for (const { hash, code } of frame.delta.codes) insertParts(chain, 'code', hash, code)
   return {
@@ -60,21 +62,21 @@ export function buffersOfRows({ chain, accounts, slots, cleared }: BlockRows): A
 }
 
 function packAccounts({ delta: { accounts } }: Frame): Uint8Array {
-  const packed = new ValuePacker(accounts.count * (ACCOUNT_KEY + 1 + ACCOUNT_VALUE_BYTES_MAX))
+  values.clear()
   const address = new Uint8Array(ACCOUNT_KEY)
   for (let i = 0; i < accounts.count; i++) {
     fillAddress(address, accounts, i)
-    packed.add(address, accountRow(accounts, i))
+    values.add(address, accountRow(accounts, i))
   }
-  return packed.done()
+  return values.done()
 }
 
 function packSlots({ delta: { slots } }: Frame): Uint8Array {
-  const packed = new ValuePacker(slots.count * (SLOT_KEY + 1 + SLOT_VALUE_BYTES_MAX))
+  values.clear()
   const key = new Uint8Array(SLOT_KEY)
   for (let i = 0; i < slots.count; i++) {
     fillSlotKey(key, slots, i)
-    packed.add(key, slotRow(slots, i))
+    values.add(key, slotRow(slots, i))
   }
-  return packed.done()
+  return values.done()
 }

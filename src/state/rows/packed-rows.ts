@@ -14,7 +14,7 @@ const FIRST_BYTES = 32 * 1024
 /** Below this a loop is faster than `set`. */
 const LOOP_BYTES_MAX = 64
 
-/** Grows as rows are added. */
+/** Grows as rows are added. May be used again: the next block needs about as much. */
 export class RowPacker implements BlockSink {
   #bytes = new Uint8Array(FIRST_BYTES)
   #length = 0
@@ -41,6 +41,11 @@ export class RowPacker implements BlockSink {
   done(): Uint8Array {
     return this.#bytes.slice(0, this.#length)
   }
+  /** Begins anew. */
+  clear(): void {
+    this.#length = 0
+    this.#count = 0
+  }
 
   #add(kind: Kind, table: Table, key: Uint8Array, value: Uint8Array): void {
     const at = this.#length
@@ -60,10 +65,14 @@ export class RowPacker implements BlockSink {
   }
 
   #grow(needed: number): void {
-    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, needed))
-    larger.set(this.#bytes)
-    this.#bytes = larger
+    this.#bytes = larger(this.#bytes, needed)
   }
+}
+
+function larger(bytes: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(Math.max(2 * bytes.length, needed))
+  out.set(bytes)
+  return out
 }
 
 /** Writes what a {@link RowPacker} packed. */
@@ -89,29 +98,29 @@ function u16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
 }
 
-/** Latest values of one table. */
+/** Latest values of one table. Grows, and may be used again. */
 export class ValuePacker {
-  readonly #bytes: Uint8Array
+  #bytes = new Uint8Array(FIRST_BYTES)
   #length = 0
-
-  /** @param bytesMax of all rows together */
-  constructor(bytesMax: number) {
-    this.#bytes = new Uint8Array(bytesMax)
-  }
 
   add(key: Uint8Array, value: Uint8Array): void {
     assert(value.length < 256, 'the length of a value of the state is one byte')
     let at = this.#length
+    const end = at + key.length + 1 + value.length
+    if (end > this.#bytes.length) this.#bytes = larger(this.#bytes, end)
     for (let i = 0; i < key.length; i++) this.#bytes[at++] = key[i] as number
     this.#bytes[at++] = value.length
     for (let i = 0; i < value.length; i++) this.#bytes[at++] = value[i] as number
-    assert(at <= this.#bytes.length, 'rows are no more than was said')
-    this.#length = at
+    this.#length = end
   }
 
   /** What was packed, in an array of its own. */
   done(): Uint8Array {
     return this.#bytes.slice(0, this.#length)
+  }
+  /** Begins anew. */
+  clear(): void {
+    this.#length = 0
   }
 }
 

@@ -69,6 +69,7 @@ export async function startReplicaThreads(
     board: shared.board,
     meters: shared.meters,
     region,
+    memory: options.memory,
   } satisfies ApplierThreadData
   const applier = holdThread(scope, { name: 'applier', entry: threadFile('applier'), data })
 

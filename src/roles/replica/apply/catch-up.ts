@@ -10,6 +10,7 @@ import { LEVELS } from '#chain/block/frame.ts'
 import { keccak256 } from '#core/keccak.ts'
 import { assert } from '#kernel/assert.ts'
 import { Fault } from '#kernel/fault.ts'
+import type { Memory } from '#ports/memory.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { FeedEffect, WholeFrame } from '#protocol/feed/effects.ts'
 import type { FramePart } from '#protocol/feed/frames/records.ts'
@@ -29,6 +30,7 @@ import {
   type ReadyRecord,
   type StartReader,
 } from '#roles/replica/read-ahead/ready-frame.ts'
+import { catchUpRoom } from '#roles/replica/read-ahead/room.ts'
 import { ReadyRecords } from '#roles/replica/read-ahead/ready-records.ts'
 import { type Standing, standingIn } from '#roles/replica/standing.ts'
 import { type Checkpoint, readTo, type Survey, surveyFeed } from './survey.ts'
@@ -47,6 +49,8 @@ export interface CatchUpParts extends Omit<ApplierParts, 'moved'> {
   readonly feed: RecordLog
   /** Starts a thread that reads a stretch ahead. */
   readonly startReader?: StartReader | undefined
+  /** What may be held at once goes by it; undefined: as much as the limits say. */
+  readonly memory?: Pick<Memory, 'read'> | undefined
 }
 
 /** @throws Fault replica/half-way, replica/bad-frame */
@@ -83,11 +87,12 @@ async function takeAll(
   { left: checkpoints, to, begun, blocksAtOnce }: ToTake,
   signal: AbortSignal,
 ): Promise<void> {
-  const { feed, store, log, startReader } = parts
+  const { feed, store, log, startReader, memory } = parts
   let left = checkpoints
   let standing = standingIn(store)
   const end = (left.at(-1)?.position ?? 0) + 1
-  const stretch = { from: standing.position, end, verify: options.verify }
+  const { aheadBytesMax } = catchUpRoom(memory)
+  const stretch = { from: standing.position, end, verify: options.verify, aheadBytesMax }
   const records = new ReadyRecords(
     stretch,
     { feed, log, reader: await startReader?.(stretch, signal) },
@@ -192,7 +197,7 @@ class Taking {
     this.#options = options
     this.#parts = parts
     this.#standing = standing
-    this.#bulk = parts.store.bulk()
+    this.#bulk = parts.store.bulk(catchUpRoom(parts.memory).batchBytesMax)
     this.#tellAlarm = createAlarmLog(parts)
     this.#decidedAt = standing.decidedAt
     this.#verified = standing.heads.verified

@@ -7,6 +7,7 @@ import { faultCode, messageOf } from '#kernel/fault.ts'
 import { firstOf } from '#ports/abort.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
+import type { Memory } from '#ports/memory.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { Store } from '#state/store.ts'
 import { Applier, type ApplierOptions, type ApplierParts } from './applier.ts'
@@ -32,6 +33,8 @@ export interface FollowParts extends Omit<ApplierParts, 'moved'> {
   readonly openLog: () => Promise<RecordLog>
   /** A thread that reads ahead while the store is far behind, where there is a core for one. */
   readonly startReader?: StartReader
+  /** Of this process. */
+  readonly memory?: Pick<Memory, 'read'>
   readonly answerers: Mailbox<ApplierNews, AnswererAsks>
 }
 

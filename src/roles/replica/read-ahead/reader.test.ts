@@ -18,8 +18,8 @@ test('what was sent and not taken stays under its limit and one message; it goes
     post: (news: ReaderNews) => void sent.push(news),
     onMessage: (handler: typeof taken) => void (taken = handler),
   }
-  const stretch = { from: 0, end: RECORDS, verify: 'digest' } as const
-  const parts = { feed, compress: stored, box, aheadBytesMax: 2 * RECORD_BYTES }
+  const stretch = { from: 0, end: RECORDS, verify: 'digest', aheadBytesMax: 2 * RECORD_BYTES } as const
+  const parts = { feed, compress: stored, box }
   const done = readAhead(stretch, parts, new AbortController().signal)
   for (let of = 0; of < RECORDS; of++) {
     // All that can happen without an order has happened: the feed is memory.

@@ -8,11 +8,9 @@ import type { Compress } from '#ports/compress.ts'
 import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
 import type { Mailbox } from '#ports/mailbox.ts'
 import { buffersOfRows, bytesOfRows } from '#state/rows/block-rows.ts'
-import { replicaLimits } from '#roles/replica/limits.ts'
 import { type Reader, type ReadyRecord, readyRecord, type Stretch } from './ready-frame.ts'
 import { readTo } from '#roles/replica/apply/survey.ts'
 
-const AHEAD_BYTES_MAX = replicaLimits.catchUpAheadBytesMax.value
 /** Read from the feed at once where there are several readers: what is past a run is another's, and read for nothing. */
 const RUN_READ_BYTES = 1_000_000
 /** Sent at once, and at most one record more. */
@@ -37,12 +35,12 @@ export async function readAhead(
     readonly feed: RecordLog
     readonly compress: Compress
     readonly box: Mailbox<ReaderNews, ReaderOrder>
-    readonly aheadBytesMax?: number
   },
   signal: AbortSignal,
 ): Promise<void> {
   const { verify, share } = stretch
-  const { feed, compress, box, aheadBytesMax = AHEAD_BYTES_MAX / (share?.of ?? 1) } = parts
+  const { feed, compress, box } = parts
+  const aheadBytesMax = stretch.aheadBytesMax / (share?.of ?? 1)
   let aheadBytes = 0
   let wake: (() => void) | undefined
   box.onMessage(({ takenBytes }) => {

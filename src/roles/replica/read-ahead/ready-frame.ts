@@ -32,6 +32,8 @@ export interface Stretch {
   readonly from: number
   readonly end: number
   readonly verify: Verify
+  /** What was read and is not taken yet, of all readers. */
+  readonly aheadBytesMax: number
   /** Of several readers, which this is: runs of so many records are theirs in turn. */
   readonly share?: { readonly index: number; readonly of: number; readonly runRecords: number }
 }

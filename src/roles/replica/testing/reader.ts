@@ -35,7 +35,7 @@ export function readerHere(
     })
     const running = readAhead(
       stretch,
-      { feed, compress: stored, box, aheadBytesMax },
+      { feed, compress: stored, box },
       AbortSignal.any([signal, stop.signal]),
     )
     const end = async (): Promise<void> => {
@@ -47,7 +47,14 @@ export function readerHere(
   return async (stretch, signal) =>
     inTurn(
       Array.from({ length: readers }, (_, index) =>
-        start({ ...stretch, share: { index, of: readers, runRecords: RUN_RECORDS } }, signal),
+        start(
+          {
+            ...stretch,
+            aheadBytesMax: readers * aheadBytesMax,
+            share: { index, of: readers, runRecords: RUN_RECORDS },
+          },
+          signal,
+        ),
       ),
       RUN_RECORDS,
     )
