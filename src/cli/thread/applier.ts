@@ -15,6 +15,7 @@ import { createMailbox } from '#platform/thread/mailbox.ts'
 import type { Level } from '#chain/block/frame.ts'
 import { faultCode } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
+import { freeBytes } from '#ports/memory-guard.ts'
 import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
 import { sharedCells } from '#ports/meter/shared-meters.ts'
 import { joinAnswerers } from '#roles/replica/answer/answerers.ts'
@@ -94,8 +95,10 @@ await runThread('applier', async ({ scope, onOrder }) => {
 
 /** A store that the machine went down under is made anew: the feed fills it. */
 function openTrusted(path: string, log: Logger): LmdbKeyValue {
+  const cacheBytes = Math.max(0, freeBytes(readShared(memory)))
+  const options = { path, mode: 'writer', durable: false, cacheBytes } as const
   try {
-    return openLmdb({ path, mode: 'writer', durable: false })
+    return openLmdb(options)
   } catch (thrown) {
     if (faultCode(thrown) !== 'store/unclean') throw thrown
     log.warn('the machine went down while the store was written: it is filled anew from the feed', {
@@ -103,6 +106,6 @@ function openTrusted(path: string, log: Logger): LmdbKeyValue {
       path,
     })
     discardStore(path)
-    return openLmdb({ path, mode: 'writer', durable: false })
+    return openLmdb(options)
   }
 }

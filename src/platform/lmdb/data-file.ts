@@ -2,7 +2,7 @@
  * Looks at LMDB's file before LMDB does: where its first pages are not what they should be, lmdb's failed open ends the process with a
  * segfault, and an operator deserves a sentence.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '#kernel/fault.ts'
 
@@ -14,6 +14,14 @@ const MAGIC = 0xbeef_c0de
 
 export function dataFile(directory: string): string {
   return join(directory, 'data.mdb')
+}
+
+/** What stat calls a block. */
+const BLOCK_BYTES = 512
+
+/** Of the sparse file; 0 where there is none. */
+export function bytesOnDisk(directory: string): number {
+  return (statSync(dataFile(directory), { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES
 }
 
 /** @throws Fault store/damaged where the file is neither empty nor begins as a store does */

@@ -39,6 +39,29 @@ test('a path that is a file is refused by name', () => {
   )
 })
 
+test('where the file is larger than what can be kept of it, or new, pages are read one by one', async (t) => {
+  if (process.platform !== 'linux') return t.skip('only Linux tells how a file is mapped')
+  const path = join(directory, 'pages')
+  /** Linux's VmFlags of the map of the file: rr says that it is read at random. */
+  const isReadAtRandom = (): boolean => {
+    const maps = readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+    const flags = maps.filter((map) => map.includes(join(path, 'data.mdb'))).map((map) => /\brr\b/.test(map))
+    assert.ok(flags.length > 0 && new Set(flags).size === 1)
+    return flags[0] as boolean
+  }
+  for (const [cacheBytes, isRandom] of [
+    [1e9, true], // new
+    [1e9, false],
+    [4_096, true],
+    [undefined, false],
+  ] as const) {
+    const kv = openLmdb({ path, mode: 'writer', durable: false, ...(cacheBytes && { cacheBytes }) })
+    kv.write((tx) => tx.put('accounts', new Uint8Array(20), new Uint8Array(9)))
+    assert.equal(isReadAtRandom(), isRandom, `${cacheBytes}`)
+    await kv.close()
+  }
+})
+
 test('a reader does not make a store that is not there', () => {
   const path = join(directory, 'nothing')
   assert.equal(

@@ -9,7 +9,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import { type KeyValue, type ReadTx, TABLES, type Table, type WriteTx } from '#ports/storage/key-value.ts'
 import { lockFolder } from '#platform/disk/folder-lock.ts'
 import { checkMark, markClean, markWriting } from './clean-mark.ts'
-import { checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
+import { bytesOnDisk, checkDataFile, dataFile, PAGE_BYTES } from './data-file.ts'
 import { Buffers, Instructions, type NativeTable } from './native.ts'
 import { diskLow, openReserve, type Reserve } from './reserve.ts'
 import { Transaction, type Tables } from './transaction.ts'
@@ -20,6 +20,12 @@ export interface LmdbOptions {
   readonly mode: 'writer' | 'reader'
   /** True: every commit is on disk when it returns. False: much faster; a power loss may damage the store, kill -9 does not. */
   readonly durable: boolean
+  /**
+   * A writer's: how much of the file the system can keep in memory, and its readers in this process have the same. Where the file is larger,
+   * or new, a page that is not in memory is read alone: those around it, which the system else reads too, would drive out others that are
+   * needed. Undefined: it is small enough.
+   */
+  readonly cacheBytes?: number
 }
 
 export interface LmdbKeyValue extends KeyValue {
@@ -70,11 +76,14 @@ function prepareReader(path: string): () => void {
 }
 
 function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
-  const { path, durable } = options
+  const { path, durable, cacheBytes } = options
   if (existsSync(dataFile(path))) checkDataFile(path)
   const isWriter = options.mode === 'writer'
+  const bytes = bytesOnDisk(path)
   if (isWriter) checkMark(path)
   if (isWriter && !durable) markWriting(path)
+  // Which lmdb knows and its types do not.
+  const paging = { noReadAhead: cacheBytes !== undefined && (bytes === 0 || bytes > cacheBytes) }
   const root = open({
     path,
     ...TABLE_OPTIONS,
@@ -83,6 +92,7 @@ function openTables(options: LmdbOptions, unlock: () => void): LmdbKeyValue {
     noSync: !durable,
     useWritemap: !durable,
     overlappingSync: false,
+    ...paging,
     pageSize: PAGE_BYTES,
     mapSize: MAP_BYTES,
     maxDbs: TABLES_MAX,

@@ -216,6 +216,12 @@ export const replicaLimits = {
     what: 'records and rows that the threads which read ahead have sent and the applier has not taken, and at most one message of each more',
     over: 'they wait',
   },
+  catchUpBytesMin: {
+    value: 16_000_000,
+    unit: 'bytes',
+    what: 'what each of these two may take however little memory there is',
+    over: 'a store that catches up would take blocks one by one',
+  },
   catchUpMemoryPercent: {
     value: 20,
     unit: 'percent',

@@ -67,7 +67,7 @@ test('wherever reading ahead ends and begins again, every record of the stretch 
       const feed = await feedOf(from + records)
       const { start, from: begun } = dyingAfter(feed, deaths, readers)
       const { clock, sleeps } = hastyClock()
-      const stretch = { from, end: from + records, verify: 'digest' } as const
+      const stretch = { from, end: from + records, verify: 'digest', aheadBytesMax: 1_000 } as const
       const reader = await restarted(start, { clock, log: silent })(stretch, signal)
       assert.deepEqual(
         await positionsOf(reader),
@@ -85,7 +85,7 @@ test('wherever reading ahead ends and begins again, every record of the stretch 
 })
 
 test('after the last try nothing comes any more, and a steady reader has all tries again', async () => {
-  const stretch = { from: 0, end: 200, verify: 'digest' } as const
+  const stretch = { from: 0, end: 200, verify: 'digest', aheadBytesMax: 1_000 } as const
   const always = Array.from({ length: 100 }, () => 1)
   for (const [askedMs, isGivenUp] of [
     [0, true],
@@ -105,7 +105,7 @@ test('after the last try nothing comes any more, and a steady reader has all tri
 })
 
 test('one that is closed or whose work is not wanted any more does not begin again', async () => {
-  const stretch = { from: 0, end: 9, verify: 'digest' } as const
+  const stretch = { from: 0, end: 9, verify: 'digest', aheadBytesMax: 1_000 } as const
   const feed = await feedOf(stretch.end)
   const closed = dyingAfter(feed, [1], 1)
   const reader = await restarted(closed.start, { clock: hastyClock().clock, log: silent })(stretch, signal)

@@ -12,10 +12,12 @@ export interface CatchUpRoom {
 
 const SHARE = replicaLimits.catchUpMemoryPercent.value / 100
 const BATCH_BYTES_MAX = replicaLimits.catchUpBatchBytesMax.value
+const BYTES_MIN = replicaLimits.catchUpBytesMin.value
 const AHEAD_BYTES_MAX = replicaLimits.catchUpAheadBytesMax.value
 
 export function catchUpRoom(memory: Pick<Memory, 'read'> | undefined): CatchUpRoom {
-  const share = memory === undefined ? Number.POSITIVE_INFINITY : Math.max(0, SHARE * freeBytes(memory.read()))
+  const share =
+    memory === undefined ? Number.POSITIVE_INFINITY : Math.max(BYTES_MIN, SHARE * freeBytes(memory.read()))
   return {
     batchBytesMax: Math.min(BATCH_BYTES_MAX, share),
     aheadBytesMax: Math.min(AHEAD_BYTES_MAX, share),
