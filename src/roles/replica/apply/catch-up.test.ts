@@ -7,7 +7,7 @@ import type { KeyValue } from '#ports/storage/key-value.ts'
 import { type Logger, silent } from '#ports/logger.ts'
 import { createMeterRegistry } from '#ports/meter/meter-registry.ts'
 import { createVirtualClock } from '#ports/testing/virtual-clock.ts'
-import { blockRows } from '#state/rows/block-rows.ts'
+import { type BlockRows, blockRows } from '#state/rows/block-rows.ts'
 import { openStore } from '#state/open-store.ts'
 import { memoryKeyValue } from '#state/testing/memory-key-value.ts'
 import { after, difference, genesisWorld, rootOf, worldBuilder } from '#state/testing/trie-world.ts'
@@ -171,6 +171,22 @@ test('while the state is between two blocks a snapshot says so, and what is abov
   for (const frame of frames) bulk.add(blockRows(frame, stored))
   bulk.finish(() => {})
   assert.ok(writes > 2, `${writes} transactions with the mark`)
+})
+
+test('a batch is full when it holds as many bytes as it may, and a block’s rows are its own', () => {
+  const feed = new Feed()
+  const store = openStore(memoryKeyValue(), { compress: stored })
+  store.initialise(feed.chain.identity, feed.chain.genesis)
+  const [rows] = feed.branch(undefined, '', 1).map((frame) => blockRows(frame, stored))
+  assert.ok(rows !== undefined && rows.accounts.length > 0)
+  const [small, large] = [store.bulk(1), store.bulk(1e9)]
+  assert.deepEqual([small.isFull(), large.isFull()], [false, false])
+  for (const bulk of [small, large]) {
+    const given: BlockRows = structuredClone(rows)
+    bulk.add(given)
+    assert.deepEqual([given.accounts.length, given.slots.length], [0, 0])
+  }
+  assert.deepEqual([small.isFull(), large.isFull()], [true, false])
 })
 
 for (const reader of [undefined, {}])
