@@ -4,6 +4,7 @@
  */
 import { Fault, messageOf } from '#kernel/fault.ts'
 import type { Logger } from '#ports/logger.ts'
+import { collectGarbage } from '#platform/memory/memory.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 import { dieOf } from './end.ts'
 
@@ -34,6 +35,7 @@ export async function runService(
     // A start that waits for others can be stopped too.
     const early = stop.promise.then(() => undefined)
     const facts = await Promise.race([start(scope), scope.failed.then(() => undefined), early])
+    collectGarbage() // what loading the program has left
     // A supervisor that has gone meanwhile is seen by `disconnect`, not here.
     if (facts !== undefined) process.send?.({ kind: 'ready', ...facts }, undefined, undefined, () => {})
     const reason = await Promise.race([stop.promise, scope.failed.then(() => 'closed')])

@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { assert } from '#kernel/assert.ts'
 import { faultCode, messageOf } from '#kernel/fault.ts'
+import { collectGarbage } from '#platform/memory/memory.ts'
 import { openScope, type Scope } from '#ports/scope.ts'
 import type { ThreadNews, ThreadOrder, ThreadSays } from '#cli/process/threads/worker.ts'
 
@@ -34,6 +35,7 @@ export async function runThread(name: string, start: (life: ThreadLife) => Promi
         for (const order of early) next(order)
       },
     })
+    collectGarbage() // what loading the program has left: a thread that has little to do would keep it for hours
     tell({ kind: 'started' })
     await Promise.race([told.promise, scope.failed])
     await scope.close()

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { createHeapMemory, createProcessMemory } from './memory.ts'
 import { readShared, SHARED_MEMORY_BYTES, shareMemory } from './shared.ts'
 
@@ -99,6 +101,12 @@ test('a heap stands under its own limit, and garbage is given back', () => {
   held = undefined
   memory.reclaim()
   assert.ok(heap() < full - 4_000_000, `${heap()} after ${full}`)
+})
+
+test('threads that collect at the same time do not take it from each other', async () => {
+  const code = `import(${JSON.stringify(join(import.meta.dirname, 'memory.ts'))}).then((memory) => memory.collectGarbage())`
+  const ends = Array.from({ length: 12 }, () => once(new Worker(code, { eval: true }), 'exit'))
+  assert.deepEqual(await Promise.all(ends), new Array(12).fill([0]))
 })
 
 test('what one thread reads the others see', () => {

@@ -66,12 +66,12 @@ function processBytes(root: string): number {
 
 let collect: (() => void) | undefined
 
-/** Bodies and answers lie outside of V8's heap, so V8 sees no reason to collect them before memory is gone. */
-function collectGarbage(): void {
+/** Of this thread. Bodies and answers lie outside of V8's heap, so V8 sees no reason to collect them before memory is gone. */
+export function collectGarbage(): void {
   if (collect === undefined) {
+    // Of all threads, and for good: another one may be between this line and the next.
     setFlagsFromString('--expose-gc')
     collect = runInNewContext('gc') as () => void
-    setFlagsFromString('--no-expose-gc')
   }
   collect()
 }

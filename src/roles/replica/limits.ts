@@ -216,17 +216,11 @@ export const replicaLimits = {
     what: 'records and rows that the threads which read ahead have sent and the applier has not taken, and at most one message of each more',
     over: 'they wait',
   },
-  catchUpBytesMin: {
-    value: 16_000_000,
-    unit: 'bytes',
-    what: 'what each of these two may take however little memory there is',
-    over: 'a store that catches up would take blocks one by one',
-  },
   catchUpMemoryPercent: {
-    value: 20,
+    value: 30,
     unit: 'percent',
-    what: 'of the memory that is free, what each of these two may take where that is less',
-    over: 'smaller batches, and less is read ahead',
+    what: 'of the memory that is free, what these two together may take where that is less: two thirds for the batch, and at least 32 and 16 MB',
+    over: 'smaller batches, less is read ahead, and by one thread',
   },
   catchUpReadBytesMax: {
     value: 8_000_000,

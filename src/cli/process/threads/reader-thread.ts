@@ -9,7 +9,9 @@ import { type RestartParts, restarted } from '#roles/replica/read-ahead/restarte
 import { openThread } from './worker.ts'
 
 /** While they work the applier has a quarter of a core's work; while it writes state they fill what may wait. */
-const READERS = 2
+const READERS_MAX = 2
+/** May wait for each; where it is less one is enough, and its heap is as much. */
+const READER_BYTES_MIN = 24_000_000
 /** Arrays that a thread has handed on or used up are given back when its young objects are collected: often, or they are 100 MB more. */
 const YOUNG_MB_MAX = 8
 /** One's turn: a few MB of a busy chain. */
@@ -23,12 +25,13 @@ export function readerStarter(
   let reason: string | undefined
   const ended = (thrown: unknown): void => void (reason = messageOf(thrown))
   const startAll: StartReader = async (stretch, signal) => {
+    const readers = Math.min(READERS_MAX, Math.max(1, Math.floor(stretch.aheadBytesMax / READER_BYTES_MIN)))
     const start = (index: number): Reader => {
-      const share = { index, of: READERS, runRecords: RUN_RECORDS }
+      const share = { index, of: readers, runRecords: RUN_RECORDS }
       return startOne({ options, chainId, stretch: { ...stretch, share } }, ended, signal)
     }
     return inTurn(
-      Array.from({ length: READERS }, (_, index) => start(index)),
+      Array.from({ length: readers }, (_, index) => start(index)),
       RUN_RECORDS,
     )
   }

@@ -10,12 +10,12 @@ const roomWith = (...uses: readonly Omit<MemoryUse, 'source'>[]): number[] => {
   return [batchBytesMax, aheadBytesMax].map((bytes) => bytes / MB)
 }
 
-test('a catch-up holds a fifth of what is free twice, and never more or less than its limits say', () => {
+test('a catch-up holds three tenths of what is free, two of them for its batch, and never more or less than its limits say', () => {
   // The reserve of a limit is 15 %.
-  assert.deepEqual(roomWith({ limitBytes: 1_000 * MB, usedBytes: 350 * MB }), [100, 100])
-  assert.deepEqual(roomWith({ limitBytes: 512 * MB, usedBytes: 511 * MB }), [16, 16])
+  assert.deepEqual(roomWith({ limitBytes: 1_000 * MB, usedBytes: 350 * MB }), [100, 50])
+  assert.deepEqual(roomWith({ limitBytes: 512 * MB, usedBytes: 511 * MB }), [32, 16])
   assert.deepEqual(roomWith({ limitBytes: 64_000 * MB, usedBytes: 0 }), [192, 256])
   const tight = { limitBytes: 1_000 * MB, usedBytes: 350 * MB }
-  assert.deepEqual(roomWith({ limitBytes: 64_000 * MB, usedBytes: 0 }, tight), [100, 100])
+  assert.deepEqual(roomWith({ limitBytes: 64_000 * MB, usedBytes: 0 }, tight), [100, 50])
   assert.deepEqual(catchUpRoom(undefined), { batchBytesMax: 192 * MB, aheadBytesMax: 256 * MB })
 })

@@ -11,15 +11,16 @@ export interface CatchUpRoom {
 }
 
 const SHARE = replicaLimits.catchUpMemoryPercent.value / 100
+/** A batch of few blocks writes nearly as many pages as one of many. */
+const BATCH_BYTES_MIN = 32_000_000
+const AHEAD_BYTES_MIN = BATCH_BYTES_MIN / 2
 const BATCH_BYTES_MAX = replicaLimits.catchUpBatchBytesMax.value
-const BYTES_MIN = replicaLimits.catchUpBytesMin.value
 const AHEAD_BYTES_MAX = replicaLimits.catchUpAheadBytesMax.value
 
 export function catchUpRoom(memory: Pick<Memory, 'read'> | undefined): CatchUpRoom {
-  const share =
-    memory === undefined ? Number.POSITIVE_INFINITY : Math.max(BYTES_MIN, SHARE * freeBytes(memory.read()))
+  const room = memory === undefined ? Number.POSITIVE_INFINITY : SHARE * freeBytes(memory.read())
   return {
-    batchBytesMax: Math.min(BATCH_BYTES_MAX, share),
-    aheadBytesMax: Math.min(AHEAD_BYTES_MAX, share),
+    batchBytesMax: Math.min(BATCH_BYTES_MAX, Math.max(BATCH_BYTES_MIN, (room * 2) / 3)),
+    aheadBytesMax: Math.min(AHEAD_BYTES_MAX, Math.max(AHEAD_BYTES_MIN, room / 3)),
   }
 }
