@@ -28,6 +28,9 @@ test('a flag that a tool does not know, or that is no number, is named, and noth
     ['bench archive --blocks x', /--blocks: a number is wanted, not x/],
     ['fire kill --times', /'--times <value>' argument missing/],
     ['fire all --times 3', /Unknown option '--times'/],
+    ['bench catch-up --feed x', /--feed: one of embedded, kafka is wanted, not x/],
+    ['bench served --feed x', /--feed: of embedded, kafka are wanted, not x/],
+    ['fire masters --brokers 2', /--brokers: one of 1, 3 is wanted, not 2/],
     ['differential --requests many', /--requests: a number is wanted, not many/],
     ['conformance', /--suite DIR is needed/],
   ] as const) {

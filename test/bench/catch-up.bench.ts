@@ -12,10 +12,10 @@ import type { KeyValue } from '#ports/storage/key-value.ts'
 import type { RecordLog } from '#ports/record-log/record-log.ts'
 import type { StartReader } from '#roles/replica/read-ahead/ready-frame.ts'
 import { openStore } from '#state/open-store.ts'
-import { wholeFlag } from '#tools/flags.ts'
-import type { Bench, BenchOptions, BenchRow } from './bench.ts'
+import { wholeFlag, wordFlag } from '#tools/flags.ts'
+import type { Bench, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
-import { type FeedKind, startM1Feed } from './m1/feed.ts'
+import { FEEDS, startM1Feed } from './m1/feed.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { startReplica } from './m1/replica.ts'
 import { rootAfter } from './m1/root-after.ts'
@@ -31,14 +31,14 @@ export const bench: Bench = {
   flags: ['slots', 'blocks', 'trie', 'reader', 'feed'],
   async run(options) {
     const slots = wholeFlag(options.flags, 'slots', options.quick ? 500_000 : 10_000_000)
-    const blocks = wholeFlag(options.flags, 'blocks', options.quick ? 384 : 1_152)
-    if (blocks <= 2 * HORIZON_BLOCKS) throw new Error(`--blocks is above ${2 * HORIZON_BLOCKS}`)
+    const blocks = wholeFlag(options.flags, 'blocks', options.quick ? 384 : 1_152, 2 * HORIZON_BLOCKS + 1)
+    const kind = wordFlag(options.flags, 'feed', FEEDS) ?? 'embedded'
     const trie = options.flags['trie'] === undefined ? undefined : 'trie'
     const { folder, paths } = await preloadedStores(slots, ['far', 'alone', 'root'], options.say, trie)
     const rooted = trie && openLmdb({ path: paths[2] as string, mode: 'writer', durable: false })
     try {
       const feed = await startM1Feed({
-        ...{ kind: feedKindOf(options.flags), folder, blocks, finalBelowHead: FINAL_BELOW_HEAD },
+        ...{ kind, folder, blocks, finalBelowHead: FINAL_BELOW_HEAD },
         ...{ next: blocksOn(rooted, slots), say: options.say },
       })
       try {
@@ -53,11 +53,6 @@ export const bench: Bench = {
       removeStores(folder)
     }
   },
-}
-
-function feedKindOf({ feed = 'embedded' }: BenchOptions['flags']): FeedKind {
-  if (feed !== 'embedded' && feed !== 'kafka') throw new Error(`--feed is embedded or kafka, not ${feed}`)
-  return feed
 }
 
 /** @param rooted a store with a state trie, which says what each root is */

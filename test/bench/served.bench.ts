@@ -17,7 +17,7 @@ import type { RecordLog } from '#ports/record-log/record-log.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
-import { wholeFlag } from '#tools/flags.ts'
+import { refuse, wholeFlag } from '#tools/flags.ts'
 import { bars } from './bars.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { M1, type Profile } from './m1/blocks.ts'
@@ -153,7 +153,7 @@ function chosen<T extends string>(
 ): readonly T[] {
   const wanted = flags[name]?.split(',') ?? all
   const unknown = wanted.find((one) => !all.some((each) => each === one))
-  if (unknown !== undefined) throw new Error(`--${name} is of ${all.join(', ')}, not ${unknown}`)
+  if (unknown !== undefined) refuse(`--${name}`, `of ${all.join(', ')} are wanted, not ${unknown}`)
   return all.filter((each) => wanted.includes(each))
 }
 

@@ -17,7 +17,7 @@ import { keepLogs, type KafkaRig, leaderOf, openKafkaRig } from '#test/cluster/r
 import { GETH, KAFKA_LIBS } from '#test/support/needs.ts'
 import { existsSync } from 'node:fs'
 import { waitFor } from '#test/support/wait.ts'
-import { wholeFlag } from '#tools/flags.ts'
+import { wholeFlag, wordFlag } from '#tools/flags.ts'
 import { carryOut, describe, drawFaults } from './faults.ts'
 import { FeedTimes } from './feed-times.ts'
 import type { Fire, FireReport } from './fire.ts'
@@ -67,10 +67,8 @@ export const fire: Fire = {
     const blocks = wholeFlag(flags, 'blocks', quick ? 60 : 2_000)
     const calm = wholeFlag(flags, 'calm', quick ? 10 : 100)
     const pauseMsMax = wholeFlag(flags, 'pause-max', quick ? 2_000 : 40_000)
-    const only = flags['only'] as Kind | undefined
-    if (only !== undefined && !KINDS.includes(only)) throw new Error(`--only is one of ${KINDS.join(', ')}`)
-    const brokers = wholeFlag(flags, 'brokers', 1)
-    if (brokers !== 1 && brokers !== 3) throw new Error('--brokers is 1 or 3')
+    const only = wordFlag(flags, 'only', KINDS)
+    const brokers = wordFlag(flags, 'brokers', ['1', '3']) === '3' ? 3 : 1
     say(`seed ${seed}, brokers: ${brokers}`)
     const rig = await openKafkaRig({ blockTimeMs: BLOCK_TIME_MS, masters: MASTERS, replicas: 4, brokers })
     const { gateway, replicas } = rig.cluster

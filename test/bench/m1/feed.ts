@@ -21,7 +21,7 @@ import { generation, recordsOf } from './replica.ts'
 const SEGMENT_BYTES = 256 * 1024 * 1024
 const CLUSTER = 'bench'
 
-export type FeedKind = 'embedded' | 'kafka'
+export const FEEDS = ['embedded', 'kafka'] as const
 
 export interface M1Feed {
   open(): Promise<RecordLog>
@@ -30,7 +30,7 @@ export interface M1Feed {
 }
 
 export interface M1FeedOptions {
-  readonly kind: FeedKind
+  readonly kind: (typeof FEEDS)[number]
   readonly folder: string
   readonly blocks: number
   readonly next: () => Frame
