@@ -4,7 +4,7 @@ import { Fault, messageOf } from '#kernel/fault.ts'
 import { commands } from './commands.ts'
 import { renderHelp } from './options/help.ts'
 import { nearest } from './options/nearest.ts'
-import { endWith } from './process/end.ts'
+import { endSoon } from './process/end.ts'
 
 const NAME_WIDTH = 26
 
@@ -53,7 +53,6 @@ function exitCodeOf({ code }: Fault): number {
 enableCompileCache()
 try {
   await main(process.argv.slice(2))
-  endWith(0)
 } catch (thrown) {
   const known = thrown instanceof Fault
   process.stderr.write(
@@ -61,5 +60,7 @@ try {
       ? `drover: ${thrown.message} [${thrown.code}]\n`
       : `drover: ${(thrown as Error).stack ?? messageOf(thrown)}\n`,
   )
-  endWith(known ? exitCodeOf(thrown) : 1)
+  process.exitCode = known ? exitCodeOf(thrown) : 1
+} finally {
+  endSoon()
 }

@@ -8,16 +8,18 @@ const END = join(import.meta.dirname, 'end.ts')
 const run = (code: string) => {
   const { status, signal, stdout } = spawnSync(
     process.execPath,
-    ['--input-type=module', '-e', `import { dieOf, endWith } from ${JSON.stringify(END)}; ${code}`],
+    ['--input-type=module', '-e', `import { dieOf, endSoon } from ${JSON.stringify(END)}; ${code}`],
     { encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' },
   )
   return { status, signal, stdout }
 }
 
 test('a process ends with its code and all that it printed, whatever is left open', () => {
-  const { status, stdout } = run(`process.stdout.write('x'.repeat(300_000)); endWith(75)`)
+  const { status, stdout } = run(
+    `process.stdout.write('x'.repeat(300_000)); process.exitCode = 75; endSoon()`,
+  )
   assert.deepEqual([status, stdout.length], [75, 300_000])
-  assert.equal(run('setInterval(() => {}, 1_000); endWith(2)').status, 2)
+  assert.equal(run('process.exitCode = 2; setInterval(() => {}, 1_000); endSoon()').status, 2)
 })
 
 test('a process dies of the signal that it listened to', () => {

@@ -6,9 +6,8 @@
 /** What is still open by then (a keep-alive socket, a timer) holds the process no longer than this; nothing is compiled any more. */
 const LINGER_MS = 200
 
-/** Ends this process with the code as soon as nothing is open. */
-export function endWith(code: number): void {
-  process.exitCode = code
+/** Ends this process, with `process.exitCode`, as soon as nothing is open. */
+export function endSoon(): void {
   setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 
