@@ -8,6 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export type Json = Record<string, unknown>
 
+/** More than any test stops a node for: one that never answers is a fault, and its followers go on. */
+const ANSWER_MS = 60_000
+
 export interface NodeSettings {
   readonly geth: string
   readonly dir: string
@@ -168,6 +171,7 @@ export class GethNode {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body,
+      signal: AbortSignal.timeout(ANSWER_MS),
     })
     const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
     if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.message}`)

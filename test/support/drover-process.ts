@@ -5,8 +5,8 @@ import { join } from 'node:path'
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
 const READY_MS = 60_000
 const STOP_MS = 10_000
-/** What a process that ends by itself, or by a signal, may take: beyond it a test fails, and does not wait for ever. */
-const END_MS = 60_000
+/** What a process that ends by itself, or by a signal, may take: beyond it a test fails, and does not wait for ever. Some are told to wait a minute. */
+const END_MS = 120_000
 const LOG_BYTES_MAX = 200_000
 
 export class DroverProcess {
@@ -70,7 +70,7 @@ export class DroverProcess {
     }
   }
 
-  /** Its exit code. @throws when it has not ended after a minute; it is killed then */
+  /** Its exit code. @throws when it has not ended after two minutes; it is killed then */
   async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child
     if (child === undefined || !this.isRunning) return child?.exitCode ?? null
@@ -84,7 +84,7 @@ export class DroverProcess {
     this.#child?.kill(signal)
   }
 
-  /** Its exit code, once it has ended by itself. @throws when it has not after a minute; it is killed then */
+  /** Its exit code, once it has ended by itself. @throws when it has not after two minutes; it is killed then */
   async ended(): Promise<number | null> {
     const child = this.#child
     if (child === undefined || !this.isRunning) return child?.exitCode ?? null
@@ -98,7 +98,7 @@ export class DroverProcess {
     clearTimeout(force)
   }
 
-  /** Runs a command that ends by itself. @throws when it has not after a minute; it is killed then */
+  /** Runs a command that ends by itself. @throws when it has not after two minutes; it is killed then */
   static async run(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
