@@ -15,11 +15,12 @@ import { openStore } from '#state/open-store.ts'
 import { wholeFlag, wordFlag } from '#tools/flags.ts'
 import type { Bench, BenchRow } from './bench.ts'
 import { createBlocks } from './m1/blocks.ts'
-import { FEEDS, startM1Feed } from './m1/feed.ts'
+import { startM1Feed } from './m1/feed.ts'
 import { genesis, preloadedStores, removeStores } from './m1/preload.ts'
 import { startReplica } from './m1/replica.ts'
 import { rootAfter } from './m1/root-after.ts'
 import { createWorld } from './m1/world.ts'
+import { FEEDS } from './publish-feed.ts'
 
 const DAY_BLOCKS = 7_200
 const HORIZON_BLOCKS = 128

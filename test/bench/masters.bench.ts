@@ -16,11 +16,10 @@ import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
 import { waitFor } from '#test/support/wait.ts'
 import { decodeRecord } from '#wire/record.ts'
-import { wholeFlag, wordFlag } from '#tools/flags.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
-import { openFeedWatch, startKafka } from './publish-feed.ts'
+import { type FeedKind, feedsOf, openFeedWatch, startKafka } from './publish-feed.ts'
 
-const FEEDS = ['embedded', 'kafka'] as const
 const WARMING = 10
 const BLOCK_MS = 250
 const SERVES_MS = 60_000
@@ -32,7 +31,7 @@ export const bench: Bench = {
   flags: ['feed', 'transactions', 'blocks', 'kills'],
   async run(options) {
     const { quick, flags } = options
-    const wanted = wordFlag(flags, 'feed', FEEDS) ?? (quick ? 'embedded' : undefined)
+    const feeds = feedsOf(options)
     const sizes: Sizes = {
       transactions: wholeFlag(flags, 'transactions', 100),
       blocks: wholeFlag(flags, 'blocks', quick ? 30 : 200),
@@ -42,12 +41,7 @@ export const bench: Bench = {
     if (missing !== undefined) options.say(`left out: ${missing}`)
     if (missing !== undefined) return { rows: [] }
     const rows: BenchRow[] = []
-    for (const feed of FEEDS) {
-      if ((wanted ?? feed) !== feed) continue
-      const without = feed === 'kafka' ? needs('kafka').skip : undefined
-      if (without === undefined) rows.push(await measure(feed, sizes, options.say))
-      else options.say(`left out: ${without}`)
-    }
+    for (const feed of feeds) rows.push(await measure(feed, sizes, options.say))
     return { rows }
   },
 }
@@ -59,7 +53,7 @@ interface Sizes {
 }
 
 async function measure(
-  feed: (typeof FEEDS)[number],
+  feed: FeedKind,
   { transactions, blocks, kills }: Sizes,
   say: BenchOptions['say'],
 ): Promise<BenchRow> {

@@ -6,7 +6,23 @@ import type { LogRecord, RecordLog } from '#ports/record-log/record-log.ts'
 import { openRemoteRecordLog } from '#ports/record-log/remote-record-log.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
+import { needs } from '#test/support/needs.ts'
+import { wordFlag } from '#tools/flags.ts'
 import { decodeRecord } from '#wire/record.ts'
+import type { BenchOptions } from './bench.ts'
+
+export const FEEDS = ['embedded', 'kafka'] as const
+export type FeedKind = (typeof FEEDS)[number]
+
+/** Those that are wanted (`--feed`, or with --quick the embedded one alone) and can be had here. */
+export function feedsOf({ flags, quick, say }: BenchOptions): readonly FeedKind[] {
+  const wanted = wordFlag(flags, 'feed', FEEDS) ?? (quick ? 'embedded' : undefined)
+  const chosen = FEEDS.filter((feed) => (wanted ?? feed) === feed)
+  const missing = needs('kafka').skip
+  if (missing === undefined || !chosen.includes('kafka')) return chosen
+  say(`left out: ${missing}`)
+  return chosen.filter((feed) => feed !== 'kafka')
+}
 
 export interface Published {
   readonly number: number

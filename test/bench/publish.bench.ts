@@ -14,9 +14,16 @@ import { Anvil } from '#test/master/anvil.ts'
 import { type Cluster, startCluster } from '#test/support/cluster.ts'
 import { resultsOf } from '#test/support/json-rpc.ts'
 import { needs } from '#test/support/needs.ts'
-import { wholeFlag, wordFlag } from '#tools/flags.ts'
+import { wholeFlag } from '#tools/flags.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
-import { openBareFeed, openFeedWatch, startEmbedded, startKafka } from './publish-feed.ts'
+import {
+  type FeedKind,
+  feedsOf,
+  openBareFeed,
+  openFeedWatch,
+  startEmbedded,
+  startKafka,
+} from './publish-feed.ts'
 import { openHeadProbe } from './publish-probe.ts'
 
 /** Blocks before anything counts: connections are open and code is compiled. */
@@ -61,18 +68,6 @@ export const bench: Bench = {
     }
     return { rows }
   },
-}
-
-const FEEDS = ['embedded', 'kafka'] as const
-type FeedKind = (typeof FEEDS)[number]
-
-function feedsOf({ flags, quick, say }: BenchOptions): readonly FeedKind[] {
-  const wanted = wordFlag(flags, 'feed', FEEDS) ?? (quick ? 'embedded' : undefined)
-  const chosen = FEEDS.filter((feed) => (wanted ?? feed) === feed)
-  const missing = needs('kafka').skip
-  if (missing === undefined || !chosen.includes('kafka')) return chosen
-  say(`left out: ${missing}`)
-  return chosen.filter((feed) => feed !== 'kafka')
 }
 
 async function measure(kind: FeedKind, shape: Shape, { quick, flags }: BenchOptions): Promise<BenchRow[]> {

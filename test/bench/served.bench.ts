@@ -22,7 +22,7 @@ import { bars } from './bars.ts'
 import type { Bench, BenchOptions, BenchRow } from './bench.ts'
 import { M1, type Profile } from './m1/blocks.ts'
 import { generateFeed } from './m1/generated-feed.ts'
-import { startKafka } from './publish-feed.ts'
+import { type FeedKind, FEEDS, startKafka } from './publish-feed.ts'
 
 /** Before anything counts: connections are open, code is compiled. */
 const WARMING_BLOCKS_MIN = 3
@@ -43,8 +43,6 @@ const scaled = (transactions: number): Profile => ({
   slots: Math.round(transactions * 3.2),
   logs: Math.round(transactions * 2.2),
 })
-
-type FeedKind = 'embedded' | 'kafka'
 
 interface Pace {
   readonly blockMs: number
@@ -125,7 +123,7 @@ function shapesOf({ flags: given, quick, say }: BenchOptions): readonly Shape[] 
   const blocksAt = (blockMs: number): number =>
     blockMs >= SLOW.blockMs ? SLOW_BLOCKS : Math.min(BLOCKS_MAX, Math.ceil(MEASURED_MS / blockMs))
   const missing = needs('kafka').skip
-  const feeds = chosen(flags, 'feed', ['embedded', 'kafka'] as const)
+  const feeds = chosen(flags, 'feed', FEEDS)
   if (missing !== undefined && feeds.includes('kafka')) say(`left out: ${missing}`)
   return feeds
     .filter((feed) => feed === 'embedded' || missing === undefined)

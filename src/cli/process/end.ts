@@ -8,6 +8,7 @@ const LINGER_MS = 200
 
 /** Ends this process, with `process.exitCode`, as soon as nothing is open. */
 export function endSoon(): void {
+  process.channel?.unref() // to a supervisor, whose end nobody waits for any more
   setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 

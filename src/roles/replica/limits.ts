@@ -216,10 +216,16 @@ export const replicaLimits = {
     what: 'records and rows that the threads which read ahead have sent and the applier has not taken, and at most one message of each more',
     over: 'they wait',
   },
+  catchUpBatchBytesMin: {
+    value: 32_000_000, // a batch of few blocks writes nearly as many pages as one of many
+    unit: 'bytes',
+    what: 'what a batch may take however little memory is free, and what is read ahead half of it',
+    over: 'both go by the memory that is free',
+  },
   catchUpMemoryPercent: {
     value: 30,
     unit: 'percent',
-    what: 'of the memory that is free, what these two together may take where that is less: two thirds for the batch, and at least 32 and 16 MB',
+    what: 'of the memory that is free, what these two together may take where that is less: two thirds for the batch',
     over: 'smaller batches, less is read ahead, and by one thread',
   },
   catchUpReadBytesMax: {

@@ -15,13 +15,12 @@ import type { StartReader } from '#roles/replica/read-ahead/ready-frame.ts'
 import { NO_SECURITY } from '#test/support/cluster.ts'
 import { DroverProcess } from '#test/support/drover-process.ts'
 import { type KafkaBroker, makeBrokers } from '#test/support/kafka-broker.ts'
+import type { FeedKind } from '#test/bench/publish-feed.ts'
 import { CHAIN_ID, identity } from './preload.ts'
 import { generation, recordsOf } from './replica.ts'
 
 const SEGMENT_BYTES = 256 * 1024 * 1024
 const CLUSTER = 'bench'
-
-export const FEEDS = ['embedded', 'kafka'] as const
 
 export interface M1Feed {
   open(): Promise<RecordLog>
@@ -30,7 +29,7 @@ export interface M1Feed {
 }
 
 export interface M1FeedOptions {
-  readonly kind: (typeof FEEDS)[number]
+  readonly kind: FeedKind
   readonly folder: string
   readonly blocks: number
   readonly next: () => Frame

@@ -11,8 +11,7 @@ export interface CatchUpRoom {
 }
 
 const SHARE = replicaLimits.catchUpMemoryPercent.value / 100
-/** A batch of few blocks writes nearly as many pages as one of many. */
-const BATCH_BYTES_MIN = 32_000_000
+const BATCH_BYTES_MIN = replicaLimits.catchUpBatchBytesMin.value
 const AHEAD_BYTES_MIN = BATCH_BYTES_MIN / 2
 const BATCH_BYTES_MAX = replicaLimits.catchUpBatchBytesMax.value
 const AHEAD_BYTES_MAX = replicaLimits.catchUpAheadBytesMax.value
